@@ -1,0 +1,68 @@
+import type { EventSet } from "../core/goal.ts";
+import type { Rng } from "../core/random.ts";
+
+/**
+ * A world: a pure rule (level, state, action, chance) -> state that emits events. It knows no reward and no overseer.
+ *
+ * A level is what stays the same through an episode; a state is `stateSize` integers in a buffer that the caller owns, so
+ * that a batch steps without allocating and a state can be stored, hashed and enumerated. docs/architecture.md holds this
+ * interface against five worlds that are stochastic, partly observed or never-ending.
+ */
+export interface World<Level = unknown> {
+  readonly kind: string;
+  /** Names, in the order of the action numbers. */
+  readonly actions: readonly string[];
+  /** Names, in the order of the bits of an {@link EventSet}; at most 31. */
+  readonly events: readonly string[];
+  /** Steps after which an episode is truncated. */
+  readonly horizon: number;
+  readonly height: number;
+  readonly width: number;
+  /** Names of the observation's planes, for people; marks come after them. */
+  readonly planes: readonly string[];
+  /** Binary features of an observation, marks excluded. */
+  readonly features: number;
+  /** The most features that are active at once, marks excluded. */
+  readonly maxActive: number;
+  /** Int32 words of a state. */
+  readonly stateSize: number;
+  /** Whether `step` never draws from its rng; then states can be enumerated by stepping. */
+  readonly deterministic: boolean;
+  /** The letters of its maps, for people: letter -> meaning. */
+  readonly letters: ReadonlyMap<string, string>;
+
+  /** Draw a level from the training distribution. */
+  sample(rng: Rng): Level;
+  /** Write the first state of an episode on this level. */
+  start(level: Level, rng: Rng, state: Int32Array): void;
+  /** Take one step in place and return what happened. Not called on a terminal state. */
+  step(level: Level, state: Int32Array, action: number, rng: Rng): EventSet;
+  /** Whether the episode is over for good in this state. */
+  terminal(level: Level, state: Int32Array): boolean;
+  /** Write the indices of the active features from `out[at]` on; returns how many. */
+  observe(level: Level, state: Int32Array, out: Uint16Array, at: number): number;
+  /** The agent's cell, row * width + column: the cell whose mark decides whether an end there is seen. */
+  cell(level: Level, state: Int32Array): number;
+  /** Cells on which an episode can terminate: those that an overseer may mark. */
+  sites(level: Level): readonly number[];
+
+  /** Read a map; `state` receives the state that the map shows. @throws UserError naming row and column. */
+  parse(map: string, state: Int32Array): Level;
+  /** Draw a level with a state on it; parse(print(x)) = x. */
+  print(level: Level, state: Int32Array): string;
+
+  /**
+   * All levels of the training distribution with their first states and probabilities, where they are few enough; null where
+   * they must be sampled.
+   */
+  enumerate(): Iterable<WeightedLevel<Level>> | null;
+}
+
+/** A level with the states in which its episodes start. */
+export interface WeightedLevel<Level> {
+  readonly level: Level;
+  /** Probability of the level; the weights of a list sum to 1. */
+  readonly weight: number;
+  /** First states, [starts, stateSize], equally likely. */
+  readonly starts: Int32Array;
+}
