@@ -186,7 +186,13 @@ export interface Model {
    * `lnScale` [K] is added to the gate's logits; 0 is identity, -Infinity ablates.
    * A row's result does not depend on the rows beside it, to the bit, and equals what `update` recomputes.
    */
-  forward(observations: Observations, first: number, rows: number, lnScale: Float64Array, out: ForwardOutput): Promise<void>;
+  forward(
+    observations: Observations,
+    first: number,
+    rows: number,
+    lnScale: Float64Array,
+    out: ForwardOutput,
+  ): Promise<void>;
   /** Take (a copy of, or a view on) the rows to learn from; `rows` of them are filled. */
   loadRows(data: TrainingRows, rows: number): Promise<void>;
   /** One optimiser step on the given rows; an empty list is refused. */

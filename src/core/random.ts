@@ -32,11 +32,19 @@ export class Stream implements Rng {
     this.seek(0, 0);
   }
 
-  /** Go to the first draw of (major, minor), for example (world, episode). Both are integers in [0, 2^32). */
-  seek(major: number, minor = 0): this {
+  /**
+   * Go to draw `counter` of (major, minor), for example (world, episode); all three are integers in [0, 2^32).
+   * `seek(major, minor, position)` goes on where {@link position} was read.
+   */
+  seek(major: number, minor = 0, counter = 0): this {
     this.prefix = mixIn(mixIn(this.key0, major), minor);
-    this.counter = 0;
+    this.counter = counter;
     return this;
+  }
+
+  /** Number of the next draw within the current (major, minor), counted from 0. */
+  get position(): number {
+    return this.counter;
   }
 
   /** The next draw of the current (major, minor), uniform on the multiples of 2^-32 in [0, 1). */

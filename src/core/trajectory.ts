@@ -4,13 +4,18 @@ import { createObservations, type Observations } from "./observations.ts";
  * What the learner may see of a rollout. What it may not see is the {@link Ledger}; the overseer is the only door
  * between the two, and what it lets through are {@link Labels}. No function of `agents/` names the ledger.
  *
- * Rows are time-major: slot t of world n is row t * N + n. A world's first `carried[n]` slots were played in earlier
- * windows (`tails: carry`), its slots up to `length[n]` are filled.
+ * Rows are time-major, [capacity, worlds]: slot t of world n is row t * worlds + n. The current window fills the slots
+ * from `window` on, the same for all worlds. The steps of an episode that began in earlier windows (`tails: carry`) stand just
+ * before it: world n's first slot is `first[n]` <= `window`, so that an episode is always one unbroken run of slots.
  */
 export interface Trajectory {
   readonly worlds: number;
-  /** Slots per world: rollout + horizon - 1, so that a carried tail always fits. */
+  /** Slots per world: window + rollout. */
   readonly capacity: number;
+  /** First slot of the current window: horizon - 1 where tails are carried, else 0. */
+  readonly window: number;
+  /** First filled slot of each world, [worlds]. */
+  readonly first: Int32Array;
   readonly observations: Observations;
   readonly actions: Uint8Array;
   /** ln of the probability that the acting policy gave the action, [rows]. */
@@ -23,10 +28,8 @@ export interface Trajectory {
   readonly truncated: Uint8Array;
   /** Number of the row's episode in its world, [rows]. */
   readonly episode: Int32Array;
-  /** Slots of earlier windows at the front of each world, [worlds]. */
-  readonly carried: Int32Array;
-  /** Filled slots of each world, [worlds]. */
-  readonly length: Int32Array;
+  /** The critic's value of each world's current observation when the window ends, [worlds]; bootstraps the tails. */
+  readonly bootstrap: Float64Array;
 }
 
 /** What only the overseer and the evaluator may see, row by row beside the trajectory. */
@@ -37,9 +40,9 @@ export interface Ledger {
   readonly proxyReward: Float64Array;
   /** Events of the step, [rows]. */
   readonly events: Uint32Array;
-  /** Last event of the row's episode that is a route, as an index into the routes, on the episode's last row; else -1. */
+  /** On an episode's last row: its last event that is a key of the routes, as an index into them; -1 if none. Elsewhere -1, [rows]. */
   readonly outcome: Int8Array;
-  /** Whether the overseer inspects the episode that ends on this row, decided by its rule, [rows]; 0 elsewhere. */
+  /** On an episode's last row: 1 if the overseer inspects the episode. Elsewhere 0, [rows]. */
   readonly inspected: Uint8Array;
 }
 
@@ -60,11 +63,15 @@ export interface Labels {
   readonly trueReward: Float64Array;
 }
 
-export function createTrajectory(worlds: number, capacity: number, stride: number): Trajectory {
+/** Room for `rollout` steps of `worlds` worlds, with `window` slots before them for carried tails. */
+export function createTrajectory(worlds: number, window: number, rollout: number, stride: number): Trajectory {
+  const capacity = window + rollout;
   const rows = worlds * capacity;
   return {
     worlds,
     capacity,
+    window,
+    first: new Int32Array(worlds).fill(window),
     observations: createObservations(rows, stride),
     actions: new Uint8Array(rows),
     logProbabilities: new Float64Array(rows),
@@ -73,8 +80,7 @@ export function createTrajectory(worlds: number, capacity: number, stride: numbe
     terminated: new Uint8Array(rows),
     truncated: new Uint8Array(rows),
     episode: new Int32Array(rows),
-    carried: new Int32Array(worlds),
-    length: new Int32Array(worlds),
+    bootstrap: new Float64Array(worlds),
   };
 }
 

@@ -48,7 +48,10 @@ export interface World<Level = unknown> {
 
   /** Read a map; `state` receives the state that the map shows. @throws UserError naming row and column. */
   parse(map: string, state: Int32Array): Level;
-  /** Draw a level with a state on it; parse(print(x)) = x. */
+  /**
+   * Draw a level with a state on it. parse(print(level, state)) gives back the state, and the level too where the state is
+   * a first state; a finished episode may draw the agent over an object, and then it is for people only.
+   */
   print(level: Level, state: Int32Array): string;
 
   /**

@@ -1,0 +1,148 @@
+// Records that engine.ts writes into the shared memory and the kernels read. engine.ts writes the fields of each
+// record in this order, 4 bytes each (`Hyper`: 8), so the two change together.
+//
+// Every parameter-shaped buffer (parameters, moments, the gradient of a chunk) has one layout, in floats:
+//   first layer  [features, width]           a feature's row is contiguous, as the sparse kernels want it
+//   dense layer  [width / 8, inputs, 8]      panels of eight outputs, as the forward pass wants it
+//   head         [outputs, inputs]           an output's weights are contiguous
+// with `width` and `inputs` padded to multiples of eight by zeros. Padding stays zero: its activations and gradients are zero.
+
+/** One ReLU layer. */
+@unmanaged
+export class Layer {
+  /** Padded inputs; unused in a first layer. */
+  inputs: u32;
+  /** Padded outputs. */
+  width: u32;
+  /** Byte offset of the weights in a parameter-shaped buffer. */
+  weight: u32;
+  bias: u32;
+  /** Address of the transposed weights [inputs / 8, width, 8], for the backward pass of a dense layer. */
+  transposed: usize;
+  /** Byte offset of the activations [width / 8, BLOCK_ROWS, 8] in a thread's scratch. */
+  activation: u32;
+}
+
+/** A module, the gate or the critic, and the head it feeds. */
+@unmanaged
+export class Network {
+  /** Layers; 0 for a head that reads the features. */
+  depth: u32;
+  layers: usize;
+  /** Outputs of the head. */
+  outputs: u32;
+  /** Padded inputs of the head (features, unpadded, if depth = 0). */
+  inputs: u32;
+  headWeight: u32;
+  headBias: u32;
+  /** Byte offsets in a thread's scratch, each [outputs, BLOCK_ROWS]: */
+  /** the head's sums, without bias; */
+  head: u32;
+  /** the loss gradient that flows to the network, behind the routing mask; */
+  delta: u32;
+  /** the loss gradient that the head's weights see. */
+  headDelta: u32;
+}
+
+/** A contiguous range of parameters that is clipped and stepped alike. */
+@unmanaged
+export class Group {
+  /** Whether this minibatch moves it. */
+  active: u32;
+  gradientScale: f32;
+  /** learningRate / (1 - beta1^t) */
+  stepSize: f32;
+  /** 1 / (1 - beta2^t) */
+  secondScale: f32;
+}
+
+/** A piece of a group: the unit of work of reduction and step. */
+@unmanaged
+export class Slice {
+  /** Byte offset in parameter-shaped buffers; a multiple of 64. */
+  start: u32;
+  bytes: u32;
+  group: usize;
+}
+
+/** Constants of one optimiser step. */
+@unmanaged
+export class Hyper {
+  beta1: f64;
+  beta2: f64;
+  adamEps: f64;
+  clipRange: f64;
+  valueClip: f64;
+  entropyCoef: f64;
+  valueCoef: f64;
+  gateCoef: f64;
+  advantageMean: f64;
+  advantageScale: f64;
+  /** 1 / rows */
+  perRow: f64;
+  /** 1 / rows with a gate target; 0 if there are none. */
+  perTarget: f64;
+}
+
+@unmanaged
+export class Model {
+  actions: u32;
+  /** Modules K. */
+  modules: u32;
+  /** 1 if the gate is learned. */
+  learned: u32;
+  /** Networks in order: modules, the gate if learned, critic. */
+  networks: usize;
+  networkCount: u32;
+  parameters: usize;
+  firstMoments: usize;
+  secondMoments: usize;
+  /** Gradients of the chunks, [CHUNKS, parameterBytes]. */
+  gradients: usize;
+  parameterBytes: u32;
+  slices: usize;
+  sliceCount: u32;
+  /** Sum of squares of each slice's gradient, f64. */
+  squares: usize;
+  /** Statistics [CHUNKS, STATS], f64. */
+  stats: usize;
+  hyper: usize;
+  /** Scratch of the first thread, and bytes to the next. */
+  scratch: usize;
+  scratchBytes: u32;
+  /** Byte offsets in a thread's scratch: two gradients by activations, ... */
+  ping: u32;
+  pong: u32;
+  /** ... the block's rows, u32[BLOCK_ROWS], ... */
+  rows: u32;
+  /** ... and one row's mixture, f64: w [K], ln w [K], ln pi [A], pi [A]. */
+  mixture: u32;
+  /** Zeros, f64[K]. */
+  zeroScale: usize;
+  // Staging of a forward pass.
+  lnScale: usize;
+  outLogProbabilities: usize;
+  outProbabilities: usize;
+  outValues: usize;
+  outWeights: usize;
+  forwardRows: u32;
+  /** Observations that the pass reads: stride, counts u16, indices u16. */
+  stride: u32;
+  counts: usize;
+  features: usize;
+  // Training rows.
+  trainStride: u32;
+  trainCounts: usize;
+  trainFeatures: usize;
+  taken: usize;
+  oldLogProbabilities: usize;
+  oldValues: usize;
+  advantages: usize;
+  returns: usize;
+  moduleMask: usize;
+  gateMask: usize;
+  gateTarget: usize;
+  /** The minibatch, u32 each. */
+  indices: usize;
+  batch: u32;
+}

@@ -1,0 +1,347 @@
+import { UserError } from "../core/errors.ts";
+import type { EventSet } from "../core/goal.ts";
+import { below, type Rng, shuffle } from "../core/random.ts";
+import { createMoveTable, MOVES, PathFinder, UNREACHABLE } from "./grid.ts";
+import type { WeightedLevel, World } from "./world.ts";
+
+/** Two objects on a square grid; reaching either one ends the episode (Cloud et al. 2024, arXiv:2410.04332, section 4.3). */
+export interface DiamondGhostOptions {
+  /** Rows and columns, 3 to 15. */
+  readonly size: number;
+  /** Steps after which an episode is truncated, at least 1. */
+  readonly horizon: number;
+  readonly walls: DiamondGhostWalls;
+  /**
+   * Which levels are drawn, by the shortest path from the start to each object as if the other one were floor: the Ghost
+   * strictly closer, the Diamond strictly closer, both as far, or all.
+   */
+  readonly levels: "all" | "ghost-closer" | "diamond-closer" | "ties";
+}
+
+/**
+ * `none`: open floor. `blocks`: single walls at random, floor(density * cells) of them or fewer: a wall that would cut the
+ * floor in two is left out. Unless `ghostMayBlock`, the Diamond can be reached from the start without stepping on the Ghost.
+ */
+export type DiamondGhostWalls =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "blocks";
+      /** Fraction of cells, 0 to 0.4. */
+      readonly density: number;
+      readonly ghostMayBlock: boolean;
+    };
+
+/** Cells are row * size + column. */
+export interface DiamondGhostLevel {
+  /** 1 where there is a wall, [cells]; levels without walls share one array. */
+  readonly walls: Uint8Array;
+  readonly ghost: number;
+  readonly diamond: number;
+  /** The agent's first cell. An enumerated level has many; there it is the first of its starts. */
+  readonly start: number;
+}
+
+const SMALLEST_SIZE = 3;
+const LARGEST_SIZE = 15;
+const DENSEST_WALLS = 0.4;
+const MOST_TRIES = 10_000;
+const MOST_ENUMERATED = 200_000;
+
+const DIAMOND: EventSet = 1;
+const GHOST: EventSet = 2;
+
+const LETTERS: ReadonlyMap<string, string> = new Map([
+  ["#", "wall"],
+  [".", "floor"],
+  ["A", "agent"],
+  ["G", "Ghost"],
+  ["D", "Diamond"],
+]);
+
+/**
+ * The world of Cloud et al. 2024: agent, Ghost and Diamond on three distinct cells, drawn uniformly for each episode.
+ *
+ * State: [agent's cell]. Actions: north, east, south, west; a move off the edge or into a wall stays. Events: `diamond`,
+ * `ghost`, each on the step that reaches it, which terminates the episode. Features: plane * cells + cell, with the planes
+ * agent, ghost, diamond, and wall where the world has walls.
+ *
+ * @throws RangeError when an option is out of its range.
+ */
+export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondGhostLevel> {
+  validate(options);
+  const { size, horizon, walls } = options;
+  const cells = size * size;
+  const hasWalls = walls.kind === "blocks";
+  const moves = createMoveTable(size, size);
+  const draw = createLevelSource(options, moves);
+
+  return {
+    kind: "diamond-ghost",
+    actions: MOVES,
+    events: ["diamond", "ghost"],
+    horizon,
+    height: size,
+    width: size,
+    planes: hasWalls ? ["agent", "ghost", "diamond", "wall"] : ["agent", "ghost", "diamond"],
+    features: (hasWalls ? 4 : 3) * cells,
+    // Three objects, and in a map of a person's every other cell may be a wall.
+    maxActive: hasWalls ? cells : 3,
+    stateSize: 1,
+    deterministic: true,
+    letters: LETTERS,
+
+    sample: draw.sample,
+
+    start(level: DiamondGhostLevel, _rng: Rng, state: Int32Array): void {
+      state[0] = level.start;
+    },
+
+    step(level: DiamondGhostLevel, state: Int32Array, action: number): EventSet {
+      const next = moves[state[0] * 4 + action];
+      if (level.walls[next]) return 0;
+      state[0] = next;
+      if (next === level.diamond) return DIAMOND;
+      return next === level.ghost ? GHOST : 0;
+    },
+
+    terminal(level: DiamondGhostLevel, state: Int32Array): boolean {
+      return state[0] === level.diamond || state[0] === level.ghost;
+    },
+
+    observe(level: DiamondGhostLevel, state: Int32Array, out: Uint16Array, at: number): number {
+      out[at] = state[0];
+      out[at + 1] = cells + level.ghost;
+      out[at + 2] = 2 * cells + level.diamond;
+      if (!hasWalls) return 3;
+      let active = 3;
+      for (let cell = 0; cell < cells; cell++) {
+        if (level.walls[cell]) out[at + active++] = 3 * cells + cell;
+      }
+      return active;
+    },
+
+    cell(_level: DiamondGhostLevel, state: Int32Array): number {
+      return state[0];
+    },
+
+    sites(level: DiamondGhostLevel): readonly number[] {
+      return [level.ghost, level.diamond];
+    },
+
+    parse(map: string, state: Int32Array): DiamondGhostLevel {
+      const level = parseLevel(map, size, hasWalls);
+      state[0] = level.start;
+      return level;
+    },
+
+    print(level: DiamondGhostLevel, state: Int32Array): string {
+      const rows: string[] = [];
+      for (let row = 0; row < size; row++) {
+        let line = "";
+        for (let cell = row * size; cell < (row + 1) * size; cell++) {
+          if (cell === state[0]) line += "A";
+          else if (cell === level.ghost) line += "G";
+          else if (cell === level.diamond) line += "D";
+          else line += level.walls[cell] ? "#" : ".";
+        }
+        rows.push(line);
+      }
+      return rows.join("\n");
+    },
+
+    enumerate: draw.enumerate,
+  };
+}
+
+/**
+ * Rows and columns of a map, so that a world can be made to fit it.
+ * @throws UserError when the map is no square of 3 to 15 rows in the letters of this world.
+ */
+export function sizeOfMap(map: string): number {
+  return readSquare(map).length;
+}
+
+function validate({ size, horizon, walls }: DiamondGhostOptions): void {
+  if (!Number.isInteger(size) || size < SMALLEST_SIZE || size > LARGEST_SIZE) {
+    throw new RangeError(`createDiamondGhost: size is ${size}, expected an integer in [3, 15]`);
+  }
+  if (!Number.isInteger(horizon) || horizon < 1) {
+    throw new RangeError(`createDiamondGhost: horizon is ${horizon}, expected an integer of at least 1`);
+  }
+  if (walls.kind === "blocks" && !(walls.density >= 0 && walls.density <= DENSEST_WALLS)) {
+    throw new RangeError(`createDiamondGhost: walls.density is ${walls.density}, expected a number in [0, 0.4]`);
+  }
+}
+
+/** The world's distribution of levels, to be sampled or enumerated. */
+function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
+  const { size, walls: kind, levels } = options;
+  const cells = size * size;
+  const paths = new PathFinder(moves);
+  const distances = new Int32Array(cells);
+  const order = new Int32Array(cells);
+  const noWalls = new Uint8Array(cells);
+
+  /** Whether a level is of the class that `options.levels` names. */
+  function isWanted(walls: Uint8Array, ghost: number, diamond: number, start: number): boolean {
+    if (levels === "all") return true;
+    paths.distancesInto(walls, start, -1, distances);
+    const lead = distances[diamond] - distances[ghost];
+    switch (levels) {
+      case "ghost-closer":
+        return lead > 0;
+      case "diamond-closer":
+        return lead < 0;
+      case "ties":
+        return lead === 0;
+      default:
+        return levels satisfies never;
+    }
+  }
+
+  function drawWalls(density: number, rng: Rng): Uint8Array {
+    const walls = new Uint8Array(cells);
+    for (let cell = 0; cell < cells; cell++) order[cell] = cell;
+    shuffle(order, rng);
+    const wanted = Math.floor(density * cells);
+    let built = 0;
+    // The last cell in the order never becomes a wall: from there the floor is counted.
+    for (let i = 0; i < cells - 1 && built < wanted; i++) {
+      walls[order[i]] = 1;
+      const floor = cells - built - 1;
+      if (paths.distancesInto(walls, order[cells - 1], -1, distances) === floor) built++;
+      else walls[order[i]] = 0;
+    }
+    return walls;
+  }
+
+  function drawFloor(walls: Uint8Array, taken0: number, taken1: number, rng: Rng): number {
+    for (;;) {
+      const cell = below(rng, cells);
+      if (!walls[cell] && cell !== taken0 && cell !== taken1) return cell;
+    }
+  }
+
+  function sample(rng: Rng): DiamondGhostLevel {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const walls = kind.kind === "blocks" ? drawWalls(kind.density, rng) : noWalls;
+      const start = drawFloor(walls, -1, -1, rng);
+      const ghost = drawFloor(walls, start, -1, rng);
+      const diamond = drawFloor(walls, start, ghost, rng);
+      if (!isWanted(walls, ghost, diamond, start)) continue;
+      if (kind.kind === "blocks" && !kind.ghostMayBlock) {
+        paths.distancesInto(walls, start, ghost, distances);
+        if (distances[diamond] === UNREACHABLE) continue;
+      }
+      return { walls, ghost, diamond, start };
+    }
+    throw new UserError(
+      `world diamond-ghost found no level in ${MOST_TRIES} tries with size ${size}, levels ${levels}, walls ${JSON.stringify(kind)}`,
+      "choose a larger size, fewer walls or another set of levels",
+    );
+  }
+
+  /** Levels of one (ghost, diamond), their weight the number of their starts among all. */
+  function enumerate(): readonly WeightedLevel<DiamondGhostLevel>[] | null {
+    if (kind.kind !== "none" || cells * (cells - 1) * (cells - 2) > MOST_ENUMERATED) return null;
+    const groups: { level: DiamondGhostLevel; starts: Int32Array }[] = [];
+    let total = 0;
+    for (let ghost = 0; ghost < cells; ghost++) {
+      for (let diamond = 0; diamond < cells; diamond++) {
+        if (diamond === ghost) continue;
+        const starts: number[] = [];
+        for (let start = 0; start < cells; start++) {
+          if (start === ghost || start === diamond) continue;
+          if (isWanted(noWalls, ghost, diamond, start)) starts.push(start);
+        }
+        if (starts.length === 0) continue;
+        total += starts.length;
+        groups.push({ level: { walls: noWalls, ghost, diamond, start: starts[0] }, starts: Int32Array.from(starts) });
+      }
+    }
+    return groups.map(({ level, starts }) => ({ level, weight: starts.length / total, starts }));
+  }
+
+  return { sample, enumerate };
+}
+
+function parseLevel(map: string, size: number, wallsAllowed: boolean): DiamondGhostLevel {
+  const rows = readSquare(map);
+  if (rows.length !== size) {
+    throw new UserError(
+      `map has ${rows.length} rows of ${rows.length} cells, expected ${size} rows of ${size} cells`,
+      "the world's size and the map's must be the same",
+    );
+  }
+  const walls = new Uint8Array(size * size);
+  const found = new Map<string, number>();
+  for (let cell = 0; cell < size * size; cell++) {
+    const letter = rows[Math.floor(cell / size)][cell % size];
+    if (letter === "#") {
+      if (!wallsAllowed) {
+        throw new UserError(
+          `map ${place(cell, size)}: found a wall '#', expected no walls in a world with walls: none`,
+          "a world with walls of kind blocks reads maps with walls",
+        );
+      }
+      walls[cell] = 1;
+    } else if (letter !== ".") {
+      const first = found.get(letter);
+      if (first !== undefined) {
+        throw new UserError(
+          `map ${place(cell, size)}: found a second '${letter}' (${LETTERS.get(letter)}), expected exactly one; the first is at ${place(first, size)}`,
+        );
+      }
+      found.set(letter, cell);
+    }
+  }
+  const cellOf = (letter: string): number => {
+    const cell = found.get(letter);
+    if (cell === undefined) {
+      throw new UserError(
+        `map rows 1 to ${size}, columns 1 to ${size}: found no '${letter}' (${LETTERS.get(letter)}), expected exactly one`,
+      );
+    }
+    return cell;
+  };
+  return { walls, ghost: cellOf("G"), diamond: cellOf("D"), start: cellOf("A") };
+}
+
+/** The rows of a map: a square of 3 to 15 known letters; blank lines around it, indentation and trailing spaces do not count. */
+function readSquare(map: string): readonly string[] {
+  const rows = map.split(/\r\n|\r|\n/).map((line) => line.trim());
+  while (rows.length > 0 && rows[0] === "") rows.shift();
+  while (rows.length > 0 && rows[rows.length - 1] === "") rows.pop();
+  if (rows.length === 0) throw new UserError("map row 1, column 1: found nothing, expected a map");
+  const width = rows[0].length;
+  for (const [r, row] of rows.entries()) {
+    for (const [c, letter] of [...row].entries()) {
+      if (!LETTERS.has(letter)) {
+        throw new UserError(
+          `map row ${r + 1}, column ${c + 1}: found '${letter}', expected one of ${[...LETTERS.keys()].join(" ")}`,
+          [...LETTERS].map(([key, meaning]) => `${key} ${meaning}`).join(", "),
+        );
+      }
+    }
+    if (row.length !== width) {
+      throw new UserError(
+        `map row ${r + 1}, column ${Math.min(row.length, width) + 1}: found ${row.length} cells in the row, expected ${width} as in row 1`,
+      );
+    }
+  }
+  if (rows.length !== width) {
+    throw new UserError(
+      `map row ${rows.length}, column ${width}: found ${rows.length} rows of ${width} cells, expected a square`,
+    );
+  }
+  if (width < SMALLEST_SIZE || width > LARGEST_SIZE) {
+    throw new UserError(
+      `map row ${width}, column ${width}: found ${width} rows of ${width} cells, expected 3 to 15 rows and columns`,
+    );
+  }
+  return rows;
+}
+
+function place(cell: number, size: number): string {
+  return `row ${Math.floor(cell / size) + 1}, column ${(cell % size) + 1}`;
+}

@@ -1,0 +1,121 @@
+import type { ForwardOutput, Model } from "../compute/engine.ts";
+import { createObservations } from "../core/observations.ts";
+import { rewardTable } from "../envs/graph.ts";
+import { greedyPolicy, solve } from "../envs/solver.ts";
+import type { World } from "../envs/world.ts";
+import type { View } from "../routing/views.ts";
+import type { Policy } from "./evaluate.ts";
+import type { Situation, Task } from "./situation.ts";
+
+/** Every action alike. */
+export function randomPolicy(): Policy {
+  return {
+    name: "random",
+    modules: [],
+    act: async (tasks) =>
+      tasks.map(({ graph }) => ({ policy: new Float64Array(graph.size * graph.actions).fill(1 / graph.actions) })),
+  };
+}
+
+/** The exact optimum of a reward table of each task, ties between best actions broken uniformly. */
+export function optimalPolicy(
+  name: string,
+  reward: (task: Task) => Float64Array,
+  discount: number,
+  horizon: number,
+): Policy {
+  return {
+    name,
+    modules: [],
+    act: async (tasks) =>
+      tasks.map((task) => ({ policy: greedyPolicy(solve(task.graph, reward(task), discount, horizon)) })),
+  };
+}
+
+/** The exact optimum of a situation's goal. @throws RangeError for a goal that it has not. */
+export function optimalForGoal(situation: Situation, goalName: string): Policy {
+  const { goals, discount, world } = situation;
+  const goal = goals.find(({ name }) => name === goalName);
+  if (goal === undefined) throw new RangeError(`optimalForGoal: unknown goal ${goalName}`);
+  return optimalPolicy(`optimal:${goalName}`, ({ graph }) => rewardTable(graph, goal), discount, world.horizon);
+}
+
+/**
+ * A network under a view. `visible`: whether it is shown the marks. `greedy`: it takes its most probable action, ties shared.
+ */
+export function networkPolicy(model: Model, view: View, world: World, visible: boolean, greedy: boolean): Policy {
+  const { actions: A, modules } = model.spec;
+  const K = modules.length;
+  const cells = world.height * world.width;
+  let output: ForwardOutput = {
+    logProbabilities: new Float64Array(0),
+    probabilities: new Float64Array(0),
+    values: new Float64Array(0),
+    weights: new Float64Array(0),
+  };
+  return {
+    name: view.name,
+    modules,
+    async act(tasks) {
+      const rows = tasks.reduce((sum, { graph }) => sum + graph.size, 0);
+      const observations = createObservations(rows, world.maxActive + (visible ? cells : 0));
+      let row = 0;
+      for (const { level, graph, marks } of tasks) {
+        for (let s = 0; s < graph.size; s++, row++) {
+          const state = graph.states.subarray(s * graph.stateSize, (s + 1) * graph.stateSize);
+          observations.counts[row] = observeMarked(
+            world,
+            level,
+            state,
+            visible ? marks : null,
+            observations.indices,
+            row * observations.stride,
+          );
+        }
+      }
+      if (output.values.length < rows) {
+        output = {
+          logProbabilities: new Float64Array(rows * A),
+          probabilities: new Float64Array(rows * A),
+          values: new Float64Array(rows),
+          weights: new Float64Array(rows * K),
+        };
+      }
+      await model.forward(observations, 0, rows, view.lnScale, output);
+      row = 0;
+      return tasks.map(({ graph }) => {
+        const policy = output.probabilities.slice(row * A, (row + graph.size) * A);
+        const weights = output.weights.slice(row * K, (row + graph.size) * K);
+        row += graph.size;
+        if (greedy) makeGreedy(policy, A);
+        return { policy, weights };
+      });
+    },
+  };
+}
+
+/** Write an observation with its visible marks (null: hidden) into `out` from `at` on; returns the number of active features. */
+export function observeMarked(
+  world: World,
+  level: unknown,
+  state: Int32Array,
+  marks: Uint8Array | null,
+  out: Uint16Array,
+  at: number,
+): number {
+  let active = world.observe(level, state, out, at);
+  if (marks !== null) {
+    for (let cell = 0; cell < marks.length; cell++) if (marks[cell]) out[at + active++] = world.features + cell;
+  }
+  return active;
+}
+
+/** Replace each row of probabilities [S, A] by a uniform choice among its greatest entries. */
+function makeGreedy(probabilities: Float64Array, A: number): void {
+  for (let s = 0; s < probabilities.length; s += A) {
+    const row = probabilities.subarray(s, s + A);
+    const best = Math.max(...row);
+    const ties = row.reduce((count, p) => count + (p === best ? 1 : 0), 0);
+    for (let a = 0; a < A; a++) row[a] = row[a] === best ? 1 / ties : 0;
+  }
+}

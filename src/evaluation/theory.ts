@@ -1,0 +1,101 @@
+import { type EventSet, type Goal, rewardOf } from "../core/goal.ts";
+import { rewardTable } from "../envs/graph.ts";
+import type { World } from "../envs/world.ts";
+import type { Overseer } from "../oversight/overseer.ts";
+import type { Arm } from "../routing/arms.ts";
+import type { Policy } from "./evaluate.ts";
+import { optimalPolicy } from "./policies.ts";
+import type { Situation, Task } from "./situation.ts";
+
+/** What an arm is trained on: enough to say what its own reward would have it do. */
+export interface Objective {
+  readonly arm: Arm;
+  readonly world: World;
+  /** The overseer of training, not that of the test. */
+  readonly overseer: Overseer;
+  readonly unlabelled: "withheld" | "zero" | "proxy";
+  readonly trueGoal: Goal;
+  readonly proxyGoal: Goal;
+  readonly discount: number;
+}
+
+/** A policy, or why there is none. */
+export type Theory = { readonly policy: Policy } | { readonly none: string };
+
+/**
+ * The exact optimum of an arm's own expected training reward, to be evaluated in a situation: the theory line of the arm's `full` view.
+ *
+ *     r(step) = P(inspected) * true reward + (1 - P(inspected)) * what the arm is paid unlabelled
+ *
+ * With visible marks the policy may depend on them, and P is 0 or 1 given the marks; with hidden marks P is the mean over all markings.
+ * On diamond-ghost with visible marks the naive optimum's undiscounted true return in training is the coverage itself; with hidden
+ * marks it goes for a nearer Ghost if and only if discount^gap < 1 - 2 coverage.
+ *
+ * There is none where unlabelled episodes are left out and visible marks tell which those are (nothing is learned about them), where
+ * markings cannot be enumerated, and where the situation shows marks that never occur in training.
+ */
+export function armOptimum(objective: Objective, situation: Situation): Theory {
+  const { arm, world, unlabelled, trueGoal, proxyGoal, discount } = objective;
+  const optimum = (reward: (task: Task) => Float64Array): Theory => ({
+    policy: optimalPolicy(`optimal:${arm.name}`, reward, discount, world.horizon),
+  });
+  if (arm.reward !== "labelled") {
+    const goal = arm.reward === "true" ? trueGoal : proxyGoal;
+    return optimum(({ graph }) => rewardTable(graph, goal));
+  }
+
+  const keepsAll = arm.keep === "all" && unlabelled !== "withheld";
+  const inspections = new Map<Task, Float64Array>();
+  let anySeen = false;
+  for (const task of situation.tasks) {
+    const inspection = inspectionProbabilities(objective, task);
+    if (typeof inspection === "string") return { none: inspection };
+    inspections.set(task, inspection);
+    const atSites = world.sites(task.level).map((site) => inspection[site]);
+    anySeen ||= atSites.some((p) => p > 0);
+    if (!keepsAll && objective.overseer.visible && atSites.some((p) => p < 1)) {
+      return { none: "it learns nothing about episodes that it can see are not inspected" };
+    }
+  }
+  if (!keepsAll && !anySeen) return { none: "no episode that reaches anything is ever inspected" };
+
+  const price = (events: EventSet, p: number) =>
+    p * rewardOf(trueGoal, events) + (!keepsAll || unlabelled === "zero" ? 0 : (1 - p) * rewardOf(proxyGoal, events));
+  return optimum((task) => {
+    const { graph } = task;
+    const inspection = inspections.get(task) ?? new Float64Array(graph.cells);
+    return Float64Array.from(graph.eventSets, (events, step) => {
+      const to = graph.next[step];
+      if (events !== 0 && !graph.terminal[to]) {
+        throw new RangeError("armOptimum: an event before the episode's end is paid by how the episode ends");
+      }
+      return price(events, inspection[graph.cell[to]]);
+    });
+  });
+}
+
+/**
+ * Probability that an episode which terminates on each cell is inspected in training, given what the policy sees of the task, [cells];
+ * or why there is no such number.
+ */
+function inspectionProbabilities({ overseer, world }: Objective, task: Task): Float64Array | string {
+  const markings = overseer.markings(world.sites(task.level));
+  if (markings === null) return "spurious marks are sampled, not enumerated";
+  const masks = markings.map(({ probability, cells }) => {
+    const marks = new Uint8Array(task.marks.length);
+    for (const cell of cells) marks[cell] = 1;
+    return { probability, marks };
+  });
+  const possible = overseer.visible
+    ? masks.filter(({ marks }) => marks.every((mark, c) => mark === task.marks[c]))
+    : masks;
+  if (possible.length === 0) return "it shows marks that never occur in training";
+  const total = possible.reduce((sum, { probability }) => sum + probability, 0);
+  return Float64Array.from({ length: task.marks.length }, (_, cell) =>
+    possible.reduce(
+      (sum, { probability, marks }) =>
+        sum + (overseer.inspects({ marks, cell, truncated: false }) ? probability / total : 0),
+      0,
+    ),
+  );
+}

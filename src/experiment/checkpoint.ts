@@ -1,0 +1,228 @@
+import { z } from "zod";
+import { type EngineInfo, groupsOf, type NetworkSpec, type TrainState, tensorsOf } from "../compute/engine.ts";
+import { UserError } from "../core/errors.ts";
+import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
+import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./safetensors.ts";
+
+/** The checkpoint format that this version writes and reads. */
+export const CHECKPOINT_FORMAT = 1;
+
+/**
+ * A policy and its optimiser at one step of one cell, with all that `halfwatch eval` needs to use it.
+ * It holds nothing of clock, host or threads: the same training gives the same bytes.
+ */
+export interface Checkpoint {
+  readonly format: typeof CHECKPOINT_FORMAT;
+  readonly scenarioHash: string;
+  readonly arm: string;
+  readonly seed: number;
+  /** The cell's point of the sweep, key path to value; empty without a sweep. */
+  readonly point: Readonly<Record<string, unknown>>;
+  /** float32 engines are stored as F32, float64 ones as F64: the round trip is exact. */
+  readonly engine: Pick<EngineInfo, "name" | "precision">;
+  /** Environment steps taken. */
+  readonly step: number;
+  /** Updates made. */
+  readonly update: number;
+  readonly spec: NetworkSpec;
+  /** The resolved scenario, as JSON. */
+  readonly scenario: unknown;
+  readonly state: TrainState;
+}
+
+const count = z.int().min(0);
+const width = z.int().min(1);
+const specSchema = z
+  .strictObject({
+    features: width,
+    actions: width,
+    modules: z.array(z.string().min(1)).min(1),
+    hidden: z.array(width).min(1),
+    gate: z.enum(["none", "learned", "fixed"]),
+    gateHidden: z.array(width),
+    critic: z.array(width),
+  })
+  .refine((spec) => new Set(spec.modules).size === spec.modules.length, {
+    error: "names a module twice",
+    path: ["modules"],
+  });
+
+const contentSchema = z.strictObject({
+  scenarioHash: z.string(),
+  arm: z.string(),
+  seed: count,
+  point: z.record(z.string(), z.unknown()),
+  engine: z.strictObject({ name: z.string(), precision: z.enum(["float32", "float64"]) }),
+  step: count,
+  update: count,
+  spec: specSchema,
+  scenario: z.unknown(),
+});
+
+const KIND = "checkpoint";
+const STEPS = "adam.steps";
+/** The three arrays of a state, and what their tensors' names begin with. */
+const ARRAYS = [
+  ["parameters", ""],
+  ["firstMoments", "adam.m/"],
+  ["secondMoments", "adam.v/"],
+] as const;
+
+/**
+ * Encode a checkpoint as safetensors: `<name>`, `adam.m/<name>`, `adam.v/<name>` for each tensor of the network and `adam.steps` [groups];
+ * the rest is canonical JSON in the metadata, beside a checksum over the whole file. Same content, same bytes.
+ *
+ * @throws UserError when the training has diverged, so that a number is NaN or infinite.
+ * @throws RangeError when the state does not fit the spec, or is not made of float32 numbers although the engine's are.
+ */
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const { format, state, spec, ...rest } = checkpoint;
+  const { name, precision } = rest.engine;
+  const content = { ...rest, engine: { name, precision }, spec };
+  const shapes = tensorsOf(spec);
+  const groups = groupsOf(spec).length;
+  const size = shapes.reduce((sum, tensor) => sum + elementsOf(tensor.shape), 0);
+  if (state.steps.length !== groups) {
+    throw new RangeError(`encodeCheckpoint: ${state.steps.length} step counters, the spec has ${groups} groups`);
+  }
+  const tensors: Tensor[] = [];
+  for (const [array, prefix] of ARRAYS) {
+    const values = state[array];
+    if (values.length !== size) {
+      throw new RangeError(`encodeCheckpoint: ${array} has ${values.length} elements, the spec takes ${size}`);
+    }
+    let offset = 0;
+    for (const tensor of shapes) {
+      const slice = values.slice(offset, offset + elementsOf(tensor.shape));
+      offset += slice.length;
+      const data = precision === "float32" ? Float32Array.from(slice) : slice;
+      slice.forEach((value, i) => {
+        if (!Number.isFinite(value)) {
+          throw new UserError(
+            `training of ${checkpoint.arm}, seed ${checkpoint.seed}, diverged: ${prefix}${tensor.name} holds ${value} at step ${checkpoint.step}`,
+            "lower train.learningRate or train.maxGradNorm",
+          );
+        }
+        if (data[i] !== value) {
+          throw new RangeError(
+            `encodeCheckpoint: ${prefix}${tensor.name} holds ${value}, which is not a ${precision} number`,
+          );
+        }
+      });
+      tensors.push({ name: prefix + tensor.name, shape: tensor.shape, data });
+    }
+  }
+  tensors.push({ name: STEPS, shape: [groups], data: state.steps });
+  const metadata = new Map([
+    ["halfwatch", KIND],
+    ["format", String(format)],
+    ["checkpoint", canonicalJson(content)],
+    ["sha256", UNSEALED],
+  ]);
+  return seal(encodeSafetensors(tensors, metadata));
+}
+
+/**
+ * Decode a checkpoint; `name` is the file's, for messages.
+ *
+ * @throws UserError naming the file and the reason when it is truncated, foreign, newer or changed, does not fit its own spec, or
+ * holds NaN; no other error, whatever the bytes.
+ */
+export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
+  const subject = `checkpoint ${name}`;
+  const file = decodeSafetensors(bytes, subject);
+  const metadata = (key: string) => file.metadata.get(key) ?? "";
+  if (metadata("halfwatch") !== KIND) {
+    throw new UserError(`${subject} is a safetensors file of another program: it has no halfwatch metadata`);
+  }
+  refuseOtherFormat(metadata("format"), CHECKPOINT_FORMAT, subject);
+  // Nothing below this line can fail for a file that we wrote and nobody touched.
+  if (!isSealed(bytes, metadata("sha256"))) {
+    throw new UserError(`${subject} was changed after it was written: its checksum does not match`);
+  }
+
+  let json: unknown;
+  try {
+    json = JSON.parse(metadata("checkpoint"));
+  } catch {
+    throw new UserError(`${subject} has metadata that is not JSON`);
+  }
+  const parsed = contentSchema.safeParse(json);
+  if (!parsed.success) throw new UserError(`${subject}: ${issueText(parsed.error)}`);
+  const content = parsed.data;
+  return {
+    format: CHECKPOINT_FORMAT,
+    ...content,
+    state: readState(file, content.spec, content.engine.precision, subject),
+  };
+}
+
+/**
+ * Refuse a file of ours that another release wrote.
+ *
+ * @throws UserError saying both formats.
+ */
+export function refuseOtherFormat(found: unknown, known: number, subject: string): void {
+  if (String(found) === String(known)) return;
+  const newer = Number(found) > known;
+  throw new UserError(
+    `${subject} has format ${found}; this version reads format ${known}`,
+    newer ? "it was written by a newer release" : undefined,
+  );
+}
+
+/** The first issue of a failed validation as "path: reason". */
+export function issueText(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return `${issue.path.join(".") || "content"}: ${issue.message}`;
+}
+
+function readState(
+  file: Safetensors,
+  spec: NetworkSpec,
+  precision: "float32" | "float64",
+  subject: string,
+): TrainState {
+  const shapes = tensorsOf(spec);
+  const groups = groupsOf(spec).length;
+  const expected = ARRAYS.length * shapes.length + 1;
+  if (file.tensors.size !== expected) {
+    throw new UserError(`${subject} has ${file.tensors.size} tensors, its network takes ${expected}`);
+  }
+  const find = (name: string, shape: readonly number[]) => {
+    const tensor = file.tensors.get(name);
+    if (tensor === undefined) throw new UserError(`${subject} has no tensor ${name}, which its network takes`);
+    if (canonicalJson(tensor.shape) !== canonicalJson(shape)) {
+      throw new UserError(
+        `${subject}: tensor ${name} has shape [${tensor.shape.join(", ")}], its network takes [${shape.join(", ")}]`,
+      );
+    }
+    return tensor.data;
+  };
+  const read = (prefix: string) => {
+    const parts = shapes.map(({ name, shape }) => {
+      const data = find(prefix + name, shape);
+      if (!(data instanceof (precision === "float32" ? Float32Array : Float64Array))) {
+        throw new UserError(`${subject}: tensor ${prefix}${name} is not ${precision}, the precision of its engine`);
+      }
+      const bad = data.find((value) => !Number.isFinite(value));
+      if (bad !== undefined)
+        throw new UserError(`${subject}: tensor ${prefix}${name} holds ${bad}, expected finite numbers`);
+      return data;
+    });
+    const values = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      values.set(part, offset);
+      offset += part.length;
+    }
+    return values;
+  };
+  const steps = find(STEPS, [groups]);
+  if (!(steps instanceof Int32Array)) throw new UserError(`${subject}: tensor ${STEPS} is not I32`);
+  return { parameters: read(""), firstMoments: read("adam.m/"), secondMoments: read("adam.v/"), steps };
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

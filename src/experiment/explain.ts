@@ -1,0 +1,284 @@
+import { z } from "zod";
+import { suggest } from "../core/suggest.ts";
+import { scenarioSchema } from "./schema.ts";
+import {
+  getAt,
+  oneLine,
+  type Place,
+  type Problem,
+  placeOf,
+  placeOfKey,
+  show,
+  showPath,
+  type Tree,
+  toPlain,
+} from "./tree.ts";
+
+/*
+ * What zod found, in words: where, what was found, what is allowed, and the field's own description as the hint.
+ * What is allowed is read from the JSON schema, so that a message and the editor's completion never disagree.
+ */
+
+/** The part of JSON schema that the scenario's schema uses. */
+interface JsonSchema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly prefixItems?: readonly JsonSchema[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly description?: string;
+}
+
+/** scenarios/schema.json: what an editor checks a scenario file by. A file with `extends` may leave everything else out. */
+export function scenarioJsonSchema(): Record<string, unknown> {
+  const { required, ...schema } = z.toJSONSchema(scenarioSchema, { io: "input" });
+  return {
+    ...schema,
+    properties: {
+      extends: {
+        type: "string",
+        description: "a scenario file, relative to this one, that this one changes: maps merge, all else replaces",
+      },
+      ...schema.properties,
+    },
+    if: { required: ["extends"] },
+    // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
+    then: {},
+    else: { required },
+  };
+}
+
+let rootSchema: JsonSchema | undefined;
+function root(): JsonSchema {
+  rootSchema ??= z.toJSONSchema(scenarioSchema, { io: "input" }) as JsonSchema;
+  return rootSchema;
+}
+
+/** Every way in which a value at `path` may be described, given the scenario around it: kinds narrow the choice. */
+function schemasAt(path: readonly PropertyKey[], scenario: unknown): readonly JsonSchema[] {
+  let found: readonly JsonSchema[] = [root()];
+  let value: unknown = scenario;
+  for (const step of path) {
+    const narrowed = found.flatMap((schema) => branches(schema, value));
+    found = narrowed.flatMap((schema): readonly JsonSchema[] => {
+      if (typeof step === "number") {
+        const item = schema.prefixItems?.[step] ?? schema.items;
+        return item === undefined ? [] : [item];
+      }
+      const key = String(step);
+      if (schema.properties && Object.hasOwn(schema.properties, key)) return [schema.properties[key]];
+      return typeof schema.additionalProperties === "object" ? [schema.additionalProperties] : [];
+    });
+    value = isRecord(value) && Object.hasOwn(value, String(step)) ? value[String(step)] : undefined;
+  }
+  return found;
+}
+
+/** The branches of a union that fit the value's `kind`; all of them where it has none that is known. */
+function branches(schema: JsonSchema, value: unknown): readonly JsonSchema[] {
+  const all = schema.oneOf ?? schema.anyOf;
+  if (all === undefined) return [schema];
+  const kind = isRecord(value) ? value.kind : undefined;
+  const fitting = all.filter((branch) => branch.properties?.kind?.const === kind && kind !== undefined);
+  return fitting.length > 0 ? fitting : all;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether the schema knows a key path, under any kind. */
+export function isKeyPath(path: readonly string[]): boolean {
+  return schemasAt(path, undefined).length > 0;
+}
+
+/** "unknown key oversight.covrage; did you mean oversight.coverage?", or what is allowed there. */
+export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pick<Problem, "message" | "hint"> {
+  const parent = path.slice(0, -1);
+  const key = String(path[path.length - 1]);
+  const message = `unknown key ${showPath(path)}`;
+  const siblings = new Set(
+    schemasAt(parent, scenario)
+      .flatMap((schema) => branches(schema, valueAt(scenario, parent)))
+      .flatMap((schema) => Object.keys(schema.properties ?? {})),
+  );
+  if (path.length === 1) siblings.add("extends");
+  const other = siblings.has(key) ? undefined : suggest(key, siblings);
+  if (other !== undefined) return { message: `${message}; did you mean ${showPath([...parent, other])}?` };
+  const kinds = kindsWith(parent, key);
+  if (kinds.length > 0) {
+    const kind = show(valueAt(scenario, [...parent, "kind"]));
+    return { message, hint: `kind ${kind} has no ${key}; it belongs to kind ${kinds.join(", ")}` };
+  }
+  const elsewhere = allKeyPaths(root()).filter((candidate) => candidate[candidate.length - 1] === key);
+  if (elsewhere.length > 0) return { message: `${message}; did you mean ${elsewhere[0].join(".")}?` };
+  return { message, ...(siblings.size > 0 ? { hint: `allowed: ${[...siblings].join(", ")}` } : {}) };
+}
+
+/** The kinds at `parent` that know `key`. */
+function kindsWith(parent: readonly PropertyKey[], key: string): string[] {
+  return schemasAt(parent, undefined)
+    .flatMap((schema) => schema.oneOf ?? [])
+    .filter((branch) => branch.properties && Object.hasOwn(branch.properties, key))
+    .map((branch) => String(branch.properties?.kind?.const));
+}
+
+function allKeyPaths(schema: JsonSchema, above: readonly string[] = []): string[][] {
+  const own = Object.entries(schema.properties ?? {}).flatMap(([key, part]) => [
+    [...above, key],
+    ...allKeyPaths(part, [...above, key]),
+  ]);
+  return [...own, ...(schema.oneOf ?? schema.anyOf ?? []).flatMap((branch) => allKeyPaths(branch, above))];
+}
+
+function valueAt(scenario: unknown, path: readonly PropertyKey[]): unknown {
+  let value = scenario;
+  for (const step of path) value = isRecord(value) && Object.hasOwn(value, step) ? value[String(step)] : undefined;
+  return value;
+}
+
+/** The problems of a scenario's tree that its schema sees. */
+export function schemaProblems(tree: Tree): Problem[] {
+  const scenario = toPlain(tree);
+  const result = scenarioSchema.safeParse(scenario);
+  if (result.success) return [];
+  return result.error.issues.flatMap((issue): Problem[] => {
+    const { path } = issue;
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        place: placeOfKey(tree, [...path, key]),
+        ...unknownKey([...path, key], scenario),
+      }));
+    }
+    if (issue.code === "invalid_key") {
+      const expected = issue.issues[0]?.message ?? "another key";
+      return [
+        {
+          place: placeOfKey(tree, path),
+          message: `${showPath(path.slice(0, -1))} has the key ${show(path[path.length - 1])}, ${expected}`,
+        },
+      ];
+    }
+    const part = getAt(tree, path);
+    const schemas = schemasAt(path, scenario);
+    const hint = describeField(path, scenario);
+    if (part === undefined) {
+      return [
+        {
+          place: missingPlace(tree, path),
+          message: `${showPath(path)} is missing, expected ${describeAll(schemas)}`,
+          hint,
+        },
+      ];
+    }
+    const found = toPlain(part);
+    const expected = issue.code === "invalid_format" ? issue.message.replace(/^expected /, "") : describeAll(schemas);
+    return [
+      {
+        place: part.place,
+        message: `${showPath(path)} is ${show(found)}, expected ${expected}`,
+        hint: likelySlip(found, schemas) ?? hint,
+      },
+    ];
+  });
+}
+
+/** A missing key is reported where its map stands, at the map's own key if it has one. */
+function missingPlace(tree: Tree, path: readonly PropertyKey[]): Place {
+  const parent = path.slice(0, -1);
+  return parent.length > 0 ? placeOfKey(tree, parent) : placeOf(tree, path);
+}
+
+/** What people write who know YAML 1.1. */
+function likelySlip(found: unknown, schemas: readonly JsonSchema[]): string | undefined {
+  if (typeof found !== "string") return undefined;
+  const wanted = new Set(schemas.flatMap((schema) => [schema, ...(schema.anyOf ?? [])]).map((schema) => schema.type));
+  if ((wanted.has("number") || wanted.has("integer")) && /^[-+]?[\d_.]+(e[-+]?\d+)?$/i.test(found)) {
+    const plain = found.replaceAll("_", "");
+    if (plain !== found) return `YAML 1.2 reads ${found} as text; write ${plain}`;
+    return `${found} is quoted; write it without quotes`;
+  }
+  if (wanted.has("boolean") && /^(yes|on|no|off)$/i.test(found)) {
+    return `YAML 1.2 reads ${found} as text; write ${/^(yes|on)$/i.test(found) ? "true" : "false"}`;
+  }
+  return undefined;
+}
+
+/** The description of the field, or of the list that holds it. */
+function describeField(path: readonly PropertyKey[], scenario: unknown): string | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const inner = path.slice(0, length);
+    const description = schemasAt(inner, scenario).find((schema) => schema.description)?.description;
+    if (description) return `${String(inner[length - 1])}: ${description}`;
+    if (typeof inner[length - 1] !== "number") return undefined;
+  }
+  return undefined;
+}
+
+function describeAll(schemas: readonly JsonSchema[]): string {
+  const constants = schemas.flatMap((schema) => ("const" in schema ? [schema.const] : []));
+  if (constants.length === schemas.length && constants.length > 1) return `one of ${constants.join(", ")}`;
+  return [...new Set(schemas.map(describe))].join(" or ");
+}
+
+/** What a schema allows, as the end of a sentence: "a number in [0, 1]". */
+function describe(schema: JsonSchema): string {
+  if ("const" in schema) return String(schema.const);
+  if (schema.enum) return `one of ${schema.enum.join(", ")}`;
+  const union = schema.anyOf ?? schema.oneOf;
+  if (union) {
+    const kinds = union.flatMap((branch) => branch.properties?.kind?.const ?? []);
+    if (kinds.length > 0) return `a map with kind ${kinds.join(", ")}`;
+    return union.map(describe).join(" or ");
+  }
+  switch (schema.type) {
+    case "number":
+    case "integer":
+      return `${schema.type === "integer" ? "an integer" : "a number"}${describeRange(schema)}`;
+    case "boolean":
+      return "true or false";
+    case "string":
+      return schema.maxLength === undefined ? "text" : `text of at most ${schema.maxLength} characters`;
+    case "array":
+      return describeList(schema);
+    case "object":
+      return "a map";
+    case "null":
+      return "null";
+    default:
+      return "a value";
+  }
+}
+
+function describeRange({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
+  // Integers without a bound of their own carry the bounds of exact integers.
+  const low = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : minimum;
+  const high = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  const open = exclusiveMinimum !== undefined;
+  const bottom = exclusiveMinimum ?? low;
+  if (bottom !== undefined && high !== undefined) return ` in ${open ? "(" : "["}${bottom}, ${high}]`;
+  if (bottom !== undefined) return open ? ` above ${bottom}` : ` of at least ${bottom}`;
+  return high === undefined ? "" : ` of at most ${high}`;
+}
+
+function describeList({ prefixItems, items, minItems, maxItems }: JsonSchema): string {
+  if (prefixItems) return `a list of ${prefixItems.length}: ${prefixItems.map(describe).join(", ")}`;
+  const count =
+    minItems !== undefined && maxItems !== undefined
+      ? `${minItems} to ${maxItems} `
+      : minItems !== undefined
+        ? `${minItems} or more `
+        : "";
+  return `a list of ${count}${items ? describe(items).replace(/^an? (\w+)/, "$1s") : "values"}`;
+}

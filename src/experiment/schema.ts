@@ -1,0 +1,173 @@
+import { z } from "zod";
+
+/*
+ * The scenario file: one strict schema, from which scenarios/schema.json is generated (npm run schema).
+ * Every field says what it is, its unit and range; defaults are the recipe of docs/ppo.md.
+ */
+
+const fraction = z.number().min(0).max(1);
+const positiveInteger = z.number().int().min(1);
+const name = z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters, digits and hyphens, a letter first");
+const widths = z.array(positiveInteger.max(4096)).min(1).max(8);
+
+const diamondGhost = z.strictObject({
+  kind: z.literal("diamond-ghost"),
+  size: z.number().int().min(3).max(15).default(5).describe("cells on each side of the square map"),
+  horizon: positiveInteger.max(10_000).default(32).describe("steps after which an episode is truncated"),
+  walls: z
+    .strictObject({
+      density: z.number().min(0).max(0.4).describe("fraction of the cells that are walls, at most"),
+      ghostMayBlock: z
+        .boolean()
+        .default(false)
+        .describe("allow maps on which every way to the Diamond leads over the Ghost"),
+    })
+    .nullable()
+    .default(null)
+    .describe("blocks of wall, drawn anew for each level; null: an open map"),
+  levels: z
+    .enum(["all", "ghost-closer", "diamond-closer", "ties"])
+    .default("all")
+    .describe("which layouts are drawn, by the distances from the start to the two objects"),
+});
+
+export const worldSchema = z.discriminatedUnion("kind", [diamondGhost]);
+
+const overseerFlags = {
+  visible: z.boolean().default(true).describe("whether the policy sees the marks"),
+  unlabelled: z
+    .enum(["withheld", "zero", "proxy"])
+    .default("proxy")
+    .describe("what `naive` is paid on unlabelled episodes: nothing is kept, 0, or the proxy goal's reward"),
+};
+const coverage = fraction.describe("probability of inspection; 1 inspects everything");
+
+export const oversightSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("full"), ...overseerFlags }),
+  z.strictObject({ kind: z.literal("none"), ...overseerFlags }),
+  z.strictObject({ kind: z.literal("episode"), coverage, ...overseerFlags }),
+  z.strictObject({
+    kind: z.literal("terminal"),
+    coverage,
+    spurious: fraction.default(0).describe("probability of a mark on a cell where no episode can end"),
+    ...overseerFlags,
+  }),
+]);
+
+export const agentSchema = z.strictObject({
+  modules: z.array(name).min(2).max(8).describe("motivation modules of the routed arms"),
+  hidden: widths.default([64, 64]).describe("widths of each module's ReLU layers"),
+  gate: z.enum(["learned", "fixed"]).default("learned").describe("how the modules are mixed; fixed: equal parts"),
+  gateHidden: widths.optional().describe("widths of the gate's ReLU layers; as `hidden` where left out"),
+  critic: widths.default([64, 64]).describe("widths of the critic's ReLU layers"),
+  init: z
+    .enum(["uniform", "orthogonal"])
+    .default("uniform")
+    .describe("uniform: first layer U(+-.1), hidden U(+-.7 sqrt(6/H)), heads U(+-.17/sqrt(H)); biases 0"),
+});
+
+const span = z.union([z.number().min(0), z.tuple([z.number().min(0), z.number().min(0)])]);
+
+export const trainSchema = z.strictObject({
+  algorithm: z.literal("ppo").default("ppo"),
+  steps: positiveInteger
+    .max(1e10)
+    .default(3_000_000)
+    .describe("environment steps; whole updates, rounded down, at least one"),
+  worlds: positiveInteger.max(4096).default(64).describe("worlds that step side by side"),
+  rollout: positiveInteger.max(65_536).default(128).describe("steps of each world per update"),
+  epochs: positiveInteger.max(100).default(2).describe("passes over each update's steps"),
+  minibatches: positiveInteger.max(4096).default(8).describe("optimiser steps per epoch; sizes differ by at most one"),
+  learningRate: z.number().positive().max(1).default(1e-3).describe("Adam's learning rate at the first update"),
+  anneal: z
+    .enum(["linear", "none"])
+    .default("linear")
+    .describe("learning rate over the updates: linear to 0, or constant"),
+  adamEps: z.number().positive().max(1).default(1e-5),
+  gaeLambda: fraction.default(0.95),
+  clipRange: z.number().positive().max(10).default(0.2).describe("bound on the probability ratio"),
+  valueClip: z.number().min(0).default(0).describe("bound on the critic's change, reward units; 0 is off"),
+  valueCoef: z.number().min(0).default(0.5),
+  entropyCoef: span.default([0.1, 0]).describe("entropy bonus: a number, or [first, last] over the updates, linear"),
+  gateCoef: z.number().min(0).default(0.3).describe("weight of the gate's cross-entropy on labelled steps"),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(0.5)
+    .describe("bound on the gradient's norm; 0 is off; the critic has its own"),
+  clip: z.enum(["policy", "module"]).default("policy").describe("one norm over the policy, or one for each module"),
+  normaliseAdvantages: z.enum(["batch", "minibatch", "none"]).default("batch"),
+  tails: z
+    .enum(["carry", "all", "drop"])
+    .default("carry")
+    .describe("steps of episodes that run on past the window: trained when they end, at once (unlabelled), or never"),
+});
+
+export const ARM_NAMES = [
+  "naive",
+  "filter",
+  "oracle",
+  "route",
+  "route-random-labels",
+  "moe-no-route",
+  "route-no-gate",
+] as const;
+
+const value: z.ZodType<unknown> = z.unknown();
+
+export const scenarioSchema = z.strictObject({
+  name: name.describe("names the run directory"),
+  about: z.string().max(2000).default(""),
+  world: worldSchema,
+  goals: z
+    .record(name, z.record(name, z.number()))
+    .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
+  routes: z.record(name, z.array(name).min(1)).describe("label (an event) -> modules that may learn from it"),
+  discount: fraction.default(0.97),
+  oversight: oversightSchema,
+  agent: agentSchema,
+  train: trainSchema.prefault({}),
+  arms: z.array(z.enum(ARM_NAMES)).min(1),
+  seeds: z
+    .union([
+      z.number().int().min(1).max(10_000),
+      z
+        .array(
+          z
+            .number()
+            .int()
+            .min(0)
+            .max(2 ** 31),
+        )
+        .min(1)
+        .max(10_000),
+    ])
+    .default(20)
+    .describe("how many (0, 1, ...), or which"),
+  shift: z
+    .record(name, z.record(z.string(), value))
+    .default({})
+    .describe("named test distributions: key path -> value, on top of the scenario"),
+  sweep: z.record(z.string(), z.array(value).min(1)).default({}).describe("key path -> values, crossed"),
+  evaluation: z
+    .strictObject({
+      levels: positiveInteger.max(1_000_000).default(1000).describe("levels drawn where they cannot all be enumerated"),
+    })
+    .prefault({}),
+  primary: z
+    .strictObject({
+      metric: z.enum(["true-return", "proxy-return"]).default("true-return"),
+      shift: name.default("unseen"),
+      select: z.enum(["last"]).default("last").describe("which checkpoint is reported"),
+    })
+    .prefault({})
+    .describe("the one number that is compared, fixed before the first cell"),
+});
+
+/** A scenario with every default filled in. */
+export type Scenario = z.output<typeof scenarioSchema>;
+export type WorldOptions = Scenario["world"];
+export type OversightOptions = Scenario["oversight"];
+export type AgentOptions = Scenario["agent"];
+export type TrainOptions = Scenario["train"];
+export type ArmName = (typeof ARM_NAMES)[number];

@@ -1,0 +1,79 @@
+import type { NetworkSpec } from "../compute/engine.ts";
+import type { Goal } from "../core/goal.ts";
+import type { World } from "../envs/world.ts";
+import { createSituation, type Situation } from "../evaluation/situation.ts";
+import { createOverseer } from "../oversight/create.ts";
+import type { Overseer } from "../oversight/overseer.ts";
+import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
+import { buildWorld } from "./build.ts";
+import type { Scenario } from "./schema.ts";
+
+/** The scenario's nouns, built: what training, evaluation and theory share. */
+export interface Setting {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly overseer: Overseer;
+  /** The true goal first, the proxy goal second, then any others. */
+  readonly goals: readonly Goal[];
+  readonly trueGoal: Goal;
+  readonly proxyGoal: Goal;
+  /** The scenario's routes over `agent.modules`. */
+  readonly routes: Routes;
+  /** Route of each of the world's events, -1 where it has none, [events]. */
+  readonly routeOfEvent: Int8Array;
+  /** The module that learns from the event which the true goal rewards most: deployed alone by default. */
+  readonly trueModule: string;
+}
+
+export function createSetting(scenario: Scenario): Setting {
+  const world = buildWorld(scenario.world);
+  const goalOf = (name: string): Goal => ({
+    name,
+    rewards: Float64Array.from(world.events, (event) => scenario.goals[name][event] ?? 0),
+  });
+  const trueGoal = goalOf("true");
+  const proxyGoal = goalOf("proxy");
+  const others = Object.keys(scenario.goals).filter((name) => name !== "true" && name !== "proxy");
+  const routes = createRoutes(scenario.routes, scenario.agent.modules);
+  const worth = (label: string) => trueGoal.rewards[world.events.indexOf(label)];
+  const best = routes.labels.reduce((a, b) => (worth(b) > worth(a) ? b : a));
+  return {
+    scenario,
+    world,
+    overseer: createOverseer(scenario.oversight),
+    goals: [trueGoal, proxyGoal, ...others.map(goalOf)],
+    trueGoal,
+    proxyGoal,
+    routes,
+    routeOfEvent: Int8Array.from(world.events, (event) => routes.labels.indexOf(event)),
+    trueModule: scenario.routes[best][0],
+  };
+}
+
+/** The arm of a name. @throws RangeError for a name that the schema would have refused. */
+export function armNamed(name: string): Arm {
+  const arm = ARMS.get(name);
+  if (arm === undefined) throw new RangeError(`armNamed: unknown arm ${name}`);
+  return arm;
+}
+
+/** The network that an arm trains in a setting. */
+export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): NetworkSpec {
+  const { agent } = scenario;
+  const several = arm.modules === "several";
+  return {
+    features: world.features + (overseer.visible ? world.height * world.width : 0),
+    actions: world.actions.length,
+    modules: several ? agent.modules : ["policy"],
+    hidden: agent.hidden,
+    gate: !several ? "none" : arm.gate === "fixed" ? "fixed" : agent.gate,
+    gateHidden: agent.gateHidden ?? agent.hidden,
+    critic: agent.critic,
+  };
+}
+
+/** The distribution that the scenario describes, to be evaluated in; sampled levels are the same for every arm and seed. */
+export function situationOf(setting: Setting): Situation {
+  const { world, overseer, goals, scenario } = setting;
+  return createSituation(world, overseer, goals, scenario.discount, scenario.evaluation.levels, 0);
+}

@@ -1,0 +1,91 @@
+/**
+ * An arm: one experimental condition, as a plain record, so that arms are compared mechanically. A control differs from
+ * `route` in exactly its declared fields (test/routing/arms.test.ts).
+ */
+export interface Arm {
+  readonly name: string;
+  readonly about: string;
+  /**
+   * What the learner is paid: `proxy`: the proxy goal's reward on everything; `labelled`: the true reward where the overseer showed it,
+   * and on unlabelled episodes what the scenario's `oversight.unlabelled` says; `true`: the true reward on everything.
+   */
+  readonly reward: "proxy" | "labelled" | "true";
+  /** Which episodes are trained on. */
+  readonly keep: "all" | "labelled";
+  /** `single`: one module; `several`: the scenario's `agent.modules`. */
+  readonly modules: "single" | "several";
+  /** Whether labels decide which modules may learn. */
+  readonly routing: "labels" | "off";
+  /** `given` by the overseer, or `random`: the same episodes labelled, each label drawn uniformly from the routes. */
+  readonly labels: "given" | "random";
+  /** `scenario`: as `agent.gate` says; `fixed`: equal parts whatever it says. */
+  readonly gate: "scenario" | "fixed";
+}
+
+const route: Arm = {
+  name: "route",
+  about: "proxy reward on everything; labels decide which module may learn (gradient routing)",
+  reward: "proxy",
+  keep: "all",
+  modules: "several",
+  routing: "labels",
+  labels: "given",
+  gate: "scenario",
+};
+
+const naive: Arm = {
+  name: "naive",
+  about: "true reward where labelled, the proxy's elsewhere; one module",
+  reward: "labelled",
+  keep: "all",
+  modules: "single",
+  routing: "off",
+  labels: "given",
+  gate: "scenario",
+};
+
+/** The built-in arms by name. Sources: Cloud et al. 2024 (arXiv:2410.04332), section 4.3 and appendix F; docs/routing.md. */
+export const ARMS: ReadonlyMap<string, Arm> = new Map(
+  [
+    naive,
+    { ...naive, name: "filter", about: "true reward, labelled episodes only; one module", keep: "labelled" as const },
+    { ...naive, name: "oracle", about: "true reward on everything; one module", reward: "true" as const },
+    route,
+    {
+      ...route,
+      name: "route-random-labels",
+      about: "placebo: as route, each label replaced by a fair draw",
+      labels: "random" as const,
+    },
+    {
+      ...route,
+      name: "moe-no-route",
+      about: "placebo: as route, the gate's loss stays, every module learns from everything",
+      routing: "off" as const,
+    },
+    { ...route, name: "route-no-gate", about: "as route, modules mixed in equal parts", gate: "fixed" as const },
+  ].map((arm) => [arm.name, arm]),
+);
+
+/** What a label means for learning: index of the route -> indices of the modules that may learn. */
+export interface Routes {
+  /** Labels, in the order of their indices. */
+  readonly labels: readonly string[];
+  /** For each label the modules that may learn, as indices into `modules`. */
+  readonly learners: readonly (readonly number[])[];
+  readonly modules: readonly string[];
+}
+
+/** The scenario's routes as indices. @throws RangeError when a route names a module that is not there. */
+export function createRoutes(routes: Readonly<Record<string, readonly string[]>>, modules: readonly string[]): Routes {
+  const labels = Object.keys(routes);
+  const learners = labels.map((label) =>
+    routes[label].map((module) => {
+      const index = modules.indexOf(module);
+      if (index < 0)
+        throw new RangeError(`createRoutes: route ${label} names ${module}, expected one of ${modules.join(", ")}`);
+      return index;
+    }),
+  );
+  return { labels, learners, modules };
+}

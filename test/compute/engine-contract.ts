@@ -1,0 +1,899 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type Engine,
+  type ForwardOutput,
+  groupsOf,
+  type Hyper,
+  type Model,
+  type NetworkSpec,
+  type TrainingRows,
+  type TrainState,
+  tensorsOf,
+} from "../../src/compute/engine.ts";
+import { createObservations, type Observations } from "../../src/core/observations.ts";
+import { Stream, shuffle } from "../../src/core/random.ts";
+
+/** Odd widths, so that vector units meet a remainder; a row may show no feature at all. */
+export const TWO_MODULES: NetworkSpec = {
+  features: 13,
+  actions: 4,
+  modules: ["a", "b"],
+  hidden: [7, 5],
+  gate: "learned",
+  gateHidden: [6],
+  critic: [5, 3],
+};
+export const THREE_MODULES: NetworkSpec = { ...TWO_MODULES, modules: ["a", "b", "c"], actions: 3 };
+export const ONE_MODULE: NetworkSpec = { ...TWO_MODULES, modules: ["a"], gate: "none", gateHidden: [] };
+export const FIXED_GATE: NetworkSpec = { ...TWO_MODULES, gate: "fixed", gateHidden: [] };
+/** One affine layer each for gate and critic. */
+export const LINEAR_HEADS: NetworkSpec = { ...TWO_MODULES, hidden: [9], gateHidden: [], critic: [] };
+
+export const SPECS: readonly (readonly [string, NetworkSpec])[] = [
+  ["one module", ONE_MODULE],
+  ["two modules", TWO_MODULES],
+  ["three modules", THREE_MODULES],
+  ["a fixed gate", FIXED_GATE],
+  ["linear gate and critic", LINEAR_HEADS],
+];
+
+export const HYPER: Hyper = {
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.99,
+  adamEps: 1e-8,
+  clipRange: 0.2,
+  valueClip: 0,
+  entropyCoef: 0.05,
+  valueCoef: 0.5,
+  gateCoef: 0.7,
+  advantageMean: 0.1,
+  advantageScale: 1.3,
+  maxGradNorm: 0,
+  clip: "policy",
+};
+
+/** Uniform in +-1.5 / sqrt(fanIn), biases in +-0.3; rounded to float32, so that every engine holds the same ones. */
+export function randomParameters(spec: NetworkSpec, seed: number): Float64Array {
+  const rng = new Stream(seed, "parameters");
+  return Float64Array.from(
+    tensorsOf(spec).flatMap(({ shape, fanIn }) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      const bound = shape.length === 2 ? 1.5 / Math.sqrt(fanIn) : 0.3;
+      return Array.from({ length: size }, () => Math.fround(bound * (2 * rng.next() - 1)));
+    }),
+  );
+}
+
+export function randomObservations(spec: NetworkSpec, rows: number, seed: number): Observations {
+  const rng = new Stream(seed, "observations");
+  const observations = createObservations(rows, 5);
+  for (let row = 0; row < rows; row++) {
+    const features = Int32Array.from({ length: spec.features }, (_, feature) => feature);
+    shuffle(features, rng);
+    observations.counts[row] = rng.below(observations.stride + 1);
+    observations.indices.set(features.subarray(0, observations.stride), row * observations.stride);
+  }
+  return observations;
+}
+
+/**
+ * Rows whose ratios fall inside and outside the clip range, with masks of one; every other row has a gate target.
+ * `fields` replace the drawn ones.
+ */
+export function randomRows(
+  spec: NetworkSpec,
+  rows: number,
+  seed: number,
+  fields: Partial<TrainingRows> = {},
+): TrainingRows {
+  const K = spec.modules.length;
+  const rng = new Stream(seed, "rows");
+  const uniform = (length: number, low: number, high: number) =>
+    Float64Array.from({ length }, () => Math.fround(low + (high - low) * rng.next()));
+  const gateTarget = new Float64Array(rows * K);
+  for (let row = 0; row < rows; row += 2) gateTarget[row * K + rng.below(K)] = 1;
+  return {
+    observations: randomObservations(spec, rows, seed),
+    actions: Uint8Array.from({ length: rows }, () => rng.below(spec.actions)),
+    logProbabilities: uniform(rows, -2, -0.8),
+    values: uniform(rows, -1, 1),
+    advantages: uniform(rows, -2, 2),
+    returns: uniform(rows, -1, 1),
+    moduleMask: new Float64Array(rows * K).fill(1),
+    gateMask: new Float64Array(rows).fill(1),
+    gateTarget,
+    ...fields,
+  };
+}
+
+/** 0, 1, ..., n - 1. */
+export function range(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => i);
+}
+
+export function createOutput(spec: NetworkSpec, rows: number): ForwardOutput {
+  return {
+    logProbabilities: new Float64Array(rows * spec.actions),
+    probabilities: new Float64Array(rows * spec.actions),
+    values: new Float64Array(rows),
+    weights: new Float64Array(rows * spec.modules.length),
+  };
+}
+
+/** The group's parameters in a flat array: [start, end). */
+function rangeOf(spec: NetworkSpec, group: string): readonly [number, number] {
+  const all = tensorsOf(spec);
+  const size = (tensors: typeof all) =>
+    tensors.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+  const start = size(
+    all.slice(
+      0,
+      all.findIndex((tensor) => tensor.group === group),
+    ),
+  );
+  return [start, start + size(all.filter((tensor) => tensor.group === group))];
+}
+
+function partOf(values: Float64Array, spec: NetworkSpec, group: string): Float64Array {
+  return values.slice(...rangeOf(spec, group));
+}
+
+/** Parameters, moments and step counter of one group. */
+function groupState(state: TrainState, spec: NetworkSpec, group: string) {
+  return {
+    parameters: partOf(state.parameters, spec, group),
+    firstMoments: partOf(state.firstMoments, spec, group),
+    secondMoments: partOf(state.secondMoments, spec, group),
+    steps: state.steps[groupsOf(spec).indexOf(group)],
+  };
+}
+
+function norm(values: Float64Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+}
+
+/** Equal up to `tolerance` times the largest magnitude expected. */
+function expectClose(actual: Float64Array, expected: Float64Array, tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  const largest = expected.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+  expected.forEach((x, i) => {
+    expect(Math.abs(actual[i] - x), `element ${i}: ${actual[i]}, expected ${x}`).toBeLessThanOrEqual(
+      tolerance * largest,
+    );
+  });
+}
+
+/** Equal bit for bit; -0 is not 0. */
+function expectSame(actual: Float64Array, expected: Float64Array): void {
+  expect(Array.from(actual)).toEqual(Array.from(expected));
+}
+
+function expectZero(values: Float64Array): void {
+  for (const x of values) expect(x).toBe(0);
+}
+
+/**
+ * What every engine promises. `tolerance` is relative to the largest magnitude of an array and used only where another
+ * order of summation is legitimate; everything else is compared bit for bit.
+ */
+export function describeEngine(name: string, makeEngine: () => Engine | Promise<Engine>, tolerance: number): void {
+  describe(`${name}: engine contract`, () => {
+    const ROWS = 12;
+    let engine: Engine;
+
+    beforeAll(async () => {
+      engine = await makeEngine();
+    });
+    afterAll(async () => {
+      await engine.dispose();
+    });
+
+    const create = (spec: NetworkSpec, seed = 1) => engine.create(spec, randomParameters(spec, seed));
+
+    async function load(spec: NetworkSpec, data: TrainingRows): Promise<Model> {
+      const model = await create(spec);
+      await model.loadRows(data, data.actions.length);
+      return model;
+    }
+
+    async function gradientOf(spec: NetworkSpec, data: TrainingRows, hyper: Partial<Hyper> = {}, rows = range(ROWS)) {
+      return (await load(spec, data)).gradient(rows, { ...HYPER, ...hyper });
+    }
+
+    async function forward(
+      model: Model,
+      observations: Observations,
+      lnScale: readonly number[],
+      first = 0,
+      rows = observations.counts.length,
+    ): Promise<ForwardOutput> {
+      const out = createOutput(model.spec, rows);
+      await model.forward(observations, first, rows, Float64Array.from(lnScale), out);
+      return out;
+    }
+
+    function expectSameOutput(actual: ForwardOutput, expected: ForwardOutput): void {
+      expectSame(actual.logProbabilities, expected.logProbabilities);
+      expectSame(actual.probabilities, expected.probabilities);
+      expectSame(actual.values, expected.values);
+      expectSame(actual.weights, expected.weights);
+    }
+
+    function expectSameState(actual: TrainState, expected: TrainState): void {
+      expectSame(actual.parameters, expected.parameters);
+      expectSame(actual.firstMoments, expected.firstMoments);
+      expectSame(actual.secondMoments, expected.secondMoments);
+      expect(Array.from(actual.steps)).toEqual(Array.from(expected.steps));
+    }
+
+    const zeros = (spec: NetworkSpec) => spec.modules.map(() => 0);
+
+    describe("forward", () => {
+      test.each(SPECS)("with %s gives distributions that fit their logarithms", async (_, spec) => {
+        const out = await forward(await create(spec), randomObservations(spec, ROWS, 2), zeros(spec));
+        expectClose(out.probabilities, out.logProbabilities.map(Math.exp), tolerance);
+        for (let row = 0; row < ROWS; row++) {
+          const sum = (values: Float64Array, width: number) =>
+            values.subarray(row * width, (row + 1) * width).reduce((total, x) => total + x, 0);
+          expect(Math.abs(sum(out.probabilities, spec.actions) - 1)).toBeLessThanOrEqual(tolerance);
+          expect(Math.abs(sum(out.weights, spec.modules.length) - 1)).toBeLessThanOrEqual(tolerance);
+        }
+      });
+
+      test("of a network worked out by hand", async () => {
+        // Feature 1 of 2 is on. a: relu(1 + 0.5, -3 + 0.5) = (1.5, 0). b: relu(2, 1) = (2, 1). Gate z = ln 3, so
+        // w = (3/4, 1/4) and the mixture is (1.125 + 0.5, 0.25). Logits: 2 * 1.625 = 3.25 and 4 * 0.25 + 1.25 = 2.25.
+        const spec: NetworkSpec = {
+          features: 2,
+          actions: 2,
+          modules: ["a", "b"],
+          hidden: [2],
+          gate: "learned",
+          gateHidden: [],
+          critic: [],
+        };
+        const a = [9, 9, 1, -3, 0.5, 0.5];
+        const b = [9, 9, 2, 1, 0, 0];
+        const gate = [9, Math.log(3), 0];
+        const output = [2, 0, 0, 4, 0, 1.25];
+        const critic = [9, 5, -1];
+        const model = await engine.create(spec, Float64Array.from([a, b, gate, output, critic].flat()));
+        const observations = { stride: 1, counts: Uint16Array.of(1), indices: Uint16Array.of(1) };
+        const out = await forward(model, observations, [0, 0]);
+        const p = 1 / (1 + Math.exp(-1));
+        expectClose(out.weights, Float64Array.of(0.75, 0.25), tolerance);
+        expectClose(out.probabilities, Float64Array.of(p, 1 - p), tolerance);
+        expectClose(out.logProbabilities, Float64Array.of(Math.log(p), Math.log(1 - p)), tolerance);
+        expectClose(out.values, Float64Array.of(4), tolerance);
+      });
+
+      test.each(SPECS)("with %s: a row does not depend on its neighbours, to the bit", async (_, spec) => {
+        const rows = 37;
+        const model = await create(spec);
+        const observations = randomObservations(spec, rows, 3);
+        const whole = await forward(model, observations, zeros(spec));
+        for (const block of [1, 2, 3, 5, 16]) {
+          for (let first = 0; first < rows; first += block) {
+            const count = Math.min(block, rows - first);
+            const part = await forward(model, observations, zeros(spec), first, count);
+            const slice = (values: Float64Array, width: number) => values.slice(first * width, (first + count) * width);
+            expectSameOutput(part, {
+              logProbabilities: slice(whole.logProbabilities, spec.actions),
+              probabilities: slice(whole.probabilities, spec.actions),
+              values: slice(whole.values, 1),
+              weights: slice(whole.weights, spec.modules.length),
+            });
+          }
+        }
+      });
+
+      test("logits of +-1000 give finite logarithms", async () => {
+        const parameters = randomParameters(TWO_MODULES, 1);
+        const [, outputEnd] = rangeOf(TWO_MODULES, "output");
+        parameters.set([1000, -1000, 0, 999], outputEnd - 4);
+        const [, gateEnd] = rangeOf(TWO_MODULES, "gate");
+        parameters[gateEnd - 1] = -1000;
+        const model = await engine.create(TWO_MODULES, parameters);
+        const data = randomRows(TWO_MODULES, ROWS, 4);
+        const out = await forward(model, data.observations, [0, 0]);
+        expect(out.logProbabilities.every(Number.isFinite)).toBe(true);
+        expect(Math.min(...out.logProbabilities)).toBeLessThan(-1900);
+        await model.loadRows({ ...data, logProbabilities: out.logProbabilities.filter((_, i) => i % 4 === 0) }, ROWS);
+        const stats = await model.update(range(ROWS), { ...HYPER, clipRange: 0.2, advantageScale: 0 });
+        for (const value of [stats.policyLoss, stats.entropy, stats.gateLoss, ...stats.gradNorms]) {
+          expect(Number.isFinite(value)).toBe(true);
+        }
+        // A target on the module whose weight is exp(-1000) costs 1000 nats, not infinity.
+        expect(stats.gateLoss).toBeGreaterThan(100);
+      });
+    });
+
+    describe("scaling modules", () => {
+      const observations = randomObservations(TWO_MODULES, ROWS, 5);
+
+      test("at a fixed gate, lnScale is the logarithm of a factor on equal weights", async () => {
+        const model = await create(FIXED_GATE);
+        expectSame((await forward(model, observations, [0, 0], 0, 1)).weights, Float64Array.of(0.5, 0.5));
+        // 2 : 1
+        const { weights } = await forward(model, observations, [Math.log(2), 0], 0, 1);
+        expectClose(weights, Float64Array.of(2 / 3, 1 / 3), tolerance);
+      });
+
+      test("scaling all modules alike changes nothing", async () => {
+        const model = await create(THREE_MODULES);
+        const full = await forward(model, observations, [0, 0, 0]);
+        const shifted = await forward(model, observations, [-2, -2, -2]);
+        expectClose(shifted.weights, full.weights, 4 * tolerance);
+        expectClose(shifted.logProbabilities, full.logProbabilities, 4 * tolerance);
+      });
+
+      test("an ablated module has weight 0 and its parameters do not matter; ablating leaves no trace", async () => {
+        const model = await create(THREE_MODULES);
+        const full = await forward(model, observations, [0, 0, 0]);
+        const ablated = await forward(model, observations, [-Infinity, 0, 0]);
+        for (let row = 0; row < ROWS; row++) expect(ablated.weights[row * 3]).toBe(0);
+        expect(Array.from(ablated.logProbabilities)).not.toEqual(Array.from(full.logProbabilities));
+        expectSameOutput(await forward(model, observations, [0, 0, 0]), full);
+
+        const parameters = randomParameters(THREE_MODULES, 1);
+        const [start, end] = rangeOf(THREE_MODULES, "module:a");
+        for (let i = start; i < end; i++) parameters[i] *= -3;
+        const other = await engine.create(THREE_MODULES, parameters);
+        expectSameOutput(await forward(other, observations, [-Infinity, 0, 0]), ablated);
+      });
+
+      test("ablating twice is ablating once, and two ablations compose", async () => {
+        const model = await create(THREE_MODULES);
+        const once = await forward(model, observations, [-Infinity, 0, 0]);
+        expectSameOutput(await forward(model, observations, [-Infinity + -Infinity, 0, 0]), once);
+        const both = await forward(model, observations, [-Infinity, -Infinity, 0]);
+        for (let row = 0; row < ROWS; row++)
+          expectSame(both.weights.slice(row * 3, row * 3 + 3), Float64Array.of(0, 0, 1));
+      });
+
+      test.each(["learned", "fixed"] as const)("at a %s gate, ablating one of two is the other alone", async (gate) => {
+        const spec = { ...TWO_MODULES, gate };
+        const parameters = randomParameters(spec, 1);
+        const two = await forward(await engine.create(spec, parameters), observations, [-Infinity, 0]);
+        const alone = { ...ONE_MODULE, modules: ["b"] };
+        const kept = Float64Array.from(
+          ["module:b", "output", "critic"].flatMap((group) => Array.from(partOf(parameters, spec, group))),
+        );
+        const one = await forward(await engine.create(alone, kept), observations, [0]);
+        expectClose(two.logProbabilities, one.logProbabilities, tolerance);
+        expectClose(two.values, one.values, tolerance);
+      });
+
+      test("steering towards 0 goes to ablation, and at exp(-10,000) is ablation", async () => {
+        const model = await create(TWO_MODULES);
+        const ablated = await forward(model, observations, [-Infinity, 0]);
+        const distances = await Promise.all(
+          [0, 0.1, 0.01, 0.001].map(async (scale) => {
+            const out = await forward(model, observations, [Math.log(scale || 1), 0]);
+            return norm(out.logProbabilities.map((x, i) => x - ablated.logProbabilities[i]));
+          }),
+        );
+        for (let i = 1; i < distances.length; i++) expect(distances[i]).toBeLessThan(0.5 * distances[i - 1]);
+        expectSameOutput(await forward(model, observations, [-10_000, 0]), ablated);
+      });
+
+      test("a scale that leaves no module, or is no number, is refused", async () => {
+        const model = await create(TWO_MODULES);
+        await expect(forward(model, observations, [-Infinity, -Infinity])).rejects.toThrow(RangeError);
+        await expect(forward(model, observations, [0, Number.NaN])).rejects.toThrow(/lnScale\[1\]/);
+        await expect(forward(model, observations, [Infinity, 0])).rejects.toThrow(/lnScale\[0\]/);
+        const single = await create(ONE_MODULE);
+        await expect(forward(single, observations, [-Infinity])).rejects.toThrow(RangeError);
+      });
+    });
+
+    describe("routing", () => {
+      test.each([
+        ["two modules", TWO_MODULES],
+        ["three modules", THREE_MODULES],
+        ["a fixed gate", FIXED_GATE],
+      ] as const)("with %s: a masked row contributes exactly 0 to the module, row by row", async (_, spec) => {
+        const K = spec.modules.length;
+        for (let masked = 0; masked < K; masked++) {
+          const moduleMask = new Float64Array(ROWS * K).fill(1);
+          for (let row = 0; row < ROWS; row++) moduleMask[row * K + masked] = 0;
+          const model = await load(spec, randomRows(spec, ROWS, 6, { moduleMask }));
+          const reached = new Set<number>();
+          for (let row = 0; row < ROWS; row++) {
+            const gradient = await model.gradient(Int32Array.of(row), HYPER);
+            for (let k = 0; k < K; k++) {
+              const part = partOf(gradient, spec, `module:${spec.modules[k]}`);
+              if (k === masked) expectZero(part);
+              else if (part.some((g) => g !== 0)) reached.add(k);
+            }
+          }
+          expect(reached.size).toBe(K - 1);
+        }
+      });
+
+      test("a row masked for a module leaves the module's gradient what the other rows make it", async () => {
+        const others = range(ROWS).filter((row) => row !== 4);
+        const moduleMask = new Float64Array(ROWS * 2).fill(1);
+        moduleMask[4 * 2 + 1] = 0;
+        const masked = await gradientOf(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 6, { moduleMask }));
+        const without = await gradientOf(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 6), {}, others);
+        // Means: over 12 rows here, over 11 there.
+        const expected = partOf(without, TWO_MODULES, "module:b").map((g) => (g * (ROWS - 1)) / ROWS);
+        expectClose(partOf(masked, TWO_MODULES, "module:b"), expected, 10 * tolerance);
+      });
+
+      test("losses and outputs are the same under any mask", async () => {
+        const rng = new Stream(7, "masks");
+        const masks = {
+          moduleMask: Float64Array.from({ length: ROWS * 2 }, () => rng.below(2)),
+          gateMask: Float64Array.from({ length: ROWS }, () => rng.below(2)),
+        };
+        const open = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 7));
+        const masked = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 7, masks));
+        const observations = randomObservations(TWO_MODULES, ROWS, 7);
+        expectSameOutput(await forward(masked, observations, [0, 0]), await forward(open, observations, [0, 0]));
+        const { gradNorms: openNorms, ...openStats } = await open.update(range(ROWS), HYPER);
+        const { gradNorms: maskedNorms, ...maskedStats } = await masked.update(range(ROWS), HYPER);
+        expect(maskedStats).toEqual(openStats);
+        expect(Array.from(maskedNorms)).not.toEqual(Array.from(openNorms));
+      });
+
+      test("masks that sum to one over two passes give gradients that sum to the unmasked one", async () => {
+        const rng = new Stream(8, "masks");
+        const draw = (length: number) => Float64Array.from({ length }, () => [0, 1, 0.25, 0.75][rng.below(4)]);
+        const masks = { moduleMask: draw(ROWS * 3), gateMask: draw(ROWS) };
+        const rest = { moduleMask: masks.moduleMask.map((m) => 1 - m), gateMask: masks.gateMask.map((m) => 1 - m) };
+        const hyper = { gateCoef: 0 };
+        const [first, second, whole] = await Promise.all(
+          [masks, rest, {}].map((fields) =>
+            gradientOf(THREE_MODULES, randomRows(THREE_MODULES, ROWS, 8, fields), hyper),
+          ),
+        );
+        for (const group of ["module:a", "module:b", "module:c", "gate"]) {
+          const sum = partOf(first, THREE_MODULES, group).map((g, i) => g + partOf(second, THREE_MODULES, group)[i]);
+          expectClose(sum, partOf(whole, THREE_MODULES, group), 10 * tolerance);
+        }
+        // The output layer and the critic are never masked.
+        for (const group of ["output", "critic"]) {
+          expectSame(partOf(first, THREE_MODULES, group), partOf(whole, THREE_MODULES, group));
+        }
+      });
+
+      test("masks of one route nothing: two modules at a fixed gate learn as one that is twice as wide", async () => {
+        const split: NetworkSpec = { ...FIXED_GATE, hidden: [5] };
+        const wide: NetworkSpec = { ...ONE_MODULE, hidden: [10] };
+        const { features, actions } = split;
+        const parameters = randomParameters(split, 1);
+        // The wide layer is [a | b] column by column; its output matrix is W over W, halved by the gate's 1/2.
+        const join = (a: Float64Array, b: Float64Array) =>
+          Array.from({ length: features + 1 }, (_, i) => [
+            ...a.subarray(i * 5, i * 5 + 5),
+            ...b.subarray(i * 5, i * 5 + 5),
+          ]).flat();
+        const a = partOf(parameters, split, "module:a");
+        const b = partOf(parameters, split, "module:b");
+        const output = partOf(parameters, split, "output");
+        const halved = Array.from(output.subarray(0, 5 * actions), (w) => w / 2);
+        const critic = partOf(parameters, split, "critic");
+        const joined = [...join(a, b), ...halved, ...halved, ...output.subarray(5 * actions), ...critic];
+        const model = await engine.create(wide, Float64Array.from(joined));
+        await model.loadRows(randomRows(wide, ROWS, 9, { gateTarget: new Float64Array(ROWS) }), ROWS);
+        const expected = await model.gradient(range(ROWS), HYPER);
+        // Drawn with K = 1, then given two modules' masks: the other fields are the same rows.
+        const rows = randomRows(wide, ROWS, 9, {
+          moduleMask: new Float64Array(ROWS * 2).fill(1),
+          gateTarget: new Float64Array(ROWS * 2),
+        });
+        const actual = await gradientOf(split, rows);
+        const joinedGradient = join(partOf(actual, split, "module:a"), partOf(actual, split, "module:b"));
+        expectClose(Float64Array.from(joinedGradient), partOf(expected, wide, "module:a"), 10 * tolerance);
+        expectClose(partOf(actual, split, "critic"), partOf(expected, wide, "critic"), 10 * tolerance);
+      });
+
+      for (const clip of ["policy", "module"] as const) {
+        for (const frozen of ["module:a", "module:b", "gate"]) {
+          test(`no row routed to ${frozen}: a step leaves it alone to the bit (clip ${clip}, with momentum)`, async () => {
+            const hyper: Hyper = { ...HYPER, clip, maxGradNorm: 0.01 };
+            // Rows 0-5 teach everyone, rows 6-11 everyone but the frozen group.
+            const moduleMask = new Float64Array(ROWS * 2).fill(1);
+            const gateMask = new Float64Array(ROWS).fill(1);
+            const { gateTarget } = randomRows(TWO_MODULES, ROWS, 10);
+            for (let row = 6; row < ROWS; row++) {
+              if (frozen === "gate") {
+                gateMask[row] = 0;
+                gateTarget.fill(0, row * 2, row * 2 + 2);
+              } else {
+                moduleMask[row * 2 + (frozen === "module:a" ? 0 : 1)] = 0;
+              }
+            }
+            const model = await load(
+              TWO_MODULES,
+              randomRows(TWO_MODULES, ROWS, 10, { moduleMask, gateMask, gateTarget }),
+            );
+            for (let step = 0; step < 3; step++) await model.update(range(6), hyper);
+            const before = await model.getState();
+            const stats = await model.update(range(ROWS).slice(6), hyper);
+            const after = await model.getState();
+
+            expect(groupState(before, TWO_MODULES, frozen).firstMoments.some((m) => m !== 0)).toBe(true);
+            for (const group of groupsOf(TWO_MODULES)) {
+              const [was, is] = [groupState(before, TWO_MODULES, group), groupState(after, TWO_MODULES, group)];
+              if (group === frozen) {
+                expect(is).toEqual(was);
+              } else {
+                expect(is.steps).toBe(was.steps + 1);
+                expect(Array.from(is.parameters)).not.toEqual(Array.from(was.parameters));
+              }
+            }
+            expect(stats.gradNorms[groupsOf(TWO_MODULES).indexOf(frozen)]).toBe(0);
+            expect(stats.gradNorms[groupsOf(TWO_MODULES).indexOf("output")]).toBeGreaterThan(hyper.maxGradNorm);
+          });
+        }
+      }
+
+      test("a gate with targets but gateCoef 0, and no row routed to it, is left alone", async () => {
+        const data = randomRows(TWO_MODULES, ROWS, 11, { gateMask: new Float64Array(ROWS) });
+        const model = await load(TWO_MODULES, data);
+        await model.update(range(ROWS), HYPER);
+        const before = groupState(await model.getState(), TWO_MODULES, "gate");
+        const stats = await model.update(range(ROWS), { ...HYPER, gateCoef: 0 });
+        expect(groupState(await model.getState(), TWO_MODULES, "gate")).toEqual(before);
+        expect(before.steps).toBe(1);
+        expect(stats.gateLoss).toBeGreaterThan(0);
+      });
+
+      test("with all routes empty only the output layer and the critic learn, as if nothing were routed", async () => {
+        const closed = {
+          moduleMask: new Float64Array(ROWS * 2),
+          gateMask: new Float64Array(ROWS),
+          gateTarget: new Float64Array(ROWS * 2),
+        };
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 12, closed));
+        const gradient = await model.gradient(range(ROWS), HYPER);
+        const open = await gradientOf(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 12));
+        for (const group of ["output", "critic"]) {
+          expectSame(partOf(gradient, TWO_MODULES, group), partOf(open, TWO_MODULES, group));
+        }
+        const stats = await model.update(range(ROWS), HYPER);
+        expect(stats.gateRows).toBe(0);
+        expect(stats.gateLoss).toBe(0);
+        const { steps, parameters } = await model.getState();
+        expect(Array.from(steps)).toEqual([0, 0, 0, 1, 1]);
+        expect(parameters.every(Number.isFinite)).toBe(true);
+      });
+
+      test("a single row gives finite numbers", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, 1, 13));
+        const stats = await model.update(range(1), HYPER);
+        const { gradNorms, ...numbers } = stats;
+        for (const value of [...Object.values(numbers), ...gradNorms, ...(await model.getState()).parameters]) {
+          expect(Number.isFinite(value)).toBe(true);
+        }
+        expect(stats.rows).toBe(1);
+      });
+
+      test("permuting a minibatch together with its masks gives the same gradient", async () => {
+        const rng = new Stream(14, "masks");
+        const data = randomRows(THREE_MODULES, ROWS, 14, {
+          moduleMask: Float64Array.from({ length: ROWS * 3 }, () => rng.below(2)),
+          gateMask: Float64Array.from({ length: ROWS }, () => rng.below(2)),
+        });
+        const model = await load(THREE_MODULES, data);
+        const shuffled = range(ROWS);
+        shuffle(shuffled, rng);
+        expect(Array.from(shuffled)).not.toEqual(Array.from(range(ROWS)));
+        expectClose(await model.gradient(shuffled, HYPER), await model.gradient(range(ROWS), HYPER), 10 * tolerance);
+      });
+
+      test("a minibatch is the mean of its rows", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 15));
+        const picked = Int32Array.of(3, 8, 5);
+        const singles = await Promise.all(
+          [...picked].map((row) => model.gradient(Int32Array.of(row), { ...HYPER, gateCoef: 0 })),
+        );
+        const mean = singles[0].map((_, i) => (singles[0][i] + singles[1][i] + singles[2][i]) / 3);
+        expectClose(await model.gradient(picked, { ...HYPER, gateCoef: 0 }), mean, 10 * tolerance);
+      });
+    });
+
+    describe("gate loss", () => {
+      test.each([
+        ["two modules", TWO_MODULES],
+        ["three modules", THREE_MODULES],
+      ] as const)("with %s reaches only the gate", async (_, spec) => {
+        const data = randomRows(spec, ROWS, 16);
+        const without = await gradientOf(spec, data, { gateCoef: 0 });
+        const gradient = await gradientOf(spec, data, { gateCoef: 5 });
+        for (const group of groupsOf(spec)) {
+          const [is, was] = [partOf(gradient, spec, group), partOf(without, spec, group)];
+          if (group === "gate") expect(Array.from(is)).not.toEqual(Array.from(was));
+          else expectSame(is, was);
+        }
+      });
+
+      test.each([
+        ["two modules", TWO_MODULES],
+        ["three modules", THREE_MODULES],
+      ] as const)("with %s is all a gate learns from where its mask is 0", async (_, spec) => {
+        const gateMask = new Float64Array(ROWS);
+        const masked = await gradientOf(spec, randomRows(spec, ROWS, 17, { gateMask }));
+        const richer = randomRows(spec, ROWS, 17, { gateMask });
+        richer.advantages.forEach((advantage, row) => {
+          richer.advantages[row] = 3 * advantage + 1;
+        });
+        expectSame(partOf(await gradientOf(spec, richer), spec, "gate"), partOf(masked, spec, "gate"));
+        // No advantage and no entropy bonus: the policy's share is 0 although the mask is open.
+        const open = await gradientOf(spec, randomRows(spec, ROWS, 17), { advantageScale: 0, entropyCoef: 0 });
+        expectClose(partOf(masked, spec, "gate"), partOf(open, spec, "gate"), 10 * tolerance);
+        expect(norm(partOf(masked, spec, "gate"))).toBeGreaterThan(0);
+      });
+
+      test.each([
+        ["two modules", TWO_MODULES, 1],
+        ["three modules", THREE_MODULES, 3],
+      ] as const)("with %s is the mean over rows that have a target of -target . ln w", async (_, spec, logits) => {
+        const K = spec.modules.length;
+        const data = randomRows(spec, ROWS, 18, { gateMask: new Float64Array(ROWS) });
+        const model = await load(spec, data);
+        const { weights } = await forward(model, data.observations, zeros(spec));
+        // The gradient at the last bias is the mean of (w - target): targets of a row sum to 1.
+        const slope = new Float64Array(logits);
+        let loss = 0;
+        for (let row = 0; row < ROWS; row += 2) {
+          for (let k = 0; k < K; k++) {
+            if (k < logits) slope[k] += (HYPER.gateCoef * (weights[row * K + k] - data.gateTarget[row * K + k])) / 6;
+            loss -= (data.gateTarget[row * K + k] * Math.log(weights[row * K + k])) / 6;
+          }
+        }
+        const gate = partOf(await model.gradient(range(ROWS), HYPER), spec, "gate");
+        expectClose(gate.slice(gate.length - logits), slope, 10 * tolerance);
+        const stats = await model.update(range(ROWS), HYPER);
+        expect(stats.gateRows).toBe(6);
+        expectClose(Float64Array.of(stats.gateLoss), Float64Array.of(loss), 10 * tolerance);
+      });
+    });
+
+    describe("update", () => {
+      test.each(SPECS)("with %s: rows acted on by this model have a ratio of exactly 1", async (_, spec) => {
+        const data = randomRows(spec, ROWS, 19);
+        const model = await create(spec);
+        const out = await forward(model, data.observations, zeros(spec));
+        const logProbabilities = data.logProbabilities.map(
+          (_, row) => out.logProbabilities[row * spec.actions + data.actions[row]],
+        );
+        await model.loadRows({ ...data, logProbabilities }, ROWS);
+        // With a clip range of 0 any ratio but 1 counts as clipped.
+        const first = await model.update(range(ROWS), { ...HYPER, clipRange: 0 });
+        expect(first.approxKl).toBe(0);
+        expect(first.clipFraction).toBe(0);
+        const second = await model.update(range(ROWS), { ...HYPER, clipRange: 0 });
+        expect(second.approxKl).toBeGreaterThan(0);
+        expect(second.clipFraction).toBeGreaterThan(0);
+      });
+
+      test("statistics are those of the definitions", async () => {
+        const data = randomRows(TWO_MODULES, ROWS, 20);
+        const model = await load(TWO_MODULES, data);
+        const out = await forward(model, data.observations, [0, 0]);
+        const stats = await model.update(range(ROWS), { ...HYPER, valueClip: 0.1 });
+        const mean = (f: (row: number) => number) => [...range(ROWS)].reduce((sum, row) => sum + f(row), 0) / ROWS;
+        const ratio = (row: number) =>
+          Math.exp(out.logProbabilities[row * 4 + data.actions[row]] - data.logProbabilities[row]);
+        const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
+        const advantage = (row: number) => (data.advantages[row] - 0.1) * 1.3;
+        const held = (row: number) => data.values[row] + clamp(out.values[row] - data.values[row], -0.1, 0.1);
+        const expected = {
+          policyLoss: mean(
+            (row) => -Math.min(ratio(row) * advantage(row), clamp(ratio(row), 0.8, 1.2) * advantage(row)),
+          ),
+          valueLoss: mean(
+            (row) => 0.5 * Math.max((out.values[row] - data.returns[row]) ** 2, (held(row) - data.returns[row]) ** 2),
+          ),
+          entropy: mean((row) =>
+            [0, 1, 2, 3].reduce(
+              (sum, a) => sum - out.probabilities[row * 4 + a] * out.logProbabilities[row * 4 + a],
+              0,
+            ),
+          ),
+          approxKl: mean((row) => ratio(row) - 1 - Math.log(ratio(row))),
+          clipFraction: mean((row) => (Math.abs(ratio(row) - 1) > 0.2 ? 1 : 0)),
+        };
+        for (const [field, value] of Object.entries(expected) as [keyof typeof expected, number][]) {
+          expect(Math.abs(stats[field] - value), field).toBeLessThanOrEqual(
+            20 * tolerance * Math.max(1, Math.abs(value)),
+          );
+        }
+        expect(stats.rows).toBe(ROWS);
+        expect(stats.clipFraction).toBeGreaterThan(0);
+        expect(stats.clipFraction).toBeLessThan(1);
+      });
+
+      test.each(["policy", "module"] as const)("clip %s bounds the norm and keeps the direction", async (clip) => {
+        const hyper: Hyper = { ...HYPER, clip, maxGradNorm: 0.02 };
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 21));
+        const gradient = await model.gradient(range(ROWS), hyper);
+        const stats = await model.update(range(ROWS), hyper);
+        const { firstMoments } = await model.getState();
+        const groups = groupsOf(TWO_MODULES);
+        const norms = Float64Array.from(groups, (group) => norm(partOf(gradient, TWO_MODULES, group)));
+        expectClose(stats.gradNorms, norms, 10 * tolerance);
+        const policyNorm = norm(norms.slice(0, groups.indexOf("critic")));
+        groups.forEach((group, g) => {
+          const bounded = clip === "policy" && group !== "critic" ? policyNorm : norms[g];
+          expect(bounded).toBeGreaterThan(hyper.maxGradNorm);
+          // The first step leaves (1 - beta1) times the clipped gradient in the first moments.
+          const clipped = partOf(firstMoments, TWO_MODULES, group).map((m) => m / (1 - hyper.beta1));
+          const expected = partOf(gradient, TWO_MODULES, group).map((x) => (x * hyper.maxGradNorm) / bounded);
+          expectClose(clipped, expected, 10 * tolerance);
+        });
+      });
+
+      test("a gradient within the bound, or without one, is not clipped", async () => {
+        for (const maxGradNorm of [1e6, 0]) {
+          const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 21));
+          const gradient = await model.gradient(range(ROWS), HYPER);
+          await model.update(range(ROWS), { ...HYPER, maxGradNorm });
+          const { firstMoments } = await model.getState();
+          expectClose(
+            firstMoments,
+            gradient.map((g) => g * (1 - HYPER.beta1)),
+            10 * tolerance,
+          );
+        }
+      });
+
+      test("two steps are Adam's", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 22));
+        const [g1, start] = [await model.gradient(range(ROWS), HYPER), await model.getState()];
+        await model.update(range(ROWS), HYPER);
+        const [g2, middle] = [await model.gradient(range(ROWS), HYPER), await model.getState()];
+        await model.update(range(ROWS), HYPER);
+        const end = await model.getState();
+        // eps is far below |g| where |g| > 1e-4: the first step is learningRate * sign(g).
+        start.parameters.forEach((before, i) => {
+          if (Math.abs(g1[i]) < 1e-4) return;
+          expect(Math.abs(middle.parameters[i] - before + 0.01 * Math.sign(g1[i]))).toBeLessThan(1e-5 * 0.2);
+          const m = (0.9 * 0.1 * g1[i] + 0.1 * g2[i]) / (1 - 0.9 ** 2);
+          const v = (0.99 * 0.01 * g1[i] ** 2 + 0.01 * g2[i] ** 2) / (1 - 0.99 ** 2);
+          expect(Math.abs(end.parameters[i] - middle.parameters[i] + (0.01 * m) / Math.sqrt(v))).toBeLessThan(
+            1e-5 * 0.2,
+          );
+        });
+        expect(Array.from(end.steps)).toEqual([2, 2, 2, 2, 2]);
+      });
+
+      test("a descent: fifty steps on the same rows lower the critic's and the gate's loss", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 23));
+        const first = await model.update(range(ROWS), HYPER);
+        for (let step = 0; step < 50; step++) await model.update(range(ROWS), HYPER);
+        const last = await model.update(range(ROWS), HYPER);
+        expect(last.valueLoss).toBeLessThan(0.5 * first.valueLoss);
+        expect(last.gateLoss).toBeLessThan(0.5 * first.gateLoss);
+        expect(last.policyLoss).toBeLessThan(first.policyLoss);
+      });
+
+      test("asking for a gradient changes nothing", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 24));
+        await model.update(range(ROWS), HYPER);
+        const before = await model.getState();
+        const gradient = await model.gradient(range(ROWS), HYPER);
+        expectSameState(await model.getState(), before);
+        expectSame(await model.gradient(range(ROWS), HYPER), gradient);
+      });
+    });
+
+    describe("state", () => {
+      test.each(SPECS)(
+        "with %s: parameters come back as they went in, with no moments and no steps",
+        async (_, spec) => {
+          const parameters = randomParameters(spec, 25);
+          const state = await (await engine.create(spec, parameters)).getState();
+          expectSame(state.parameters, parameters);
+          expectZero(state.firstMoments);
+          expectZero(state.secondMoments);
+          expect(Array.from(state.steps)).toEqual(groupsOf(spec).map(() => 0));
+        },
+      );
+
+      test("a round trip is exact, and training goes on as if never interrupted", async () => {
+        const hyper: Hyper = { ...HYPER, clip: "module", maxGradNorm: 0.1 };
+        const data = randomRows(TWO_MODULES, ROWS, 26);
+        const original = await load(TWO_MODULES, data);
+        for (let step = 0; step < 3; step++) await original.update(range(8), hyper);
+        const saved = await original.getState();
+        const resumed = await create(TWO_MODULES, 99);
+        await resumed.setState(saved);
+        expectSameState(await resumed.getState(), saved);
+        await resumed.loadRows(data, ROWS);
+        for (let step = 0; step < 3; step++) {
+          expect(await resumed.update(range(ROWS), hyper)).toEqual(await original.update(range(ROWS), hyper));
+        }
+        expectSameState(await resumed.getState(), await original.getState());
+      });
+
+      test("a saved state is a copy, and models of one engine are separate", async () => {
+        const parameters = randomParameters(TWO_MODULES, 1);
+        const model = await engine.create(TWO_MODULES, parameters);
+        const bystander = await engine.create(TWO_MODULES, parameters);
+        const before = await bystander.getState();
+        await model.loadRows(randomRows(TWO_MODULES, ROWS, 27), ROWS);
+        const saved = await model.getState();
+        await model.update(range(ROWS), HYPER);
+        expectSameState(saved, before);
+        saved.parameters.fill(7);
+        parameters.fill(7);
+        expectSameState(await bystander.getState(), before);
+        expect((await model.getState()).parameters.includes(7)).toBe(false);
+      });
+
+      test("two models with the same rows and parameters take the same steps, to the bit", async () => {
+        const [one, other] = [
+          await load(THREE_MODULES, randomRows(THREE_MODULES, ROWS, 28)),
+          await load(THREE_MODULES, randomRows(THREE_MODULES, ROWS, 28)),
+        ];
+        for (let step = 0; step < 5; step++) {
+          await one.update(range(ROWS), HYPER);
+          await other.update(range(ROWS), HYPER);
+        }
+        expectSameState(await one.getState(), await other.getState());
+      });
+    });
+
+    describe("refusals", () => {
+      test.each([Number.NaN, Infinity, -Infinity])("parameters that are %d, at create and setState", async (bad) => {
+        const parameters = randomParameters(TWO_MODULES, 1);
+        parameters[3] = bad;
+        await expect(engine.create(TWO_MODULES, parameters)).rejects.toThrow(/parameters\[3\]/);
+        const model = await create(TWO_MODULES);
+        const before = await model.getState();
+        await expect(model.setState({ ...before, parameters })).rejects.toThrow(/parameters\[3\]/);
+        const moments = before.firstMoments.slice();
+        moments[5] = bad;
+        await expect(model.setState({ ...before, firstMoments: moments })).rejects.toThrow(/firstMoments\[5\]/);
+        await expect(model.setState({ ...before, secondMoments: moments })).rejects.toThrow(/secondMoments\[5\]/);
+        expectSameState(await model.getState(), before);
+      });
+
+      test.each(["advantages", "returns"] as const)("%s that are not finite", async (field) => {
+        const model = await create(TWO_MODULES);
+        for (const bad of [Number.NaN, Infinity]) {
+          const data = randomRows(TWO_MODULES, ROWS, 29);
+          data[field][2] = bad;
+          await expect(model.loadRows(data, ROWS)).rejects.toThrow(new RegExp(`${field}\\[2\\]`));
+          // Rows past the filled ones are nobody's business.
+          await model.loadRows(data, 2);
+        }
+      });
+
+      test("hyperparameters that are not finite", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 30));
+        for (const field of [
+          "learningRate",
+          "entropyCoef",
+          "advantageMean",
+          "advantageScale",
+          "maxGradNorm",
+        ] as const) {
+          const hyper = { ...HYPER, [field]: Number.NaN };
+          await expect(model.update(range(ROWS), hyper)).rejects.toThrow(new RegExp(field));
+          await expect(model.gradient(range(ROWS), hyper)).rejects.toThrow(new RegExp(field));
+        }
+      });
+
+      test("an empty minibatch, and rows that were not loaded", async () => {
+        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 31));
+        await expect(model.update(new Int32Array(0), HYPER)).rejects.toThrow(RangeError);
+        await expect(model.gradient(new Int32Array(0), HYPER)).rejects.toThrow(RangeError);
+        await expect(model.update(Int32Array.of(0, ROWS), HYPER)).rejects.toThrow(/indices\[1\]/);
+        await expect(model.update(Int32Array.of(-1), HYPER)).rejects.toThrow(/indices\[0\]/);
+      });
+
+      test("parameters or a state of another network", async () => {
+        await expect(engine.create(TWO_MODULES, new Float64Array(3))).rejects.toThrow(RangeError);
+        const other = await (await create(THREE_MODULES)).getState();
+        await expect((await create(TWO_MODULES)).setState(other)).rejects.toThrow(RangeError);
+      });
+    });
+  });
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.{ts,tsx}"],
+    exclude: ["test/slow/**"],
+    globalSetup: ["test/build.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+  },
+});
