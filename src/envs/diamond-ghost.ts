@@ -309,7 +309,8 @@ function parseLevel(map: string, size: number, wallsAllowed: boolean): DiamondGh
 
 /** The rows of a map: a square of 3 to 15 known letters; blank lines around it, indentation and trailing spaces do not count. */
 function readSquare(map: string): readonly string[] {
-  const rows = map.split(/\r\n|\r|\n/).map((line) => line.trim());
+  // Trimming also takes the carriage return of a CRLF line.
+  const rows = map.split("\n").map((line) => line.trim());
   while (rows.length > 0 && rows[0] === "") rows.shift();
   while (rows.length > 0 && rows[rows.length - 1] === "") rows.pop();
   if (rows.length === 0) throw new UserError("map row 1, column 1: found nothing, expected a map");

@@ -135,7 +135,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   if (metadata("halfwatch") !== KIND) {
     throw new UserError(`${subject} is a safetensors file of another program: it has no halfwatch metadata`);
   }
-  refuseOtherFormat(metadata("format"), CHECKPOINT_FORMAT, subject);
+  refuseOtherFormat(Number.parseInt(metadata("format"), 10), CHECKPOINT_FORMAT, subject);
   // Nothing below this line can fail for a file that we wrote and nobody touched.
   if (!isSealed(bytes, metadata("sha256"))) {
     throw new UserError(`${subject} was changed after it was written: its checksum does not match`);
@@ -163,11 +163,13 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
  * @throws UserError saying both formats.
  */
 export function refuseOtherFormat(found: unknown, known: number, subject: string): void {
-  if (String(found) === String(known)) return;
-  const newer = Number(found) > known;
+  if (typeof found !== "number" || !Number.isInteger(found)) {
+    throw new UserError(`${subject} has no format number; this version reads format ${known}`);
+  }
+  if (found === known) return;
   throw new UserError(
     `${subject} has format ${found}; this version reads format ${known}`,
-    newer ? "it was written by a newer release" : undefined,
+    found > known ? "it was written by a newer release" : undefined,
   );
 }
 

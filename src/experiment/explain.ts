@@ -1,18 +1,7 @@
 import { z } from "zod";
 import { suggest } from "../core/suggest.ts";
 import { scenarioSchema } from "./schema.ts";
-import {
-  getAt,
-  oneLine,
-  type Place,
-  type Problem,
-  placeOf,
-  placeOfKey,
-  show,
-  showPath,
-  type Tree,
-  toPlain,
-} from "./tree.ts";
+import { getAt, type Place, type Problem, placeOf, placeOfKey, show, showPath, type Tree, toPlain } from "./tree.ts";
 
 /*
  * What zod found, in words: where, what was found, what is allowed, and the field's own description as the hint.
@@ -40,23 +29,34 @@ interface JsonSchema {
   readonly description?: string;
 }
 
-/** scenarios/schema.json: what an editor checks a scenario file by. A file with `extends` may leave everything else out. */
+/**
+ * scenarios/schema.json: what an editor checks a scenario file by. A file with `extends` may leave anything out, also a
+ * `kind` that its base has.
+ */
 export function scenarioJsonSchema(): Record<string, unknown> {
-  const { required, ...schema } = z.toJSONSchema(scenarioSchema, { io: "input" });
+  const { $schema, ...scenario } = z.toJSONSchema(scenarioSchema, { io: "input" });
+  const change = partial(scenario) as { properties: Record<string, unknown> };
+  const base = { type: "string", description: "a scenario file, relative to this one, that this one changes" };
   return {
-    ...schema,
-    properties: {
-      extends: {
-        type: "string",
-        description: "a scenario file, relative to this one, that this one changes: maps merge, all else replaces",
-      },
-      ...schema.properties,
-    },
+    $schema,
+    title: "Halfwatch scenario",
+    type: "object",
     if: { required: ["extends"] },
     // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
-    then: {},
-    else: { required },
+    then: { $ref: "#/$defs/change" },
+    else: { $ref: "#/$defs/scenario" },
+    $defs: { scenario, change: { ...change, properties: { extends: base, ...change.properties } } },
   };
+}
+
+/** A schema under which nothing is required; kinds may then overlap, so one of them becomes any of them. */
+function partial(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(partial);
+  if (!isRecord(schema)) return schema;
+  const { required: _required, ...rest } = schema;
+  return Object.fromEntries(
+    Object.entries(rest).map(([key, part]) => [key === "oneOf" ? "anyOf" : key, partial(part)]),
+  );
 }
 
 let rootSchema: JsonSchema | undefined;

@@ -218,6 +218,11 @@ function applyOption(tree: MapTree, option: string): MapTree {
       { place, message: "expected key.path=value", hint: "for example --set oversight.coverage=0.3" },
     ]);
   }
+  if (keys[0] === "extends") {
+    throw toUserError([
+      { place, message: "extends cannot be set", hint: "name the other file, or write one that extends it" },
+    ]);
+  }
   const value = parseTree(option.slice(equals + 1), () => place) ?? toTree(null, place);
   const path =
     keys[0] === "sweep" && keys.length > 1
@@ -314,6 +319,14 @@ function crossProblems(tree: Tree): Problem[] {
       }
     }
   }
+  const routes = getAt(tree, ["routes"]);
+  if (routes?.type === "map" && routes.entries.size === 0) {
+    problems.push({
+      place: routes.place,
+      message: "routes is {}, expected at least one label",
+      hint: "routes: label (an event) -> modules that may learn from it",
+    });
+  }
   const modules = listAt("agent", "modules").flatMap(({ name }) => (typeof name === "string" ? [name] : []));
   for (const label of keysAt("routes")) {
     if (events && !events.includes(label)) {
@@ -405,7 +418,9 @@ function variantProblems(tree: Tree): Problem[] {
     const features = featuresOf(tree);
     const shifted = featuresOf(variant);
     if (features !== undefined && shifted !== undefined && features !== shifted) {
-      const place = [...change].find(([keyPath]) => keyPath.split(".")[0] === "world")?.[1].place ?? tree.place;
+      const place =
+        [...change].find(([keyPath]) => ["world", "oversight"].includes(keyPath.split(".")[0]))?.[1].place ??
+        tree.place;
       report(
         [
           {
@@ -468,9 +483,13 @@ function keyPathProblem(keyPath: string, tree: Tree, place: Place): Problem | un
   return isKeyPath(keys) ? undefined : { place, ...unknownKey(keys, toPlain(tree)) };
 }
 
+/** Features of the policy's observation, visible marks included, where world and oversight are right. */
 function featuresOf(tree: Tree): number | undefined {
   const options = scenarioSchema.shape.world.safeParse(toPlain(getAt(tree, ["world"]) ?? tree));
-  return options.success ? buildWorld(options.data).features : undefined;
+  const oversight = scenarioSchema.shape.oversight.safeParse(toPlain(getAt(tree, ["oversight"]) ?? tree));
+  if (!options.success || !oversight.success) return undefined;
+  const { features, height, width } = buildWorld(options.data);
+  return features + (oversight.data.visible ? height * width : 0);
 }
 
 /** Every combination of one value of each axis, the last axis fastest. */

@@ -2,7 +2,7 @@ import { gaeInto, nextValuesInto } from "../agents/advantages.ts";
 import { initialise } from "../agents/network.ts";
 import { hyperAt, learn } from "../agents/ppo.ts";
 import { carryTails, collect, createRollout, tailOf } from "../agents/rollout.ts";
-import type { Engine, Model, UpdateStats } from "../compute/engine.ts";
+import type { Engine, Hyper, Model, UpdateStats } from "../compute/engine.ts";
 import { groupsOf } from "../compute/engine.ts";
 import { rewardOf } from "../core/goal.ts";
 import { Stream } from "../core/random.ts";
@@ -47,6 +47,9 @@ export interface Progress {
   readonly gradNorms: Readonly<Record<string, number>>;
 }
 
+/** The phases of an update; the same names stand in the loop and in the benchmark. */
+export type Phase = "rollout" | "label" | "route" | "advantage" | "update" | "idle";
+
 export interface Training {
   readonly setting: Setting;
   readonly arm: Arm;
@@ -54,6 +57,8 @@ export interface Training {
   readonly engine: Engine;
   /** Called after each update, and awaited; may look at the model. */
   onUpdate?(progress: Progress, model: Model): void | Promise<void>;
+  /** Called as each phase of an update begins, and with "idle" when the update is done: for whoever has a clock. */
+  onPhase?(phase: Phase): void;
   /** For tests of blindness: called once the labels are given, with a ledger that nothing may read any more on the labelled rows. */
   afterLabels?(ledger: Ledger, trajectory: Trajectory): void;
   /** For tests of invariance: called before the labels are given. */
@@ -66,6 +71,16 @@ export interface Trained {
   readonly updates: number;
   readonly episodes: number;
   readonly labelled: number;
+  /** What the last update learned from. */
+  readonly last: LastUpdate;
+}
+
+/** The last update's rows as they stand loaded in the model, with what routed them; for {@link moduleDiagnostics}. */
+export interface LastUpdate {
+  readonly rows: Int32Array;
+  readonly trajectory: Trajectory;
+  readonly lesson: Lesson;
+  readonly hyper: Hyper;
 }
 
 /** Whole updates in a number of environment steps: rounded down, at least one. */
@@ -119,19 +134,25 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
   let episodes = 0;
   let labelled = 0;
 
+  let last: LastUpdate | undefined;
+
   for (let update = 0; update < updates; update++) {
     // Rollout: the full policy acts; what it did goes to the trajectory, what that was worth to the ledger.
+    hooks.onPhase?.("rollout");
     await collect(model, batch, act, update * T, rollout, record);
 
     // Label: the overseer inspects the episodes that ended, and opens the door by that much.
+    hooks.onPhase?.("label");
     hooks.beforeLabels?.(ledger, trajectory);
     labelEpisodes(trajectory, ledger, arm.reward === "true", labels);
     hooks.afterLabels?.(ledger, trajectory);
 
     // Route: labels become reward, kept rows, and masks of who may learn.
+    hooks.onPhase?.("route");
     routeLabels(arm, routes, scenario.oversight.unlabelled, trajectory, labels, randomLabels, lesson);
 
     // Advantage: over whole episodes, bootstrapped where the clock or the window cut them.
+    hooks.onPhase?.("advantage");
     nextValuesInto(trajectory, nextValues);
     const { values, terminated, truncated } = trajectory;
     gaeInto(
@@ -151,16 +172,20 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
     for (let row = 0; row < rowCount; row++) returns[row] = advantages[row] + values[row];
 
     // Update: a few epochs of minibatches over the rows that the arm keeps.
+    hooks.onPhase?.("update");
     const rows = chooseRows(trajectory, lesson, tails, chosen);
     await model.loadRows({ ...trajectory, ...lesson, advantages, returns }, rowCount);
     const explained = explainedVariance(values, returns, rows);
     const hyper = hyperAt(scenario.train, update, updates);
     const stats = await learn(model, rows, advantages, scenario.train, hyper, order.seek(update));
 
+    hooks.onPhase?.("idle");
+    last = { rows, trajectory, lesson, hyper };
     const ended = countEpisodes(trajectory, labels.label);
     episodes += ended.episodes;
     labelled += ended.labelled;
-    if (tails === "carry") carryTails(trajectory, (from, to) => moveLedgerRow(ledger, from, to));
+    if (tails === "carry" && update + 1 < updates)
+      carryTails(trajectory, (from, to) => moveLedgerRow(ledger, from, to));
     await hooks.onUpdate?.(
       {
         update: update + 1,
@@ -177,7 +202,8 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
       model,
     );
   }
-  return { model, step: updates * T * N, updates, episodes, labelled };
+  if (last === undefined) throw new RangeError("train: there was no update");
+  return { model, step: updates * T * N, updates, episodes, labelled, last };
 }
 
 /** The most sites that any level has, found on the levels that can be enumerated, or on one drawn. */

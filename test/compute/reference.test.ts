@@ -354,6 +354,21 @@ describe("refusals of the reference engine", () => {
     expect(await model.getState()).toEqual(before);
   });
 
+  test("a masked row whose gradient overflowed still contributes exactly 0 to the module", async () => {
+    const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+    const fields = {
+      logProbabilities: new Float64Array(1).fill(-800),
+      advantages: new Float64Array(1).fill(-1),
+      moduleMask: Float64Array.of(0, 1),
+    };
+    await model.loadRows(randomRows(TWO_MODULES, 1, 50, fields), 1);
+    const gradient = await model.gradient(range(1), HYPER);
+    // Module a comes first: 13 * 7 + 7 and 7 * 5 + 5 parameters.
+    const size = 98 + 40;
+    for (const g of gradient.subarray(0, size)) expect(g).toBe(0);
+    expect(gradient.subarray(size, 2 * size).every(Number.isFinite)).toBe(false);
+  });
+
   test("an update before any rows were loaded", async () => {
     const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
     await expect(model.update(range(1), HYPER)).rejects.toThrow("update: no rows are loaded");

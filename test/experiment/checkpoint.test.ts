@@ -233,7 +233,10 @@ describe("a checkpoint is not written", () => {
 
   test("after the training diverged: the message says where", () => {
     expect(() => encodeCheckpoint(withParameter(Number.NaN))).toThrow(
-      new UserError("training of route, seed 3, diverged: module.diamond.0.weight holds NaN at step 8192"),
+      new UserError(
+        "training of route, seed 3, diverged: module.diamond.0.weight holds NaN at step 8192",
+        "lower train.learningRate or train.maxGradNorm",
+      ),
     );
   });
 

@@ -183,17 +183,18 @@ export function lossRow(
     addBias(outputBias, a, d);
   }
 
-  // Modules, each with its share of the gradient; the head's weights see it without the mask.
+  // Modules, each with its share of the gradient; the head's weights see it without the mask. A mask of 0 is a store of 0, not a
+  // product with it: an overflowed gradient stays out of a module that may not learn from it.
   let meanSlope: f64 = 0;
   for (let k: u32 = 0; k < K; k++) {
     const module = networkAt(model, k);
     const weight = f64At(w, k);
-    const masked = weight * f32At(model.moduleMask, number * K + k);
+    const mask = f32At(model.moduleMask, number * K + k);
     let along: f64 = 0;
     for (let a: u32 = 0; a < A; a++) {
       const d = f64At(pi, a);
       store<f32>(headAt(scratch + module.headDelta, a, row), <f32>(weight * d));
-      store<f32>(headAt(scratch + module.delta, a, row), <f32>(masked * d));
+      store<f32>(headAt(scratch + module.delta, a, row), mask == 0 ? 0 : <f32>(mask * weight * d));
       along += d * <f64>load<f32>(headAt(scratch + module.head, a, row));
     }
     meanSlope += weight * along;
@@ -219,7 +220,7 @@ export function lossRow(
       let along: f64 = 0;
       for (let a: u32 = 0; a < A; a++) along += f64At(pi, a) * <f64>load<f32>(headAt(scratch + module.head, a, row));
       const weight = f64At(w, k);
-      let d = gateMask * weight * (along - meanSlope);
+      let d: f64 = gateMask == 0 ? 0 : gateMask * weight * (along - meanSlope);
       d += targetScale * (total * weight - f32At(model.gateTarget, number * K + k));
       store<f32>(headAt(scratch + gate.delta, k, row), <f32>d);
       addBias(gradient + gate.headBias, k, d);

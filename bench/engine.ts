@@ -1,0 +1,141 @@
+import { performance } from "node:perf_hooks";
+import { type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "../src/compute/engine.ts";
+import { createWasmEngine } from "../src/compute/wasm/engine.ts";
+import { createObservations } from "../src/core/observations.ts";
+import { Stream, shuffle } from "../src/core/random.ts";
+
+// The default recipe (docs: PPO): 64 worlds x 128 steps, then 2 epochs x 8 minibatches of 1,024.
+const ROWS = 8192;
+const WORLDS = 64;
+const EPOCHS = 2;
+const MINIBATCH = 1024;
+const ACTIONS = 4;
+const FEATURES = 100;
+const ACTIVE = 5;
+
+const HYPER: Hyper = {
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  adamEps: 1e-5,
+  clipRange: 0.2,
+  valueClip: 0,
+  entropyCoef: 0.1,
+  valueCoef: 0.5,
+  gateCoef: 0.3,
+  advantageMean: 0,
+  advantageScale: 1,
+  maxGradNorm: 0.5,
+  clip: "policy",
+};
+
+const BASE = { features: FEATURES, actions: ACTIONS, hidden: [64, 64], gateHidden: [64, 64], critic: [64, 64] } as const;
+const SPECS: readonly (readonly [string, NetworkSpec])[] = [
+  ["K = 1", { ...BASE, modules: ["policy"], gate: "none" }],
+  ["K = 2", { ...BASE, modules: ["diamond", "ghost"], gate: "learned" }],
+];
+
+function randomRows(K: number, rng: Stream): TrainingRows {
+  const observations = createObservations(ROWS, ACTIVE);
+  for (let row = 0; row < ROWS; row++) {
+    // Agent, Ghost and Diamond in their planes of 25 cells, and up to two marks.
+    const marks = rng.below(3);
+    observations.counts[row] = 3 + marks;
+    for (let slot = 0; slot < 3 + marks; slot++) {
+      observations.indices[row * ACTIVE + slot] = slot < 3 ? slot * 25 + rng.below(25) : 75 + (slot - 3) * 12 + rng.below(12);
+    }
+  }
+  const uniform = (length: number, low: number, high: number) =>
+    Float64Array.from({ length }, () => low + (high - low) * rng.next());
+  const gateTarget = new Float64Array(ROWS * K);
+  for (let row = 0; row < ROWS; row += 10) gateTarget[row * K + rng.below(K)] = 1;
+  return {
+    observations,
+    actions: Uint8Array.from({ length: ROWS }, () => rng.below(ACTIONS)),
+    logProbabilities: uniform(ROWS, -1.6, -1.2),
+    values: uniform(ROWS, -1, 1),
+    advantages: uniform(ROWS, -2, 2),
+    returns: uniform(ROWS, -1, 1),
+    moduleMask: new Float64Array(ROWS * K).fill(1),
+    gateMask: new Float64Array(ROWS).fill(1),
+    gateTarget,
+  };
+}
+
+/**
+ * Floating point operations of a row: forward 2 per dense weight, 1 per first-layer weight in use; an update does forward,
+ * weight gradient and input gradient (3 x 2 per dense weight), and 2 x 1 per first-layer weight in use. Losses and Adam are not counted.
+ */
+function flopsOf(spec: NetworkSpec, active: number): { forward: number; update: number } {
+  let dense = 0;
+  let sparse = 0;
+  for (const { shape, role } of tensorsOf(spec)) {
+    if (shape.length < 2) continue;
+    // The output layer is applied to each module.
+    const uses = shape[1] === ACTIONS && role === "head" ? spec.modules.length : 1;
+    if (role === "first") sparse += active * shape[1];
+    else dense += uses * shape[0] * shape[1];
+  }
+  return { forward: 2 * dense + sparse, update: 6 * dense + 2 * sparse };
+}
+
+async function measure(spec: NetworkSpec, threads: number): Promise<Record<string, string | number>> {
+  const rng = new Stream(1, "bench");
+  const parameters = Float64Array.from(
+    tensorsOf(spec).flatMap(({ shape, fanIn }) => {
+      const bound = shape.length === 2 ? Math.min(0.1, 1 / Math.sqrt(fanIn)) : 0;
+      return Array.from({ length: shape.reduce((product, length) => product * length, 1) }, () => bound * (2 * rng.next() - 1));
+    }),
+  );
+  const engine = await createWasmEngine({ threads });
+  const model = await engine.create(spec, parameters);
+  const K = spec.modules.length;
+  const data = randomRows(K, rng);
+  const lnScale = new Float64Array(K);
+  const out = {
+    logProbabilities: new Float64Array(WORLDS * ACTIONS),
+    probabilities: new Float64Array(WORLDS * ACTIONS),
+    values: new Float64Array(WORLDS),
+    weights: new Float64Array(WORLDS * K),
+  };
+  const order = Int32Array.from({ length: ROWS }, (_, row) => row);
+  const best = { rollout: Infinity, load: Infinity, update: Infinity, all: Infinity };
+  // The shortest of many: other processes only ever add time.
+  for (let repeat = 0; repeat < 60; repeat++) {
+    const start = performance.now();
+    for (let row = 0; row < ROWS; row += WORLDS) await model.forward(data.observations, row, WORLDS, lnScale, out);
+    const acted = performance.now();
+    await model.loadRows(data, ROWS);
+    const loaded = performance.now();
+    for (let epoch = 0; epoch < EPOCHS; epoch++) {
+      shuffle(order, rng);
+      for (let row = 0; row < ROWS; row += MINIBATCH) await model.update(order.subarray(row, row + MINIBATCH), HYPER);
+    }
+    const end = performance.now();
+    best.rollout = Math.min(best.rollout, acted - start);
+    best.load = Math.min(best.load, loaded - acted);
+    best.update = Math.min(best.update, end - loaded);
+    best.all = Math.min(best.all, end - start);
+  }
+  await engine.dispose();
+  const flops = flopsOf(spec, data.observations.counts.reduce((sum, count) => sum + count, 0) / ROWS);
+  const gigaflops = (rows: number, perRow: number, milliseconds: number) => ((rows * perRow) / milliseconds / 1e6).toFixed(1);
+  return {
+    threads,
+    "rollout ms": best.rollout.toFixed(2),
+    "load ms": best.load.toFixed(2),
+    "update ms": best.update.toFixed(2),
+    "all ms": best.all.toFixed(2),
+    "steps/s": Math.round((ROWS / best.all) * 1000),
+    "trained samples/s": Math.round(((ROWS * EPOCHS) / best.update) * 1000),
+    "rollout GFLOP/s": gigaflops(ROWS, flops.forward, best.rollout),
+    "update GFLOP/s": gigaflops(ROWS * EPOCHS, flops.update, best.update),
+  };
+}
+
+for (const [name, spec] of SPECS) {
+  for (const threads of [1, 2]) {
+    const figures = await measure(spec, threads);
+    console.log(`${name}: ${Object.entries(figures).map(([key, value]) => `${key} ${value}`).join(", ")}`);
+  }
+}

@@ -1,0 +1,66 @@
+import { buildWorld } from "../../src/experiment/build.ts";
+import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import { readInputText } from "../files.ts";
+import { drawLevel, fewestSteps } from "../levels.ts";
+import { alignColumns, print, printJson, say } from "../output.ts";
+
+export interface LevelsOptions {
+  /** How many. */
+  readonly number: number;
+  readonly shift?: string;
+  readonly seed: number;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+}
+
+const WIDTH = 100;
+
+/** Draw levels as maps, with the fewest steps to each event. */
+export async function run([path]: readonly string[], options: LevelsOptions): Promise<void> {
+  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
+  const world = buildWorld(shifted.world);
+  const levels = Array.from({ length: options.number }, (_, number) => {
+    const drawn = drawLevel(world, options.seed, number);
+    return {
+      level: number,
+      map: world.print(drawn.level, drawn.start).split("\n"),
+      steps: world.deterministic ? Object.fromEntries(fewestSteps(world, drawn)) : null,
+    };
+  });
+  if (options.json) {
+    printJson({ scenario: scenario.name, shift: options.shift ?? null, seed: options.seed, levels });
+    return;
+  }
+  const blocks = levels.map(({ level, map, steps }) => [
+    `level ${level}`,
+    ...map.map((row) => [...row].join(" ")),
+    ...alignColumns(
+      Object.entries(steps ?? {}).map(([event, fewest]) => [event, fewest === null ? "never" : `${fewest}`]),
+    ),
+  ]);
+  print(sideBySide(blocks).join("\n"));
+  say(
+    `${[...world.letters].map(([letter, meaning]) => `${letter} ${meaning}`).join(", ")}; numbers: fewest steps to it`,
+  );
+}
+
+/** Blocks in rows of as many as fit, three spaces apart, an empty line between the rows. */
+function sideBySide(blocks: readonly (readonly string[])[]): string[] {
+  const width = Math.max(...blocks.flatMap((block) => block.map((line) => line.length)));
+  const perRow = Math.max(1, Math.floor((WIDTH + 3) / (width + 3)));
+  const lines: string[] = [];
+  for (let first = 0; first < blocks.length; first += perRow) {
+    const row = blocks.slice(first, first + perRow);
+    if (first > 0) lines.push("");
+    for (let i = 0; i < Math.max(...row.map((block) => block.length)); i++) {
+      lines.push(
+        row
+          .map((block) => (block[i] ?? "").padEnd(width))
+          .join("   ")
+          .trimEnd(),
+      );
+    }
+  }
+  return lines;
+}

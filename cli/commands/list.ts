@@ -1,0 +1,79 @@
+import { readdirSync, realpathSync } from "node:fs";
+import { join, relative } from "node:path";
+import { UserError } from "../../src/core/errors.ts";
+import { suggest } from "../../src/core/suggest.ts";
+import { WORLDS } from "../../src/experiment/build.ts";
+import { loadScenario } from "../../src/experiment/scenario.ts";
+import { OVERSEERS } from "../../src/oversight/create.ts";
+import { ARMS } from "../../src/routing/arms.ts";
+import { readInputText } from "../files.ts";
+import { alignColumns, print, printJson } from "../output.ts";
+import { packageRoot } from "../package.ts";
+
+export interface ListOptions {
+  readonly json?: boolean;
+}
+
+interface Listed {
+  readonly name: string;
+  readonly about: string;
+  /** Of a scenario: the file to name on the command line. */
+  readonly path?: string;
+}
+
+/** What there is to choose from. */
+export async function run([topic]: readonly string[], { json }: ListOptions): Promise<void> {
+  const topics = new Map<string, () => readonly Listed[]>([
+    ["worlds", () => [...WORLDS].map(([name, about]) => ({ name, about }))],
+    ["overseers", () => [...OVERSEERS].map(([name, about]) => ({ name, about }))],
+    ["arms", () => [...ARMS.values()].map(({ name, about }) => ({ name, about }))],
+    ["scenarios", listScenarios],
+  ]);
+  if (topic !== undefined && !topics.has(topic)) {
+    const meant = suggest(topic, topics.keys());
+    throw new UserError(
+      `unknown topic ${topic} for 'list'${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+      `topics: ${[...topics.keys()].join(", ")}`,
+    );
+  }
+  const chosen = [...topics].filter(([name]) => topic === undefined || name === topic);
+  const lists = chosen.map(([name, list]): [string, readonly Listed[]] => [name, list()]);
+  if (json) {
+    printJson(Object.fromEntries(lists));
+    return;
+  }
+  for (const [index, [name, list]] of lists.entries()) {
+    if (topic === undefined) print(`${index > 0 ? "\n" : ""}${name}`);
+    const indent = topic === undefined ? "  " : "";
+    for (const line of alignColumns(list.map((item) => [indent + (item.path ?? item.name), item.about]))) print(line);
+  }
+}
+
+/** The scenarios of the package and of ./scenarios, each file once; one that cannot be read says so. */
+function listScenarios(): Listed[] {
+  const found = new Map<string, string>();
+  for (const folder of ["scenarios", relative(process.cwd(), join(packageRoot(), "scenarios"))]) {
+    for (const file of yamlFiles(folder)) {
+      const path = join(folder, file);
+      const real = realpathSync(path);
+      if (!found.has(real)) found.set(real, path);
+    }
+  }
+  return [...found.values()].sort().map((path) => {
+    try {
+      const { scenario } = loadScenario({ path, readText: readInputText });
+      return { name: scenario.name, path, about: scenario.about.split("\n")[0] };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { name: path, path, about: `invalid: ${error.message.split("\n")[0]}` };
+    }
+  });
+}
+
+function yamlFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((file) => /\.ya?ml$/.test(file));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,120 @@
+import { UserError } from "../../src/core/errors.ts";
+import { sizeOfMap } from "../../src/envs/diamond-ghost.ts";
+import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
+import { bestActions, solve } from "../../src/envs/solver.ts";
+import type { World } from "../../src/envs/world.ts";
+import { buildWorld } from "../../src/experiment/build.ts";
+import { loadScenario } from "../../src/experiment/scenario.ts";
+import type { Scenario, WorldOptions } from "../../src/experiment/schema.ts";
+import { createSetting } from "../../src/experiment/setting.ts";
+import { readInputText } from "../files.ts";
+import { drawLevel } from "../levels.ts";
+import { alignColumns, print, printJson } from "../output.ts";
+
+export interface SolveOptions {
+  readonly map?: string;
+  readonly level?: number;
+  readonly seed: number;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** What the best policy for a goal gets on one level. */
+interface SolvedGoal {
+  /** Best discounted return from the start with the whole horizon left. */
+  readonly value: number;
+  /** The first actions that attain it. */
+  readonly bestActions: readonly string[];
+  /** The same value for an agent that stands on a cell, [height][width]; 0 where the episode is over, null for walls. */
+  readonly values: readonly (readonly (number | null)[])[];
+}
+
+/** Exact values of a level under every goal of the scenario. */
+export async function run([path]: readonly string[], options: SolveOptions): Promise<void> {
+  if ((options.map === undefined) === (options.level === undefined)) {
+    throw new UserError("solve needs a level: give either --map FILE or --level N");
+  }
+  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const { world, map } = options.map === undefined ? drawn(scenario, options) : written(scenario, options.map);
+  const goals = solveMap(world, map, scenario);
+  if (options.json) {
+    printJson({ goals: Object.fromEntries(goals) });
+    return;
+  }
+  print(
+    [...map]
+      .map((letter) => (letter === "\n" ? letter : `${letter} `))
+      .join("")
+      .replace(/ +$/gm, ""),
+  );
+  for (const [goal, solved] of goals) {
+    print(`\n${goal}: ${solved.value.toFixed(4)}, best first: ${solved.bestActions.join(", ")}`);
+    const cells = solved.values.map((row) => row.map((value) => (value === null ? "#" : value.toFixed(3)).padStart(6)));
+    print(alignColumns(cells).join("\n"));
+  }
+}
+
+function drawn(scenario: Scenario, { level = 0, seed }: SolveOptions): { world: World; map: string } {
+  const world = buildWorld(scenario.world);
+  const { level: drawnLevel, start } = drawLevel(world, seed, level);
+  return { world, map: world.print(drawnLevel, start) };
+}
+
+function written(scenario: Scenario, file: string): { world: World; map: string } {
+  const text = readInputText(file);
+  try {
+    const world = buildWorld(fitted(scenario.world, text));
+    const start = new Int32Array(world.stateSize);
+    return { world, map: world.print(world.parse(text, start), start) };
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`${file}: ${error.message}`, error.hint);
+    throw error;
+  }
+}
+
+/** The scenario's world, made to fit a map: of its size, and with walls if it has any. */
+function fitted(options: WorldOptions, map: string): WorldOptions {
+  switch (options.kind) {
+    case "diamond-ghost": {
+      const walls = map.includes("#") ? (options.walls ?? { density: 0, ghostMayBlock: true }) : options.walls;
+      return { ...options, size: sizeOfMap(map), walls };
+    }
+    default:
+      return options.kind satisfies never;
+  }
+}
+
+function solveMap(world: World, map: string, scenario: Scenario): Map<string, SolvedGoal> {
+  if (!world.deterministic) {
+    throw new UserError(`world ${world.kind} is stochastic, expected a world that can be solved exactly`);
+  }
+  // The agent on each free cell in turn, its own first: walled-off cells have a value too.
+  const { height, width, stateSize } = world;
+  const starts: number[] = [];
+  const cells: number[] = [];
+  const state = new Int32Array(stateSize);
+  const level = world.parse(map, state);
+  starts.push(...state);
+  cells.push(world.cell(level, state));
+  const rows = map.split("\n");
+  const floor = rows.map((row) => row.replace("A", "."));
+  for (let cell = 0; cell < height * width; cell++) {
+    const row = Math.floor(cell / width);
+    if (rows[row][cell % width] !== ".") continue;
+    const moved = floor.with(row, `${floor[row].slice(0, cell % width)}A${floor[row].slice((cell % width) + 1)}`);
+    world.parse(moved.join("\n"), state);
+    starts.push(...state);
+    cells.push(cell);
+  }
+  const graph = enumerateStates(world, level, Int32Array.from(starts));
+  return new Map(
+    createSetting(scenario).goals.map((goal): [string, SolvedGoal] => {
+      const solution = solve(graph, rewardTable(graph, goal), scenario.discount, world.horizon);
+      const valueAt = (start: number): number => solution.values[world.horizon * graph.size + graph.starts[start]];
+      const values = rows.map((row) => [...row].map((letter): number | null => (letter === "#" ? null : 0)));
+      for (const [k, cell] of cells.entries()) values[Math.floor(cell / width)][cell % width] = valueAt(k);
+      const best = bestActions(solution, world.horizon, graph.starts[0]).map((action) => world.actions[action]);
+      return [goal.name, { value: valueAt(0), bestActions: best, values }];
+    }),
+  );
+}

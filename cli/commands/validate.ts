@@ -1,0 +1,25 @@
+import { expandSweep, listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
+import { readInputText } from "../files.ts";
+import { print, printJson } from "../output.ts";
+
+export interface ValidateOptions {
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Check a scenario file; what is wrong with it is thrown. */
+export async function run([path]: readonly string[], { set = [], json }: ValidateOptions): Promise<void> {
+  const { scenario, hash } = loadScenario({ path, readText: readInputText, set });
+  const arms = scenario.arms.length;
+  const seeds = listSeeds(scenario.seeds).length;
+  const points = expandSweep(scenario).length;
+  const cells = arms * seeds * points;
+  if (json) {
+    printJson({ valid: true, path, hash, arms, seeds, points, cells, scenario });
+    return;
+  }
+  const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+  print(
+    `${path}: valid; ${count(arms, "arm")}, ${count(seeds, "seed")}, ${count(points, "point")} of the sweep: ${count(cells, "cell")}`,
+  );
+}

@@ -1,0 +1,29 @@
+/** `.199`, `-.043`, `1.000`: three decimals without the leading zero, as in the tables. */
+export function short(value: number, decimals = 3): string {
+  const text = value.toFixed(decimals).replace(/^(-?)0\./, "$1.");
+  return /^-[.0]*$/.test(text) ? text.slice(1) : text;
+}
+
+/** `[.17, .23]`; a dash where there is no interval. */
+export function interval(low: number | null, high: number | null): string {
+  return low === null || high === null ? "–" : `[${short(low, 2)}, ${short(high, 2)}]`;
+}
+
+/** `21,480`. */
+export function thousands(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** `00:07:41` from seconds. */
+export function clock(seconds: number): string {
+  const total = Math.max(0, Math.round(seconds));
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${two(Math.floor(total / 3600))}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
+}
+
+/** `~14 min`, `~40 s`: a rough time left. */
+export function roughly(seconds: number): string {
+  if (seconds < 90) return `~${Math.max(1, Math.round(seconds / 5) * 5)} s`;
+  if (seconds < 5400) return `~${Math.round(seconds / 60)} min`;
+  return `~${(seconds / 3600).toFixed(1)} h`;
+}

@@ -1,0 +1,310 @@
+import { Command, CommanderError, Option } from "commander";
+import { UserError } from "../src/core/errors.ts";
+import { suggest } from "../src/core/suggest.ts";
+import { Interrupted } from "./interrupted.ts";
+import { say } from "./output.ts";
+import { packageVersion } from "./package.ts";
+
+/*
+ * The command line as data: names, options, examples. Each command's module is imported when it runs, so that `--help` costs
+ * next to nothing (no zod, no yaml, no ink on the way to it).
+ */
+
+/** What a command's module exports: the arguments as they were written, the options by their long names. */
+interface CommandModule {
+  run(args: readonly string[], options: never): Promise<void>;
+}
+
+interface CommandSpec {
+  readonly name: string;
+  /** As commander writes them: `<SCENARIO>` is needed, `[topic]` is not. */
+  readonly args: readonly (readonly [string, string])[];
+  readonly about: string;
+  readonly options: readonly Option[];
+  readonly example: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const SCENARIO = ["<SCENARIO>", "scenario file (YAML); see `halfwatch list scenarios`"] as const;
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+const setOption = () =>
+  new Option("--set <key.path=value>", "change the scenario before it is checked; may be repeated").argParser(collect);
+const jsonOption = () => new Option("--json", "one JSON document on stdout");
+const plainOption = () => new Option("--plain", "lines instead of a dashboard, also on a terminal");
+const shiftOption = (what: string) => new Option("--shift <name>", what);
+const threadsOption = () =>
+  new Option("--threads <number>", "threads of the engine; default: as many as fit the cores").argParser(
+    integer("--threads", 1, 1024),
+  );
+const engineOption = () =>
+  new Option("--engine <name>", "auto, wasm, reference or tfjs")
+    .default("auto")
+    .argParser(oneOf("--engine", ["auto", "wasm", "reference", "tfjs"]));
+const seedOption = () =>
+  new Option("--seed <number>", "seed of the levels that are drawn")
+    .default(0)
+    .argParser(integer("--seed", 0, 2 ** 31));
+
+const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "run",
+    args: [SCENARIO],
+    about: "Train every cell (arm, seed, point of the sweep) that has no result yet, evaluate it, print the table.",
+    options: [
+      setOption(),
+      new Option("--arms <a,b>", "only these arms of the scenario").argParser(names("--arms")),
+      new Option("--seeds <seeds>", "how many (20), a range (0..19) or a list (0,3,7); default: the scenario's"),
+      new Option("--out <folder>", "where run directories are").default("runs"),
+      new Option("--jobs <number>", "cells that train side by side; default: as fits the cores").argParser(
+        integer("--jobs", 1, 1024),
+      ),
+      threadsOption(),
+      engineOption(),
+      new Option("--launcher <name>", "local, slurm, or print: write the command lines for another scheduler")
+        .default("local")
+        .argParser(oneOf("--launcher", ["local", "slurm", "print"])),
+      plainOption(),
+      jsonOption(),
+    ],
+    example: "halfwatch run scenarios/quickstart.yaml --seeds 0..4 --arms naive,route",
+    load: () => import("./commands/run.ts"),
+  },
+  {
+    name: "eval",
+    args: [["<CHECKPOINT|SCENARIO>", "a checkpoint of a run, or a scenario file together with --policy"]],
+    about: "Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where possible.",
+    options: [
+      new Option("--policy <name>", "random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario"),
+      new Option("--view <view>", "full, only:<module>, ablate:<module> or steer:<module>=<scale>"),
+      shiftOption("a test distribution of the scenario; default: the training distribution"),
+      setOption(),
+      new Option("--greedy", "always take the likeliest action"),
+      new Option("--metric <name>", "stepwise: how the return was come by, step by step").argParser(
+        oneOf("--metric", ["stepwise"]),
+      ),
+      engineOption(),
+      jsonOption(),
+    ],
+    example: "halfwatch eval scenarios/diamond-ghost.yaml --policy optimal:proxy --shift unseen --json",
+    load: () => import("./commands/eval.ts"),
+  },
+  {
+    name: "solve",
+    args: [SCENARIO],
+    about: "Exact values of one level under every goal, and the best first actions.",
+    options: [
+      new Option("--map <file>", "a map in the world's letters; the world is built to fit it"),
+      new Option("--level <number>", "the level of that number in `halfwatch levels`").argParser(
+        integer("--level", 0, 2 ** 31),
+      ),
+      seedOption(),
+      setOption(),
+      jsonOption(),
+    ],
+    example: "halfwatch solve scenarios/diamond-ghost.yaml --level 3",
+    load: () => import("./commands/solve.ts"),
+  },
+  {
+    name: "levels",
+    args: [SCENARIO],
+    about: "Levels drawn from the scenario, as maps, with the fewest steps to each event.",
+    options: [
+      new Option("-n, --number <count>", "how many").default(5).argParser(integer("--number", 1, 10_000)),
+      shiftOption("draw from a test distribution of the scenario"),
+      seedOption(),
+      setOption(),
+      jsonOption(),
+    ],
+    example: "halfwatch levels scenarios/diamond-ghost.yaml -n 3 --shift ghost-closer",
+    load: () => import("./commands/levels.ts"),
+  },
+  {
+    name: "replay",
+    args: [["<RUN|CHECKPOINT|EPISODES>", "a run directory, a checkpoint, or an episodes.jsonl"]],
+    about: "Step through episodes: map, modules, gate, values, labels, what another view would have done.",
+    options: [
+      new Option("--compare <view>", "a second view beside the first, on the same levels and draws"),
+      plainOption(),
+      jsonOption(),
+    ],
+    example: "halfwatch replay runs/quickstart-5f2c81aa --compare ablate:ghost",
+    load: () => import("./commands/replay.ts"),
+  },
+  {
+    name: "list",
+    args: [["[topic]", "worlds, overseers, arms or scenarios; default: all of them"]],
+    about: "What there is to choose from, a line each.",
+    options: [jsonOption()],
+    example: "halfwatch list scenarios",
+    load: () => import("./commands/list.ts"),
+  },
+  {
+    name: "validate",
+    args: [["<FILE>", "scenario file (YAML)"]],
+    about: "Check a scenario file; every error with its line and column, all in one go.",
+    options: [setOption(), jsonOption()],
+    example: "halfwatch validate scenarios/quickstart.yaml --set oversight.coverage=0.3",
+    load: () => import("./commands/validate.ts"),
+  },
+  {
+    name: "doctor",
+    args: [],
+    about: "What this machine can run, what is missing, and the command that adds it.",
+    options: [jsonOption()],
+    example: "halfwatch doctor",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "bench",
+    args: [],
+    about: "How fast training is here, phase by phase.",
+    options: [engineOption(), threadsOption(), jsonOption()],
+    example: "halfwatch bench --threads 2",
+    load: () => import("./commands/bench.ts"),
+  },
+];
+
+/** Run a command line; sets the exit code: 0 done, 1 our bug, 2 wrong input, 130 interrupted. */
+export async function main(argv: readonly string[]): Promise<void> {
+  quietWhenNobodyReads();
+  exitWhenInterrupted();
+  try {
+    await createProgram().parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command("halfwatch")
+    .description("What does your agent want when nobody is looking? Train agents that you can only half watch.")
+    .usage("<command> [options]")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", "\nExample:\n  halfwatch run scenarios/quickstart.yaml");
+  prepare(program);
+  for (const spec of COMMANDS) {
+    const command = program
+      .command(spec.name)
+      .description(spec.about)
+      .helpOption("-h, --help", "print this help")
+      .addHelpText("after", `\nExample:\n  ${spec.example}`);
+    prepare(command);
+    for (const [argument, about] of spec.args) command.argument(argument, about);
+    for (const option of spec.options) command.addOption(option);
+    command.action(async () => {
+      const { run } = await spec.load();
+      await run(command.args, command.opts() as never);
+    });
+  }
+  return program;
+}
+
+/** Errors are ours to word: nothing is written by commander but help and version. */
+function prepare(command: Command): void {
+  command
+    .configureOutput({ outputError: () => {}, getOutHelpWidth: () => 100, getErrHelpWidth: () => 100 })
+    .showSuggestionAfterError(false)
+    .exitOverride((error) => {
+      throw error.exitCode === 0 ? error : usageError(command, error);
+    });
+}
+
+/** A commander error in our words. */
+function usageError(command: Command, error: CommanderError): Error {
+  const found = /'(.*?)'/s.exec(error.message)?.[1] ?? "";
+  const of = command.parent === null ? "" : ` for '${command.name()}'`;
+  const help = `see \`${[command.parent?.name(), command.name()].filter(Boolean).join(" ")} --help\``;
+  switch (error.code) {
+    case "commander.unknownOption": {
+      const flags = ["--help", ...command.options.flatMap((option) => option.long ?? [])];
+      return new UserError(`unknown option ${found}${of}${didYouMean(found, flags)}`, help);
+    }
+    case "commander.unknownCommand": {
+      const known = command.commands.map((sub) => sub.name());
+      return new UserError(`unknown command ${found}${didYouMean(found, known)}`, `commands: ${known.join(", ")}`);
+    }
+    case "commander.help":
+      // No command at all: the help was written to stderr.
+      return error;
+    case "commander.excessArguments":
+      return new UserError(`too many arguments${of}: ${command.args.join(" ")}`, help);
+    default:
+      return new UserError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}${of}`, help);
+  }
+}
+
+function didYouMean(word: string, known: readonly string[]): string {
+  const meant = suggest(word, known);
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
+}
+
+/** Say what went wrong, on stderr; returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UserError) {
+    say(printable(error.hint === undefined ? error.message : `${error.message}\n  ${error.hint}`));
+    return 2;
+  }
+  if (error instanceof Interrupted) {
+    say(error.message);
+    return 130;
+  }
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  say("this is a bug in halfwatch: please report it together with the command that you ran");
+  return 1;
+}
+
+/** What a person typed may hold escape codes; a message shows them as text. */
+function printable(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** `halfwatch list | head -1`: the reader has left, so there is nobody to tell. */
+function quietWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      process.exit();
+    });
+  }
+}
+
+/** Ctrl-C exits with 130; a command that saves its work first listens itself, and then this stays out of its way. */
+function exitWhenInterrupted(): void {
+  process.on("SIGINT", () => {
+    if (process.listenerCount("SIGINT") === 1) process.exit(130);
+  });
+}
+
+function integer(option: string, low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = /^[-+]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= low && value <= high)) {
+      throw new UserError(`${option} is ${text}, expected an integer in [${low}, ${high}]`);
+    }
+    return value;
+  };
+}
+
+function oneOf(option: string, allowed: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (allowed.includes(text)) return text;
+    throw new UserError(`${option} is ${text}, expected ${allowed.join(", ")}${didYouMean(text, allowed)}`);
+  };
+}
+
+function names(option: string): (text: string) => string[] {
+  return (text) => {
+    const list = text.split(",").map((name) => name.trim());
+    if (list.some((name) => name === ""))
+      throw new UserError(`${option} is ${text}, expected names with commas between`);
+    return list;
+  };
+}

@@ -1,0 +1,94 @@
+import type { CellEvent } from "../src/experiment/launch.ts";
+import type { CellPlan } from "../src/experiment/plan.ts";
+
+export type CellState = "waiting" | "running" | "done" | "failed";
+
+/** One cell as a display needs it. */
+export interface CellView {
+  readonly plan: CellPlan;
+  readonly state: CellState;
+  /** Fraction of its updates that are done, [0, 1]. */
+  readonly fraction: number;
+  readonly step: number;
+  /** Latest discounted true return of the deployed view under the primary shift; null before the first. */
+  readonly trueReturn: number | null;
+  readonly seconds: number | null;
+  readonly message: string | null;
+}
+
+/** A run as a display needs it: a value that {@link advance} makes anew from each event. */
+export interface RunView {
+  readonly cells: ReadonlyMap<string, CellView>;
+  /** Cells that had a result before this command began. */
+  readonly before: number;
+  /** Environment steps taken by this command. */
+  readonly steps: number;
+}
+
+export function beginRun(plans: readonly CellPlan[], finished: ReadonlyMap<string, number | null>): RunView {
+  const cells = new Map(
+    plans.map((plan): [string, CellView] => {
+      const done = finished.has(plan.id);
+      return [
+        plan.id,
+        {
+          plan,
+          state: done ? "done" : "waiting",
+          fraction: done ? 1 : 0,
+          step: 0,
+          trueReturn: finished.get(plan.id) ?? null,
+          seconds: null,
+          message: null,
+        },
+      ];
+    }),
+  );
+  return { cells, before: finished.size, steps: 0 };
+}
+
+/** The run after an event. */
+export function advance(run: RunView, event: CellEvent): RunView {
+  const before = run.cells.get(event.plan.id);
+  if (before === undefined) return run;
+  let after = before;
+  let steps = run.steps;
+  switch (event.kind) {
+    case "started":
+      after = { ...before, state: "running", fraction: 0, step: 0 };
+      break;
+    case "progress": {
+      const { update, updates, step, curve } = event.metrics;
+      steps += step - before.step;
+      after = { ...before, fraction: update / updates, step, trueReturn: curve?.trueReturn ?? before.trueReturn };
+      break;
+    }
+    case "finished":
+      after = { ...before, state: "done", fraction: 1, seconds: event.seconds };
+      break;
+    case "failed":
+      after = {
+        ...before,
+        state: "failed",
+        message: event.hint === undefined ? event.message : `${event.message}\n  ${event.hint}`,
+      };
+      break;
+  }
+  return { ...run, cells: new Map(run.cells).set(event.plan.id, after), steps };
+}
+
+export function countCells({ cells }: RunView): Record<CellState, number> {
+  const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
+  for (const { state } of cells.values()) counts[state]++;
+  return counts;
+}
+
+/** Seconds left, from the seconds that this command has run; null before there is anything to go by. */
+export function secondsLeft(run: RunView, elapsed: number): number | null {
+  let done = -run.before;
+  let total = -run.before;
+  for (const { fraction, state } of run.cells.values()) {
+    done += state === "failed" ? 1 : fraction;
+    total++;
+  }
+  return done <= 0.01 ? null : (elapsed * (total - done)) / done;
+}

@@ -1,0 +1,157 @@
+import type { NetworkSpec } from "../engine.ts";
+import { type Layer, layoutOf } from "../reference/network.ts";
+import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
+
+/** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
+const SLICE_BYTES = 16384;
+
+/** A layer in a parameter-shaped buffer; all offsets are bytes. */
+export interface PlannedLayer {
+  readonly inputs: number;
+  readonly width: number;
+  readonly weight: number;
+  readonly bias: number;
+  /** Offset of the transposed weights in their own buffer; unused in a first layer. */
+  readonly transposed: number;
+  /** Offset of the activations in a thread's scratch. */
+  readonly activation: number;
+}
+
+export interface PlannedNetwork {
+  readonly layers: readonly PlannedLayer[];
+  readonly outputs: number;
+  readonly inputs: number;
+  readonly headWeight: number;
+  readonly headBias: number;
+  readonly head: number;
+  readonly delta: number;
+  readonly headDelta: number;
+}
+
+/** Where everything of a model lies: a padded layout of its parameters, and one thread's scratch. */
+export interface Plan {
+  /** Modules, the gate if learned, critic. */
+  readonly networks: readonly PlannedNetwork[];
+  /** Bytes of a parameter-shaped buffer. */
+  readonly parameterBytes: number;
+  readonly transposedBytes: number;
+  /** Place (in floats) of each parameter of the flat order of `tensorsOf`. */
+  readonly places: Int32Array;
+  readonly groups: readonly string[];
+  readonly slices: readonly { readonly start: number; readonly bytes: number; readonly group: number }[];
+  readonly scratchBytes: number;
+  readonly ping: number;
+  readonly pong: number;
+  readonly rows: number;
+  readonly mixture: number;
+}
+
+/** Lay out a network's parameters and scratch, as assembly/records.ts describes them. */
+export function planOf(spec: NetworkSpec): Plan {
+  const layout = layoutOf(spec);
+  const places = new Int32Array(layout.size);
+  const slices: { start: number; bytes: number; group: number }[] = [];
+  let parameterBytes = 0;
+  let transposedBytes = 0;
+  let scratchBytes = 0;
+  const parameters = (floats: number) => {
+    const start = parameterBytes;
+    parameterBytes += lines(floats * 4);
+    return start;
+  };
+  const scratch = (bytes: number) => {
+    const start = scratchBytes;
+    scratchBytes += lines(bytes);
+    return start;
+  };
+  const headScratch = (outputs: number) => scratch(outputs * BLOCK_ROWS * 4);
+
+  const hiddenLayer = (layer: Layer, first: boolean): PlannedLayer => {
+    const inputs = first ? layer.inputs : padded(layer.inputs);
+    const width = padded(layer.outputs);
+    const weight = parameters(inputs * width);
+    const bias = parameters(width);
+    for (let i = 0; i < layer.inputs; i++) {
+      for (let o = 0; o < layer.outputs; o++) {
+        const place = first ? i * width + o : Math.floor(o / PANEL) * inputs * PANEL + i * PANEL + (o % PANEL);
+        places[layer.weight + i * layer.outputs + o] = weight / 4 + place;
+      }
+    }
+    for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = bias / 4 + o;
+    const transposed = transposedBytes;
+    if (!first) transposedBytes += lines(inputs * width * 4);
+    return { inputs, width, weight, bias, transposed, activation: scratch((width / PANEL) * PANEL_BYTES) };
+  };
+  const headLayer = (layer: Layer, sparse: boolean) => {
+    const inputs = sparse ? layer.inputs : padded(layer.inputs);
+    const headWeight = parameters(layer.outputs * inputs);
+    const headBias = parameters(layer.outputs);
+    for (let i = 0; i < layer.inputs; i++) {
+      for (let o = 0; o < layer.outputs; o++) {
+        places[layer.weight + i * layer.outputs + o] = headWeight / 4 + o * inputs + i;
+      }
+    }
+    for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = headBias / 4 + o;
+    return { inputs, outputs: layer.outputs, headWeight, headBias };
+  };
+  const inGroup = <T>(group: number, build: () => T): T => {
+    const from = parameterBytes;
+    const built = build();
+    for (let start = from; start < parameterBytes; start += SLICE_BYTES) {
+      slices.push({ start, bytes: Math.min(SLICE_BYTES, parameterBytes - start), group });
+    }
+    return built;
+  };
+  /** A gate or critic: its last layer is a head of its own. */
+  const ownHead = (group: number, layers: readonly Layer[]): PlannedNetwork =>
+    inGroup(group, () => {
+      const planned = layers.slice(0, -1).map((layer, depth) => hiddenLayer(layer, depth === 0));
+      const head = headLayer(layers[layers.length - 1], layers.length === 1);
+      const delta = headScratch(head.outputs);
+      return { layers: planned, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
+    });
+
+  // Groups are contiguous and in the order of `groupsOf`: modules, gate, output, critic.
+  let group = 0;
+  const modules = layout.modules.map((layers) =>
+    inGroup(group++, () => layers.map((layer, depth) => hiddenLayer(layer, depth === 0))),
+  );
+  const gate = layout.gate.length > 0 ? [ownHead(group++, layout.gate)] : [];
+  const output = inGroup(group++, () => headLayer(layout.output, false));
+  const critic = ownHead(group++, layout.critic);
+  const networks = [
+    ...modules.map((layers) => ({
+      layers,
+      ...output,
+      head: headScratch(output.outputs),
+      delta: headScratch(output.outputs),
+      headDelta: headScratch(output.outputs),
+    })),
+    ...gate,
+    critic,
+  ];
+  const widest = Math.max(0, ...networks.flatMap(({ layers }) => layers.map(({ width }) => width)));
+  const deltaBytes = (widest / PANEL) * PANEL_BYTES;
+  return {
+    networks,
+    ping: scratch(deltaBytes),
+    pong: scratch(deltaBytes),
+    rows: scratch(BLOCK_ROWS * 4),
+    mixture: scratch((spec.modules.length + spec.actions) * 2 * 8),
+    groups: layout.groups.map(({ name }) => name),
+    parameterBytes,
+    transposedBytes,
+    places,
+    slices,
+    scratchBytes,
+  };
+}
+
+function padded(width: number): number {
+  return Math.ceil(width / PANEL) * PANEL;
+}
+
+/** Whole cache lines. */
+function lines(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}

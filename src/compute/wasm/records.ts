@@ -1,0 +1,86 @@
+/**
+ * The fields of assembly/records.ts by name, in its order: a field's place here is its 32-bit word in the record.
+ * test/compute/wasm.test.ts holds the two files together.
+ */
+export const LAYER_FIELDS = ["inputs", "width", "weight", "bias", "transposed", "activation"] as const;
+
+export const NETWORK_FIELDS = [
+  "depth",
+  "layers",
+  "outputs",
+  "inputs",
+  "headWeight",
+  "headBias",
+  "head",
+  "delta",
+  "headDelta",
+] as const;
+
+export const GROUP_FIELDS = ["active", "gradientScale", "stepSize", "secondScale"] as const;
+
+export const SLICE_FIELDS = ["start", "bytes", "group"] as const;
+
+/** 64-bit words. */
+export const HYPER_FIELDS = [
+  "beta1",
+  "beta2",
+  "adamEps",
+  "clipRange",
+  "valueClip",
+  "entropyCoef",
+  "valueCoef",
+  "gateCoef",
+  "advantageMean",
+  "advantageScale",
+  "perRow",
+  "perTarget",
+] as const;
+
+export const MODEL_FIELDS = [
+  "actions",
+  "modules",
+  "learned",
+  "networks",
+  "networkCount",
+  "parameters",
+  "firstMoments",
+  "secondMoments",
+  "gradients",
+  "parameterBytes",
+  "slices",
+  "sliceCount",
+  "squares",
+  "stats",
+  "hyper",
+  "scratch",
+  "scratchBytes",
+  "ping",
+  "pong",
+  "rows",
+  "mixture",
+  "zeroScale",
+  "lnScale",
+  "outLogProbabilities",
+  "outProbabilities",
+  "outValues",
+  "outWeights",
+  "forwardRows",
+  "stride",
+  "counts",
+  "features",
+  "trainStride",
+  "trainCounts",
+  "trainFeatures",
+  "taken",
+  "oldLogProbabilities",
+  "oldValues",
+  "advantages",
+  "returns",
+  "moduleMask",
+  "gateMask",
+  "gateTarget",
+  "indices",
+  "batch",
+] as const;
+
+export type Fields<Names extends readonly string[]> = Readonly<Record<Names[number], number>>;

@@ -1,0 +1,176 @@
+import { evaluate } from "../evaluation/evaluate.ts";
+import type { Situation } from "../evaluation/situation.ts";
+import { armOptimum } from "../evaluation/theory.ts";
+import type { BriefEvaluation } from "./cell.ts";
+import { TRAINING } from "./cell.ts";
+import { expandSweep, withShift } from "./scenario.ts";
+import type { Scenario } from "./schema.ts";
+import { armNamed, createSetting, type Setting, situationOf } from "./setting.ts";
+import { type MeanInterval, meanInterval, pairedInterval } from "./statistics.ts";
+import type { CellResult } from "./store.ts";
+
+/** One arm's row of a table: what its seeds came to under one shift and view. */
+export interface ArmRow {
+  readonly arm: string;
+  readonly view: string;
+  readonly deployed: boolean;
+  readonly seeds: readonly number[];
+  /** Discounted true and proxy return per episode of each seed, in the order of `seeds`. */
+  readonly trueReturns: readonly number[];
+  readonly proxyReturns: readonly number[];
+  readonly trueReturn: MeanInterval;
+  readonly proxyReturn: MeanInterval;
+  /** Mean rate of each event and of timeouts. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** Discounted true return of the exact optimum of the arm's own objective, or why there is none. */
+  readonly theory: number | string;
+  /** Means per seed: inspected episodes, episodes, environment steps. */
+  readonly labelled: number;
+  readonly episodes: number;
+  readonly steps: number;
+}
+
+/** An arm against another on the same seeds: mean of the differences in discounted true return. */
+export interface Comparison {
+  readonly arm: string;
+  readonly against: string;
+  readonly difference: MeanInterval;
+}
+
+/** A table: one point of the sweep, one shift. */
+export interface Table {
+  readonly point: Readonly<Record<string, unknown>>;
+  readonly shift: string;
+  readonly levels: number;
+  readonly exact: boolean;
+  /** Discounted true return per episode of the exact optimum and of the uniform policy. */
+  readonly optimum: number;
+  readonly random: number;
+  readonly rows: readonly ArmRow[];
+  /** `route` against every other arm; empty where it was not run. */
+  readonly comparisons: readonly Comparison[];
+  /** What a reader has to know beside the numbers. */
+  readonly notes: readonly string[];
+}
+
+/** The controls without which a claim about `route` stands on nothing. */
+const PLACEBOS = ["route-random-labels", "moe-no-route"];
+const FEW_SEEDS = 10;
+
+/** Tables of the finished cells, for every point of the sweep and each of the named shifts. */
+export async function summarise(
+  scenario: Scenario,
+  results: readonly CellResult[],
+  shifts: readonly string[] = [scenario.primary.shift],
+): Promise<Table[]> {
+  const tables: Table[] = [];
+  for (const { point, scenario: at } of expandSweep(scenario)) {
+    const setting = createSetting(at);
+    const here = results.filter((result) => JSON.stringify(result.point) === JSON.stringify(point));
+    for (const shift of shifts) {
+      const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(at, shift)));
+      tables.push(await tabulate(setting, situation, point, shift, here));
+    }
+  }
+  return tables;
+}
+
+async function tabulate(
+  setting: Setting,
+  situation: Situation,
+  point: Readonly<Record<string, unknown>>,
+  shift: string,
+  results: readonly CellResult[],
+): Promise<Table> {
+  const rows: ArmRow[] = [];
+  for (const arm of setting.scenario.arms) {
+    const own = results.filter((result) => result.arm === arm).sort((a, b) => a.seed - b.seed);
+    if (own.length === 0) continue;
+    const deployed = String(own[0].summary.deployed);
+    for (const view of Object.keys(briefs(own[0], shift))) {
+      const theory = view === "full" ? await theoryLine(setting, situation, arm) : `the view ${view} has none`;
+      rows.push(rowOf(arm, view, view === deployed, own, shift, theory));
+    }
+  }
+  const shown = rows.filter(({ deployed }) => deployed);
+  const route = shown.find(({ arm }) => arm === "route");
+  const comparisons =
+    route === undefined ? [] : shown.filter((row) => row !== route).flatMap((row) => compare(route, row));
+  return {
+    point,
+    shift,
+    levels: situation.levels,
+    exact: situation.exact,
+    optimum: situation.bounds.optimum[0],
+    random: situation.bounds.random[0],
+    rows,
+    comparisons,
+    notes: notesOn(shown, route !== undefined),
+  };
+}
+
+function briefs(result: CellResult, shift: string): Record<string, BriefEvaluation> {
+  const returns = result.summary.returns as Record<string, Record<string, BriefEvaluation>>;
+  return returns[shift] ?? {};
+}
+
+function rowOf(
+  arm: string,
+  view: string,
+  deployed: boolean,
+  results: readonly CellResult[],
+  shift: string,
+  theory: number | string,
+): ArmRow {
+  const evaluations = results.map((result) => briefs(result, shift)[view]);
+  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+  const trueReturns = evaluations.map(({ discounted }) => discounted.true);
+  const proxyReturns = evaluations.map(({ discounted }) => discounted.proxy);
+  return {
+    arm,
+    view,
+    deployed,
+    seeds: results.map(({ seed }) => seed),
+    trueReturns,
+    proxyReturns,
+    trueReturn: meanInterval(trueReturns),
+    proxyReturn: meanInterval(proxyReturns),
+    rates: Object.fromEntries(
+      Object.keys(evaluations[0].rates).map((event) => [event, mean(evaluations.map(({ rates }) => rates[event]))]),
+    ),
+    theory,
+    labelled: mean(results.map(({ summary }) => Number(summary.labelled))),
+    episodes: mean(results.map(({ summary }) => Number(summary.episodes))),
+    steps: mean(results.map(({ steps }) => steps)),
+  };
+}
+
+/** Discounted true return of the arm's own optimum in the situation, or why there is none. */
+async function theoryLine(setting: Setting, situation: Situation, arm: string): Promise<number | string> {
+  const theory = armOptimum(
+    { ...setting, arm: armNamed(arm), unlabelled: setting.scenario.oversight.unlabelled, discount: situation.discount },
+    situation,
+  );
+  if ("none" in theory) return theory.none;
+  return (await evaluate(situation, theory.policy)).goals.true.discounted;
+}
+
+function compare(route: ArmRow, other: ArmRow): Comparison[] {
+  const seeds = route.seeds.filter((seed) => other.seeds.includes(seed));
+  if (seeds.length === 0) return [];
+  const of = (row: ArmRow) => seeds.map((seed) => row.trueReturns[row.seeds.indexOf(seed)]);
+  return [{ arm: route.arm, against: other.arm, difference: pairedInterval(of(route), of(other)) }];
+}
+
+function notesOn(rows: readonly ArmRow[], hasRoute: boolean): string[] {
+  const notes: string[] = [];
+  const fewest = Math.min(...rows.map(({ seeds }) => seeds.length));
+  if (rows.length > 0 && fewest < FEW_SEEDS) {
+    notes.push(
+      `${fewest} ${fewest === 1 ? "seed" : "seeds"}: fewer than ${FEW_SEEDS} carry no claim; run more with --seeds`,
+    );
+  }
+  const missing = PLACEBOS.filter((placebo) => !rows.some(({ arm }) => arm === placebo));
+  if (hasRoute && missing.length > 0) notes.push(`placebos not run: ${missing.join(", ")}`);
+  return notes;
+}
