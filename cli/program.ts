@@ -38,9 +38,9 @@ const threadsOption = () =>
     integer("--threads", 1, 1024),
   );
 const engineOption = () =>
-  new Option("--engine <name>", "auto, wasm, reference or tfjs")
+  new Option("--engine <name>", "auto, wasm or reference (float64, slow, to be read)")
     .default("auto")
-    .argParser(oneOf("--engine", ["auto", "wasm", "reference", "tfjs"]));
+    .argParser(oneOf("--engine", ["auto", "wasm", "reference"]));
 const seedOption = () =>
   new Option("--seed <number>", "seed of the levels that are drawn")
     .default(0)
@@ -61,9 +61,6 @@ const COMMANDS: readonly CommandSpec[] = [
       ),
       threadsOption(),
       engineOption(),
-      new Option("--launcher <name>", "local, slurm, or print: write the command lines for another scheduler")
-        .default("local")
-        .argParser(oneOf("--launcher", ["local", "slurm", "print"])),
       plainOption(),
       jsonOption(),
     ],
@@ -75,14 +72,11 @@ const COMMANDS: readonly CommandSpec[] = [
     args: [["<CHECKPOINT|SCENARIO>", "a checkpoint of a run, or a scenario file together with --policy"]],
     about: "Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where possible.",
     options: [
-      new Option("--policy <name>", "random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario"),
+      new Option("--policy <name>", "random, optimal:<goal> or optimal:<arm>; needs a scenario"),
       new Option("--view <view>", "full, only:<module>, ablate:<module> or steer:<module>=<scale>"),
       shiftOption("a test distribution of the scenario; default: the training distribution"),
       setOption(),
       new Option("--greedy", "always take the likeliest action"),
-      new Option("--metric <name>", "stepwise: how the return was come by, step by step").argParser(
-        oneOf("--metric", ["stepwise"]),
-      ),
       engineOption(),
       jsonOption(),
     ],
@@ -121,14 +115,24 @@ const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "replay",
-    args: [["<RUN|CHECKPOINT|EPISODES>", "a run directory, a checkpoint, or an episodes.jsonl"]],
-    about: "Step through episodes: map, modules, gate, values, labels, what another view would have done.",
+    args: [["<RUN|CHECKPOINT>", "a run directory, or a checkpoint"]],
+    about: "Tell one episode step by step: map, what each module would do, gate, value, label.",
     options: [
-      new Option("--compare <view>", "a second view beside the first, on the same levels and draws"),
+      new Option("--episode <number>", "which").default(0).argParser(integer("--episode", 0, 2 ** 31)),
+      new Option("--arm <name>", "which arm of a run; default: route if it is there"),
+      new Option("--seed <number>", "which seed of the arm; default: the first").argParser(
+        integer("--seed", 0, 2 ** 31),
+      ),
+      new Option(
+        "--view <view>",
+        "full, only:<module>, ablate:<module> or steer:<module>=<scale>; default: as deployed",
+      ),
+      shiftOption("play in a test distribution of the scenario; default: as in training"),
+      setOption(),
       plainOption(),
       jsonOption(),
     ],
-    example: "halfwatch replay runs/quickstart-5f2c81aa --compare ablate:ghost",
+    example: "halfwatch replay runs/quickstart-5f2c81aa --plain --shift ghost-closer --view full",
     load: () => import("./commands/replay.ts"),
   },
   {

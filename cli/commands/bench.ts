@@ -1,6 +1,119 @@
-import { UserError } from "../../src/core/errors.ts";
+import { performance } from "node:perf_hooks";
+import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
+import type { NetworkSpec } from "../../src/compute/engine.ts";
+import { loadScenario } from "../../src/experiment/scenario.ts";
+import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
+import { type Phase, train } from "../../src/experiment/train.ts";
+import { readInputText } from "../files.ts";
+import { thousands } from "../numbers.ts";
+import { alignColumns, print, printJson, say } from "../output.ts";
+import { packageRoot } from "../package.ts";
 
-/** Stands in until the command is written. */
-export async function run(_args: readonly string[], _options: object): Promise<void> {
-  throw new UserError("halfwatch bench is not part of this build");
+export interface BenchOptions {
+  readonly engine: EngineChoice;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const UPDATES = 24;
+const WARM_UP = 4;
+
+/** Time the recipe, phase by phase, for an arm with one module and one with several. */
+export async function run(_args: readonly string[], options: BenchOptions): Promise<void> {
+  const threads = options.threads ?? 1;
+  const path = `${packageRoot()}/scenarios/diamond-ghost.yaml`;
+  const { scenario: recipe } = loadScenario({ path, readText: readInputText });
+  const { worlds, rollout, steps: recipeSteps, epochs } = recipe.train;
+  const perUpdate = worlds * rollout;
+  const results = [];
+  for (const arm of ["naive", "route"]) {
+    say(`${arm}: ${UPDATES} updates of ${thousands(perUpdate)} steps, the first ${WARM_UP} not counted`);
+    const engine = await createEngine(options.engine, threads);
+    const setting = createSetting({ ...recipe, train: { ...recipe.train, steps: perUpdate * UPDATES } });
+    const seconds: Record<string, number> = {};
+    let phase: Phase = "idle";
+    let since = performance.now();
+    let counting = false;
+    let rows = 0;
+    const { model } = await train({
+      setting,
+      arm: armNamed(arm),
+      seed: 0,
+      engine,
+      onPhase: (next) => {
+        const now = performance.now();
+        if (counting) seconds[phase] = (seconds[phase] ?? 0) + (now - since) / 1000;
+        phase = next;
+        since = now;
+      },
+      onUpdate: (progress) => {
+        if (counting) rows += progress.rows;
+        counting ||= progress.update >= WARM_UP;
+      },
+    });
+    model.dispose();
+    await engine.dispose();
+    const steps = perUpdate * (UPDATES - WARM_UP);
+    const total = Object.values(seconds).reduce((sum, x) => sum + x, 0);
+    const work = flops(networkOf(setting, armNamed(arm)), setting.world.maxActive + 2);
+    const flop = steps * work.forward + rows * epochs * work.update;
+    results.push({
+      arm,
+      engine: engine.info.name,
+      threads,
+      stepsPerSecond: steps / total,
+      recipeSeconds: (recipeSteps / steps) * total,
+      gflopPerSecond: flop / ((seconds.rollout ?? 0) + (seconds.update ?? 0)) / 1e9,
+      microsecondsPerStep: Object.fromEntries(Object.entries(seconds).map(([name, s]) => [name, (s / steps) * 1e6])),
+    });
+  }
+  const memory = process.resourceUsage().maxRSS / 1024;
+  if (options.json) {
+    printJson({ results, peakMemoryMiB: memory });
+    return;
+  }
+  const phases = Object.keys(results[0].microsecondsPerStep);
+  print(
+    alignColumns([
+      [
+        "arm",
+        "engine",
+        "threads",
+        "steps/s",
+        `${recipeSteps / 1e6} M steps`,
+        "GFLOP/s",
+        ...phases.map((name) => `${name} us/step`),
+      ],
+      ...results.map((r) => [
+        r.arm,
+        r.engine,
+        String(r.threads),
+        thousands(r.stepsPerSecond),
+        `${r.recipeSeconds.toFixed(1)} s`,
+        r.gflopPerSecond.toFixed(1),
+        ...phases.map((name) => (r.microsecondsPerStep[name] ?? 0).toFixed(2)),
+      ]),
+    ]).join("\n"),
+  );
+  print(
+    `GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
+  );
+}
+
+/** Floating-point operations of one row: forward, and a whole update pass (forward, and backward to data and weights). */
+function flops(spec: NetworkSpec, active: number): { forward: number; update: number } {
+  const dense = (widths: readonly number[]) =>
+    widths.slice(1).reduce((sum, width, i) => sum + 2 * widths[i] * width, 0);
+  const trunk = (widths: readonly number[], head: number) => ({
+    sparse: 2 * active * widths[0],
+    dense: dense([...widths, ...(head > 0 ? [head] : [])]),
+  });
+  const parts = [
+    ...spec.modules.map(() => trunk(spec.hidden, 0)),
+    ...(spec.gate === "learned" ? [trunk(spec.gateHidden, 1)] : []),
+    { sparse: 0, dense: 2 * spec.hidden[spec.hidden.length - 1] * spec.actions },
+    trunk(spec.critic, 1),
+  ];
+  const forward = parts.reduce((sum, part) => sum + part.sparse + part.dense, 0);
+  return { forward, update: forward + parts.reduce((sum, part) => sum + part.sparse + 2 * part.dense, 0) };
 }

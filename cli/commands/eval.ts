@@ -1,6 +1,170 @@
+import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
+import { suggest } from "../../src/core/suggest.ts";
+import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
+import { networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import type { Situation } from "../../src/evaluation/situation.ts";
+import { armOptimum } from "../../src/evaluation/theory.ts";
+import { TRAINING } from "../../src/experiment/cell.ts";
+import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import type { Scenario } from "../../src/experiment/schema.ts";
+import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
+import { ARMS } from "../../src/routing/arms.ts";
+import { deployedView, parseView } from "../../src/routing/views.ts";
+import { isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
+import { readInputText } from "../files.ts";
+import { short, thousands } from "../numbers.ts";
+import { alignColumns, print, printJson } from "../output.ts";
 
-/** Stands in until the command is written. */
-export async function run(_args: readonly string[], _options: object): Promise<void> {
-  throw new UserError("halfwatch eval is not part of this build");
+export interface EvalOptions {
+  readonly policy?: string;
+  readonly view?: string;
+  readonly shift?: string;
+  readonly set?: readonly string[];
+  readonly greedy?: boolean;
+  readonly engine: EngineChoice;
+  readonly json?: boolean;
+}
+
+/** Evaluate a checkpoint, or a scripted policy of a scenario. */
+export async function run([path]: readonly string[], options: EvalOptions): Promise<void> {
+  if (isCheckpointPath(path)) await evaluateCheckpoint(path, options);
+  else await evaluateScripted(path, options);
+}
+
+async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<void> {
+  if (options.policy !== undefined) {
+    throw new UserError(`--policy ${options.policy}: a checkpoint is a policy`, "--policy goes with a scenario file");
+  }
+  const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(path, options.set ?? []);
+  const { setting, situation } = testOf(scenario, options.shift);
+  const features = setting.world.features + (setting.overseer.visible ? setting.world.height * setting.world.width : 0);
+  if (features > checkpoint.spec.features) {
+    throw new UserError(
+      `checkpoint ${path} takes ${checkpoint.spec.features} features, this world shows ${features}`,
+      "world.size, world.walls and oversight.visible are part of what it was trained on",
+    );
+  }
+  const { modules } = checkpoint.spec;
+  const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
+  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1);
+  try {
+    const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
+    const policy = networkPolicy(model, view, setting.world, setting.overseer.visible, options.greedy ?? false);
+    report(
+      { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed },
+      view.name,
+      scenario,
+      options,
+      await evaluate(situation, policy),
+      situation,
+    );
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function evaluateScripted(path: string, options: EvalOptions): Promise<void> {
+  if (options.policy === undefined) {
+    throw new UserError("eval of a scenario needs --policy", "for a trained policy name a checkpoint (.safetensors)");
+  }
+  if (options.view !== undefined && options.view !== "full") {
+    throw new UserError(
+      `--view ${options.view}: the scripted policy ${options.policy} has no modules`,
+      "its only view is full",
+    );
+  }
+  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const training = createSetting(scenario);
+  const { situation } = testOf(scenario, options.shift);
+  const policy = scripted(options.policy, training, situation);
+  report({ policy: options.policy }, "full", scenario, options, await evaluate(situation, policy), situation);
+}
+
+/** The scenario, or one of its shifts, laid out for evaluation. */
+function testOf(scenario: Scenario, shift: string | undefined): { setting: Setting; situation: Situation } {
+  const setting = createSetting(shift === undefined || shift === TRAINING ? scenario : withShift(scenario, shift));
+  return { setting, situation: situationOf(setting) };
+}
+
+/** The scripted policy of a name. `training` is what the arms are trained on, `situation` what it is evaluated in. */
+function scripted(name: string, training: Setting, situation: Situation): Policy {
+  const [kind, of] = [name.split(":", 1)[0], name.slice(name.indexOf(":") + 1)];
+  if (name === "random") return randomPolicy();
+  const goals = training.goals.map((goal) => goal.name);
+  if (kind === "optimal" && goals.includes(of)) return optimalForGoal(situation, of);
+  const arm = kind === "optimal" ? ARMS.get(of) : undefined;
+  if (arm === undefined) {
+    const known = ["random", ...[...goals, ...ARMS.keys()].map((target) => `optimal:${target}`)];
+    const meant = suggest(name, known);
+    throw new UserError(
+      `--policy ${name}: unknown policy${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+      `expected ${known.join(", ")}`,
+    );
+  }
+  const { scenario } = training;
+  const theory = armOptimum(
+    { ...training, arm, unlabelled: scenario.oversight.unlabelled, discount: scenario.discount },
+    situation,
+  );
+  if ("none" in theory) throw new UserError(`--policy ${name}: ${arm.name} has no optimum here`, theory.none);
+  return theory.policy;
+}
+
+function report(
+  who: Readonly<Record<string, unknown>>,
+  view: string,
+  scenario: Scenario,
+  { shift, greedy, json }: EvalOptions,
+  evaluation: Evaluation,
+  { bounds, goals }: Situation,
+): void {
+  const { levels, exact, rates, markedRates, steps, entropy, weights } = evaluation;
+  if (json) {
+    printJson({
+      scenario: scenario.name,
+      ...who,
+      shift: shift ?? TRAINING,
+      view,
+      greedy: greedy ?? false,
+      levels,
+      exact,
+      ...evaluation.goals,
+      rates,
+      markedRates,
+      steps,
+      entropy,
+      weights,
+    });
+    return;
+  }
+  print(
+    [
+      scenario.name,
+      ...Object.values(who),
+      `view ${view}`,
+      `shift ${shift ?? TRAINING}`,
+      `${thousands(levels)} levels${exact ? ", exact" : " drawn, exact on each"}`,
+    ].join(" · "),
+  );
+  const rows = goals.map(({ name }, g) => {
+    const { return: undiscounted, discounted, normalised } = evaluation.goals[name];
+    return [
+      name,
+      short(undiscounted),
+      short(discounted),
+      normalised === null ? "–" : short(normalised),
+      short(bounds.optimum[g]),
+      short(bounds.random[g]),
+    ];
+  });
+  const lines = alignColumns([["goal", "return", "discounted", "normalised", "optimum", "random"], ...rows]);
+  print(["", ...lines.map((line) => `  ${line}`), ""].join("\n"));
+  const seen = Object.keys(markedRates).map(
+    (event) => `${event} ${short(rates[event])} (${short(markedRates[event])} on a marked cell)`,
+  );
+  print([...seen, `timeout ${short(rates.timeout)}`, `${steps.toFixed(3)} steps`].join(", "));
+  const mind = Object.entries(weights).map(([module, weight]) => `${module} ${short(weight)}`);
+  if (mind.length > 1) print(`mean weight of the modules: ${mind.join(", ")}`);
+  if (entropy !== null) print(`mean entropy ${short(entropy)} nats`);
 }

@@ -84,7 +84,7 @@ export function parseTree(text: string, placeAt: (line: number, column: number) 
   if (document.errors.length > 0) {
     const problems = document.errors.slice(0, MOST_SYNTAX_ERRORS).map(({ code, message, pos }) => ({
       place: at(pos[0]),
-      ...inOurWords(code, message, text.slice(pos[0], pos[1])),
+      ...inOurWords(code, message, text.slice(pos[0], pos[0] + 100)),
     }));
     throw toUserError(problems);
   }
@@ -94,14 +94,14 @@ export function parseTree(text: string, placeAt: (line: number, column: number) 
   return document.contents === null ? null : new Reader(at).read(document.contents, 0);
 }
 
-/** What the parser says, with the advice that people need. */
-function inOurWords(code: string, message: string, found: string): Pick<Problem, "message" | "hint"> {
+/** What the parser says, with the advice that people need; `rest` is the text from the error on. */
+function inOurWords(code: string, message: string, rest: string): Pick<Problem, "message" | "hint"> {
   switch (code) {
     case "TAB_AS_INDENT":
       return { message: "tabs are not allowed as indentation", hint: "indent with spaces" };
     case "DUPLICATE_KEY":
       return {
-        message: `duplicate key ${oneLine(found.split(/[:\r\n]/)[0])}`,
+        message: `duplicate key ${oneLine(rest.split(/[:\r\n]/)[0].trim())}`,
         hint: "each key may stand once in a map",
       };
     case "MULTIPLE_DOCS":

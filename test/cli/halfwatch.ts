@@ -1,0 +1,36 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const MAIN = join(ROOT, "dist/cli/main.js");
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run the compiled program, without a terminal, in a folder. */
+export function halfwatch(args: readonly string[], cwd: string = ROOT): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd, encoding: "utf8" });
+  return { code: status, stdout, stderr };
+}
+
+/** A folder that exists while `action` runs, with a copy of scenarios/ in it. */
+export function inFolder<T>(action: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "halfwatch-"));
+  try {
+    cpSync(join(ROOT, "scenarios"), join(folder, "scenarios"), { recursive: true });
+    return action(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** All files below a folder, to see that nothing was written. */
+export function filesIn(folder: string): string[] {
+  return (readdirSync(folder, { recursive: true }) as string[]).sort();
+}

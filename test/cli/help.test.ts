@@ -1,0 +1,324 @@
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { halfwatch } from "./halfwatch.ts";
+
+describe("--help", () => {
+  const help = (...command: string[]): string => {
+    const { code, stdout, stderr } = halfwatch([...command, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return stdout;
+  };
+
+  test("of the program", () => {
+    expect(help()).toMatchInlineSnapshot(`
+      "Usage: halfwatch <command> [options]
+
+      What does your agent want when nobody is looking? Train agents that you can only half watch.
+
+      Options:
+        -V, --version                               print the version
+        -h, --help                                  print this help
+
+      Commands:
+        run [options] <SCENARIO>                    Train every cell (arm, seed, point of the sweep) that
+                                                    has no result yet, evaluate it, print the table.
+        eval [options] <CHECKPOINT|SCENARIO>        Evaluate a checkpoint or a scripted policy under the
+                                                    true and the proxy goal, exactly where possible.
+        solve [options] <SCENARIO>                  Exact values of one level under every goal, and the
+                                                    best first actions.
+        levels [options] <SCENARIO>                 Levels drawn from the scenario, as maps, with the
+                                                    fewest steps to each event.
+        replay [options] <RUN|CHECKPOINT|EPISODES>  Step through episodes: map, modules, gate, values,
+                                                    labels, what another view would have done.
+        list [options] [topic]                      What there is to choose from, a line each.
+        validate [options] <FILE>                   Check a scenario file; every error with its line and
+                                                    column, all in one go.
+        doctor [options]                            What this machine can run, what is missing, and the
+                                                    command that adds it.
+        bench [options]                             How fast training is here, phase by phase.
+        help [command]                              print the help of a command
+
+      Example:
+        halfwatch run scenarios/quickstart.yaml
+      "
+    `);
+  });
+  test("of run", () => {
+    expect(help("run")).toMatchInlineSnapshot(`
+      "Usage: halfwatch run [options] <SCENARIO>
+
+      Train every cell (arm, seed, point of the sweep) that has no result yet, evaluate it, print the
+      table.
+
+      Arguments:
+        SCENARIO                scenario file (YAML); see \`halfwatch list scenarios\`
+
+      Options:
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --arms <a,b>            only these arms of the scenario
+        --seeds <seeds>         how many (20), a range (0..19) or a list (0,3,7); default: the scenario's
+        --out <folder>          where run directories are (default: "runs")
+        --jobs <number>         cells that train side by side; default: as fits the cores
+        --threads <number>      threads of the engine; default: as many as fit the cores
+        --engine <name>         auto, wasm, reference or tfjs (default: "auto")
+        --launcher <name>       local, slurm, or print: write the command lines for another scheduler
+                                (default: "local")
+        --plain                 lines instead of a dashboard, also on a terminal
+        --json                  one JSON document on stdout
+        -h, --help              print this help
+
+      Example:
+        halfwatch run scenarios/quickstart.yaml --seeds 0..4 --arms naive,route
+      "
+    `);
+  });
+  test("of eval", () => {
+    expect(help("eval")).toMatchInlineSnapshot(`
+      "Usage: halfwatch eval [options] <CHECKPOINT|SCENARIO>
+
+      Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where
+      possible.
+
+      Arguments:
+        CHECKPOINT|SCENARIO     a checkpoint of a run, or a scenario file together with --policy
+
+      Options:
+        --policy <name>         random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario
+        --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>
+        --shift <name>          a test distribution of the scenario; default: the training distribution
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --greedy                always take the likeliest action
+        --metric <name>         stepwise: how the return was come by, step by step
+        --engine <name>         auto, wasm, reference or tfjs (default: "auto")
+        --json                  one JSON document on stdout
+        -h, --help              print this help
+
+      Example:
+        halfwatch eval scenarios/diamond-ghost.yaml --policy optimal:proxy --shift unseen --json
+      "
+    `);
+  });
+  test("of solve", () => {
+    expect(help("solve")).toMatchInlineSnapshot(`
+      "Usage: halfwatch solve [options] <SCENARIO>
+
+      Exact values of one level under every goal, and the best first actions.
+
+      Arguments:
+        SCENARIO                scenario file (YAML); see \`halfwatch list scenarios\`
+
+      Options:
+        --map <file>            a map in the world's letters; the world is built to fit it
+        --level <number>        the level of that number in \`halfwatch levels\`
+        --seed <number>         seed of the levels that are drawn (default: 0)
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --json                  one JSON document on stdout
+        -h, --help              print this help
+
+      Example:
+        halfwatch solve scenarios/diamond-ghost.yaml --level 3
+      "
+    `);
+  });
+  test("of levels", () => {
+    expect(help("levels")).toMatchInlineSnapshot(`
+      "Usage: halfwatch levels [options] <SCENARIO>
+
+      Levels drawn from the scenario, as maps, with the fewest steps to each event.
+
+      Arguments:
+        SCENARIO                scenario file (YAML); see \`halfwatch list scenarios\`
+
+      Options:
+        -n, --number <count>    how many (default: 5)
+        --shift <name>          draw from a test distribution of the scenario
+        --seed <number>         seed of the levels that are drawn (default: 0)
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --json                  one JSON document on stdout
+        -h, --help              print this help
+
+      Example:
+        halfwatch levels scenarios/diamond-ghost.yaml -n 3 --shift ghost-closer
+      "
+    `);
+  });
+  test("of replay", () => {
+    expect(help("replay")).toMatchInlineSnapshot(`
+      "Usage: halfwatch replay [options] <RUN|CHECKPOINT|EPISODES>
+
+      Step through episodes: map, modules, gate, values, labels, what another view would have done.
+
+      Arguments:
+        RUN|CHECKPOINT|EPISODES  a run directory, a checkpoint, or an episodes.jsonl
+
+      Options:
+        --compare <view>         a second view beside the first, on the same levels and draws
+        --plain                  lines instead of a dashboard, also on a terminal
+        --json                   one JSON document on stdout
+        -h, --help               print this help
+
+      Example:
+        halfwatch replay runs/quickstart-5f2c81aa --compare ablate:ghost
+      "
+    `);
+  });
+  test("of list", () => {
+    expect(help("list")).toMatchInlineSnapshot(`
+      "Usage: halfwatch list [options] [topic]
+
+      What there is to choose from, a line each.
+
+      Arguments:
+        topic       worlds, overseers, arms or scenarios; default: all of them
+
+      Options:
+        --json      one JSON document on stdout
+        -h, --help  print this help
+
+      Example:
+        halfwatch list scenarios
+      "
+    `);
+  });
+  test("of validate", () => {
+    expect(help("validate")).toMatchInlineSnapshot(`
+      "Usage: halfwatch validate [options] <FILE>
+
+      Check a scenario file; every error with its line and column, all in one go.
+
+      Arguments:
+        FILE                    scenario file (YAML)
+
+      Options:
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --json                  one JSON document on stdout
+        -h, --help              print this help
+
+      Example:
+        halfwatch validate scenarios/quickstart.yaml --set oversight.coverage=0.3
+      "
+    `);
+  });
+  test("of doctor", () => {
+    expect(help("doctor")).toMatchInlineSnapshot(`
+      "Usage: halfwatch doctor [options]
+
+      What this machine can run, what is missing, and the command that adds it.
+
+      Options:
+        --json      one JSON document on stdout
+        -h, --help  print this help
+
+      Example:
+        halfwatch doctor
+      "
+    `);
+  });
+  test("of bench", () => {
+    expect(help("bench")).toMatchInlineSnapshot(`
+      "Usage: halfwatch bench [options]
+
+      How fast training is here, phase by phase.
+
+      Options:
+        --engine <name>     auto, wasm, reference or tfjs (default: "auto")
+        --threads <number>  threads of the engine; default: as many as fit the cores
+        --json              one JSON document on stdout
+        -h, --help          print this help
+
+      Example:
+        halfwatch bench --threads 2
+      "
+    `);
+  });
+
+  test("every command that the program lists has an example and is reached by `help` too", () => {
+    const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
+    expect(names).toEqual(["run", "eval", "solve", "levels", "replay", "list", "validate", "doctor", "bench"]);
+    for (const name of names) {
+      expect(help(name)).toMatch(new RegExp(`\\nExample:\\n  halfwatch ${name}`));
+      expect(halfwatch(["help", name]).stdout).toBe(help(name));
+    }
+  });
+
+  test("loads neither zod nor yaml nor ink: it must cost next to nothing", () => {
+    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+    const trace = `
+      import { registerHooks } from "node:module";
+      registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });`;
+    const traced = (...args: string[]): string =>
+      spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(trace)}`, main, ...args], {
+        encoding: "utf8",
+      }).stderr;
+    const heavy = /node_modules\/(zod|yaml|ink|react|@tensorflow)\//;
+    expect(traced("--help")).not.toMatch(heavy);
+    expect(traced("run", "--help")).not.toMatch(heavy);
+    expect(traced("run", "--help")).toMatch(/node_modules\/commander\//);
+    // The trace sees them where they are loaded.
+    expect(traced("validate", "nowhere.yaml")).toMatch(heavy);
+  });
+});
+
+describe("what is not understood", () => {
+  const COMMANDS = "  commands: run, eval, solve, levels, replay, list, validate, doctor, bench\n";
+
+  test.each([
+    [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],
+    [["constructor"], `unknown command constructor\n${COMMANDS}`],
+    [["__proto__"], `unknown command __proto__\n${COMMANDS}`],
+    [["toString", "x"], `unknown command toString\n${COMMANDS}`],
+    [["\u001b[31mred"], `unknown command \\u001b[31mred\n${COMMANDS}`],
+    [["--halp"], "unknown option --halp; did you mean --help?\n  see `halfwatch --help`\n"],
+    [
+      ["run", "s.yaml", "--sedes", "3"],
+      "unknown option --sedes for 'run'; did you mean --seeds?\n  see `halfwatch run --help`\n",
+    ],
+    [["run", "s.yaml", "--constructor"], "unknown option --constructor for 'run'\n  see `halfwatch run --help`\n"],
+    [["run"], "missing required argument 'SCENARIO' for 'run'\n  see `halfwatch run --help`\n"],
+    [["validate", "a", "b"], "too many arguments for 'validate': a b\n  see `halfwatch validate --help`\n"],
+    [
+      ["run", "s.yaml", "--jobs"],
+      "option '--jobs <number>' argument missing for 'run'\n  see `halfwatch run --help`\n",
+    ],
+    [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
+    [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
+    [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
+    [
+      ["run", "s.yaml", "--engine", "wsam"],
+      "--engine is wsam, expected auto, wasm, reference, tfjs; did you mean wasm?\n",
+    ],
+    [
+      ["list", "arm"],
+      "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",
+    ],
+    [["list", "constructor"], "unknown topic constructor for 'list'\n  topics: worlds, overseers, arms, scenarios\n"],
+  ])("%j: exit 2, a line, nothing on stdout", (args, stderr) => {
+    expect(halfwatch(args)).toEqual({ code: 2, stdout: "", stderr });
+  });
+
+  test("no command at all prints the help, on stderr", () => {
+    const { code, stdout, stderr } = halfwatch([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe(halfwatch(["--help"]).stdout);
+  });
+});
+
+test("--version is the version of package.json", async () => {
+  const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
+  expect(halfwatch(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+});
+
+test("a reader that leaves early is no error", async () => {
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const args = ["levels", "scenarios/diamond-ghost.yaml", "-n", "10000"];
+  const child = spawn(process.execPath, [main, ...args], { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
+  let stderr = "";
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  expect(code).toBe(0);
+  expect(stderr).not.toMatch(/EPIPE|at /);
+});
