@@ -5,10 +5,18 @@ import { interval, short, thousands } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
 
 /** Cells of the strip that shows every seed, from -1 to 1. */
-const STRIP = 33;
+const STRIP = 25;
 
-/** A table as lines of text, for people. */
-export function renderTable(scenario: Scenario, table: Table): string[] {
+/** A column: its head, its text for a row, which side it keeps to, and how soon it goes where the terminal is narrow (0: never). */
+interface Column {
+  readonly head: string;
+  readonly text: (row: ArmRow) => string;
+  readonly align: "left" | "right";
+  readonly yields: number;
+}
+
+/** A table as lines of text, for people, at most `width` columns wide where that can be. */
+export function renderTable(scenario: Scenario, table: Table, width: number): string[] {
   const { rows, optimum, random, shift, levels, exact, comparisons, notes } = table;
   const shown = rows.filter(({ deployed }) => deployed);
   const point = Object.entries(table.point).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
@@ -18,33 +26,9 @@ export function renderTable(scenario: Scenario, table: Table): string[] {
     "",
   ];
   if (shown.length === 0) return [...lines, "no cell is finished yet"];
-  const head = [
-    "arm",
-    "view",
-    "n",
-    "mean",
-    "95 %",
-    "theory",
-    scale(),
-    "proxy",
-    ...Object.keys(shown[0].rates),
-    "labels",
-  ];
-  const body = shown.map((row) => [
-    row.arm,
-    row.view,
-    String(row.seeds.length),
-    short(row.trueReturn.mean),
-    interval(row.trueReturn.low, row.trueReturn.high),
-    typeof row.theory === "number" ? short(row.theory) : "–",
-    strip(row, optimum),
-    short(row.proxyReturn.mean),
-    ...Object.values(row.rates).map((rate) => short(rate, 2)),
-    thousands(row.labelled),
-  ]);
-  lines.push(...alignColumns([head, ...body]).map((line) => `  ${line}`), "");
+  lines.push(...renderColumns(columnsOf(shown, optimum), shown, width), "");
   if (comparisons.length > 0) {
-    lines.push("route against, same seeds (mean difference in true return, 95 %):");
+    lines.push("route against, on the same seeds (mean difference in true return, 95 %):");
     const compared = comparisons.map(({ against, difference }) => [
       against,
       `${difference.mean < 0 ? "" : "+"}${short(difference.mean)}`,
@@ -56,9 +40,61 @@ export function renderTable(scenario: Scenario, table: Table): string[] {
   const first = shown[0];
   lines.push(
     `cost per seed: ${thousands(first.steps)} environment steps, ${thousands(first.episodes)} episodes (${first.arm}); labels: inspected episodes, timeouts included`,
-    "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: optimum",
+    "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: the optimum",
     ...notes,
   );
+  return lines.flatMap((line) => (line.startsWith("  ") ? [line] : wrap(line, width)));
+}
+
+function columnsOf(rows: readonly ArmRow[], optimum: number): Column[] {
+  const events = Object.keys(rows[0].rates);
+  return [
+    { head: "arm", text: ({ arm }) => arm, align: "left", yields: 0 },
+    { head: "view", text: ({ view }) => view, align: "left", yields: 5 },
+    { head: "n", text: ({ seeds }) => String(seeds.length), align: "right", yields: 0 },
+    { head: "mean", text: ({ trueReturn }) => short(trueReturn.mean), align: "right", yields: 0 },
+    { head: "95 %", text: ({ trueReturn: { low, high } }) => interval(low, high), align: "left", yields: 0 },
+    {
+      head: "theory",
+      text: ({ theory }) => (typeof theory === "number" ? short(theory) : "–"),
+      align: "right",
+      yields: 0,
+    },
+    { head: scale(), text: (row) => strip(row, optimum), align: "left", yields: 6 },
+    { head: "proxy", text: ({ proxyReturn }) => short(proxyReturn.mean), align: "right", yields: 3 },
+    ...events.map(
+      (event): Column => ({ head: event, text: ({ rates }) => short(rates[event], 2), align: "right", yields: 2 }),
+    ),
+    { head: "labels", text: ({ labelled }) => thousands(labelled), align: "right", yields: 4 },
+  ];
+}
+
+/** The columns two spaces apart and two in; those that yield soonest are left out until the rest fits. */
+function renderColumns(columns: readonly Column[], rows: readonly ArmRow[], width: number): string[] {
+  const texts = columns.map((column) => ({ column, cells: [column.head, ...rows.map(column.text)] }));
+  const widthOf = (cells: readonly string[]) => Math.max(...cells.map((cell) => cell.length));
+  let kept = texts;
+  for (let yields = 2; kept.reduce((sum, { cells }) => sum + widthOf(cells) + 2, 0) > width && yields <= 6; yields++) {
+    kept = kept.filter(({ column }) => column.yields !== yields);
+  }
+  return Array.from({ length: rows.length + 1 }, (_, i) =>
+    `  ${kept
+      .map(({ column, cells }) =>
+        column.align === "left" ? cells[i].padEnd(widthOf(cells)) : cells[i].padStart(widthOf(cells)),
+      )
+      .join("  ")}`.trimEnd(),
+  );
+}
+
+/** A sentence broken at spaces into lines of at most `width`. */
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
   return lines;
 }
 
@@ -73,16 +109,10 @@ function describeOversight({ oversight }: Scenario, { point }: Table): string[] 
 
 const position = (value: number): number => Math.round(((Math.max(-1, Math.min(1, value)) + 1) / 2) * (STRIP - 1));
 
+/** The strip's head: -1, 0 and 1 above their places. */
 function scale(): string {
-  const cells = new Array<string>(STRIP).fill(" ");
-  for (const [value, text] of [
-    [-1, "-1"],
-    [0, "0"],
-    [1, "1"],
-  ] as const) {
-    cells[Math.min(position(value), STRIP - text.length)] = text;
-  }
-  return cells.join("").slice(0, STRIP).padEnd(STRIP);
+  const zero = position(0);
+  return `-1${" ".repeat(zero - 2)}0${" ".repeat(STRIP - zero - 2)}1`;
 }
 
 /** Every seed on a line from -1 to 1; digits where several fall together; the optimum is `|`. */

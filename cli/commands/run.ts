@@ -115,7 +115,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       tables,
     });
   } else {
-    for (const table of tables) print(["", ...renderTable(scenario, table)].join("\n"));
+    for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
     print(`\n${dir}`);
   }
   for (const { plan, message } of failed) say(`${plan.arm} seed ${plan.seed} failed: ${message}`);

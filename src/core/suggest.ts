@@ -1,21 +1,23 @@
 /**
  * The candidate that `word` was probably meant to be: the closest one by edits, if at most a third of the letters
- * (and at least one) would have to change; a swap of neighbours is one edit. Case does not count.
+ * (and at least one) would have to change; a swap of neighbours is one edit. Else the first that contains the word, if the
+ * word has three letters. Case does not count.
  *
  * Damerau 1964, restricted to edits that do not overlap ("optimal string alignment").
  */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   const lower = word.toLowerCase().slice(0, 100);
+  const all = [...candidates];
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(lower.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of all) {
     const edits = countEdits(lower, candidate.toLowerCase());
     if (edits < fewest) {
       fewest = edits;
       best = candidate;
     }
   }
-  return best;
+  return best ?? (lower.length < 3 ? undefined : all.find((candidate) => candidate.toLowerCase().includes(lower)));
 }
 
 function countEdits(a: string, b: string): number {

@@ -60,6 +60,7 @@ function partial(schema: unknown): unknown {
 }
 
 let rootSchema: JsonSchema | undefined;
+let keyPaths: string[][] | undefined;
 function root(): JsonSchema {
   rootSchema ??= z.toJSONSchema(scenarioSchema, { io: "input" }) as JsonSchema;
   return rootSchema;
@@ -121,8 +122,9 @@ export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pic
     const kind = show(valueAt(scenario, [...parent, "kind"]));
     return { message, hint: `kind ${kind} has no ${key}; it belongs to kind ${kinds.join(", ")}` };
   }
-  const elsewhere = allKeyPaths(root()).filter((candidate) => candidate[candidate.length - 1] === key);
-  if (elsewhere.length > 0) return { message: `${message}; did you mean ${elsewhere[0].join(".")}?` };
+  keyPaths ??= allKeyPaths(root());
+  const elsewhere = keyPaths.find((candidate) => candidate[candidate.length - 1] === key);
+  if (elsewhere) return { message: `${message}; did you mean ${elsewhere.join(".")}?` };
   return { message, ...(siblings.size > 0 ? { hint: `allowed: ${[...siblings].join(", ")}` } : {}) };
 }
 

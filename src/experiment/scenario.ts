@@ -7,6 +7,7 @@ import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
 import { ARM_NAMES, type Scenario, scenarioSchema } from "./schema.ts";
 import {
   getAt,
+  listOf,
   type MapTree,
   merge,
   oneLine,
@@ -25,7 +26,7 @@ import {
 } from "./tree.ts";
 
 /** Reads a UTF-8 text. @throws UserError `<path>: no such file` and the like. */
-export type ReadText = (path: string) => string;
+type ReadText = (path: string) => string;
 
 export interface LoadOptions {
   readonly path: string;
@@ -60,7 +61,6 @@ const MOST_POINTS = 10_000;
 const MOST_CHECKED_COMBINATIONS = 1000;
 const MOST_SEEDS = 10_000;
 const LARGEST_SEED = 2 ** 31;
-const MOST_PROBLEMS = 100;
 
 /** What a test distribution may change: the rest is over when training is. */
 const SHIFTED = ["world", "oversight", "goals", "discount", "evaluation"];
@@ -237,8 +237,7 @@ function applyOption(tree: MapTree, option: string): MapTree {
   }
   // A list is one value where the key itself takes lists, else the new list of values.
   const asOne = schemaProblems(setAt(tree, keys, { place, value })).every((problem) => problem.place !== place);
-  const values: Tree =
-    value.type === "list" && !asOne ? value : { type: "list", place, items: [value], size: value.size + 1 };
+  const values: Tree = value.type === "list" && !asOne ? value : listOf(place, [value]);
   return setAt(tree, ["sweep", keys.join(".")], { place, value: values }) as MapTree;
 }
 
@@ -247,9 +246,7 @@ function check(tree: Tree): Scenario {
   const problems = [...schemaProblems(tree), ...crossProblems(tree), ...variantProblems(tree)];
   if (problems.length > 0) {
     problems.sort((a, b) => compare(a.place.order, b.place.order));
-    const error = toUserError(problems.slice(0, MOST_PROBLEMS));
-    if (problems.length <= MOST_PROBLEMS) throw error;
-    throw new UserError(`${error.message}\nand ${problems.length - MOST_PROBLEMS} more errors`);
+    throw toUserError(problems);
   }
   return scenarioSchema.parse(toPlain(tree));
 }

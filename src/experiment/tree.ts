@@ -40,7 +40,7 @@ interface ScalarTree {
 
 const MOST_VALUES = 50_000;
 const DEEPEST = 64;
-const MOST_SYNTAX_ERRORS = 20;
+const MOST_PROBLEMS = 100;
 /** Names that reach into JavaScript's own objects. */
 const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -51,11 +51,15 @@ export interface Problem {
   readonly hint?: string | undefined;
 }
 
+/** One error for all problems, each said once; beyond a hundred they are counted. */
 export function toUserError(problems: readonly Problem[]): UserError {
-  const lines = problems.map(
-    ({ place, message, hint }) => `${place.text}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`,
-  );
-  return new UserError(lines.join("\n"));
+  const lines = new Set<string>();
+  for (const { place, message, hint } of problems) {
+    lines.add(`${place.text}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`);
+  }
+  const shown = [...lines].slice(0, MOST_PROBLEMS);
+  if (lines.size > MOST_PROBLEMS) shown.push(`and ${lines.size - MOST_PROBLEMS} more errors`);
+  return new UserError(shown.join("\n"));
 }
 
 /** Text of others, safe to print on one line: control characters are written as escapes. */
@@ -68,7 +72,7 @@ export function oneLine(text: string): string {
 }
 
 /**
- * Read a YAML 1.2 text (core schema). Refused, with their place: syntax errors (all of them), duplicate and non-text keys,
+ * Read a YAML 1.2 text (core schema). Refused, all of them with their place: syntax errors, duplicate and non-text keys,
  * tags, several documents, aliases that contain themselves or expand to more than 50,000 values.
  *
  * `placeAt` names a position of the text. Returns null when the text holds nothing.
@@ -76,34 +80,39 @@ export function oneLine(text: string): string {
  */
 export function parseTree(text: string, placeAt: (line: number, column: number) => Place): Tree | null {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, version: "1.2", schema: "core" });
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    version: "1.2",
+    schema: "core",
+    uniqueKeys: false,
+  });
   const at = (offset: number): Place => {
     const { line, col } = lineCounter.linePos(offset);
     return placeAt(line, col);
   };
   if (document.errors.length > 0) {
-    const problems = document.errors.slice(0, MOST_SYNTAX_ERRORS).map(({ code, message, pos }) => ({
+    const problems = document.errors.map(({ code, message, pos }) => ({
       place: at(pos[0]),
-      ...inOurWords(code, message, text.slice(pos[0], pos[0] + 100)),
+      ...inOurWords(code, message),
     }));
     throw toUserError(problems);
   }
   if (document.directives?.yaml.explicit && document.directives.yaml.version !== "1.2") {
     throw toUserError([{ place: at(0), message: `YAML version ${document.directives.yaml.version}, expected 1.2` }]);
   }
-  return document.contents === null ? null : new Reader(at).read(document.contents, 0);
+  if (document.contents === null) return null;
+  const reader = new Reader(at);
+  const tree = reader.read(document.contents, 0);
+  if (reader.problems.length > 0) throw toUserError(reader.problems);
+  return tree;
 }
 
-/** What the parser says, with the advice that people need; `rest` is the text from the error on. */
-function inOurWords(code: string, message: string, rest: string): Pick<Problem, "message" | "hint"> {
+/** What the parser says, with the advice that people need. */
+function inOurWords(code: string, message: string): Pick<Problem, "message" | "hint"> {
   switch (code) {
     case "TAB_AS_INDENT":
       return { message: "tabs are not allowed as indentation", hint: "indent with spaces" };
-    case "DUPLICATE_KEY":
-      return {
-        message: `duplicate key ${oneLine(rest.split(/[:\r\n]/)[0].trim())}`,
-        hint: "each key may stand once in a map",
-      };
     case "MULTIPLE_DOCS":
       return { message: "a second document begins here, expected one document in a file" };
     default:
@@ -111,8 +120,9 @@ function inOurWords(code: string, message: string, rest: string): Pick<Problem, 
   }
 }
 
-/** Converts the parser's nodes; anchors are remembered in reading order, so an alias sees the last one before it. */
+/** Converts the parser's nodes and notes what is wrong with them; a part that is wrong becomes null. Anchors are remembered in reading order, so an alias sees the last one before it. */
 class Reader {
+  readonly problems: Problem[] = [];
   private readonly at: (offset: number) => Place;
   private readonly anchors = new Map<string, Tree | "open">();
 
@@ -122,26 +132,22 @@ class Reader {
 
   read(node: YamlNode | null, depth: number, fallback = 0): Tree {
     const place = this.at(node?.range?.[0] ?? fallback);
-    if (node === null) return { type: "scalar", place, value: null, size: 1 };
-    if (depth > DEEPEST) throw toUserError([{ place, message: `nested more than ${DEEPEST} levels deep` }]);
+    if (node === null) return nothing(place);
+    if (depth > DEEPEST) return this.refuse(place, `nested more than ${DEEPEST} levels deep`);
     if (isAlias(node)) {
       const target = this.anchors.get(node.source);
-      if (target === undefined) throw toUserError([{ place, message: `unknown anchor *${oneLine(node.source)}` }]);
-      if (target === "open") {
-        throw toUserError([{ place, message: `alias *${oneLine(node.source)} contains itself` }]);
-      }
+      if (target === undefined) return this.refuse(place, `unknown anchor *${oneLine(node.source)}`);
+      if (target === "open") return this.refuse(place, `alias *${oneLine(node.source)} contains itself`);
       return target;
     }
     if (node.tag !== undefined) {
       const tag = node.tag.replace(/^tag:yaml\.org,2002:/, "!!");
-      throw toUserError([{ place, message: `tag ${oneLine(tag)} is not allowed`, hint: "write the plain value" }]);
+      return this.refuse(place, `tag ${oneLine(tag)} is not allowed`, "write the plain value");
     }
     const anchor = (node as { anchor?: string }).anchor;
     if (anchor !== undefined) this.anchors.set(anchor, "open");
-    const tree = this.convert(node, place, depth);
-    if (tree.size > MOST_VALUES) {
-      throw toUserError([{ place, message: `holds more than ${MOST_VALUES} values, aliases included` }]);
-    }
+    let tree = this.convert(node, place, depth);
+    if (tree.size > MOST_VALUES) tree = this.refuse(place, `holds more than ${MOST_VALUES} values, aliases included`);
     if (anchor !== undefined) this.anchors.set(anchor, tree);
     return tree;
   }
@@ -149,34 +155,41 @@ class Reader {
   private convert(node: YamlNode, place: Place, depth: number): Tree {
     if (isMap(node)) {
       const entries = new Map<string, Entry>();
-      let size = 1;
       for (const pair of node.items) {
         const keyNode = pair.key as YamlNode | null;
         const keyPlace = this.at(keyNode?.range?.[0] ?? node.range?.[0] ?? 0);
-        if (!isScalar(keyNode) || keyNode.tag !== undefined || (keyNode.source ?? "") === "") {
-          throw toUserError([{ place: keyPlace, message: "a key must be plain text" }]);
-        }
         // `true` and 1 are keys too: the text counts, not what YAML makes of it.
-        const key = keyNode.source ?? "";
-        refuseKey(key, keyPlace);
-        if (entries.has(key)) {
-          throw toUserError([
-            { place: keyPlace, message: `duplicate key ${oneLine(key)}`, hint: "each key may stand once in a map" },
-          ]);
+        const key = isScalar(keyNode) && keyNode.tag === undefined ? (keyNode.source ?? "") : "";
+        if (key === "") this.refuse(keyPlace, "a key must be plain text");
+        else if (REFUSED_KEYS.has(key)) this.refuse(keyPlace, `key ${key} is not allowed`);
+        else if (entries.has(key)) {
+          this.refuse(keyPlace, `duplicate key ${oneLine(key)}`, "each key may stand once in a map");
+        } else {
+          const value = this.read(pair.value as YamlNode | null, depth + 1, keyNode?.range?.[1]);
+          entries.set(key, { place: keyPlace, value });
         }
-        const value = this.read(pair.value as YamlNode | null, depth + 1, keyNode.range?.[1]);
-        size += value.size;
-        entries.set(key, { place: keyPlace, value });
       }
-      return { type: "map", place, entries, size };
+      return mapOf(place, entries);
     }
     if (isSeq(node)) {
-      const items = node.items.map((item) => this.read(item as YamlNode | null, depth + 1, node.range?.[0]));
-      return { type: "list", place, items, size: items.reduce((sum, item) => sum + item.size, 1) };
+      return listOf(
+        place,
+        node.items.map((item) => this.read(item as YamlNode | null, depth + 1, node.range?.[0])),
+      );
     }
-    if (isScalar(node)) return { type: "scalar", place, value: node.value, size: 1 };
-    throw toUserError([{ place, message: "expected a value" }]);
+    return isScalar(node)
+      ? { type: "scalar", place, value: node.value, size: 1 }
+      : this.refuse(place, "expected a value");
   }
+
+  private refuse(place: Place, message: string, hint?: string): ScalarTree {
+    this.problems.push({ place, message, hint });
+    return nothing(place);
+  }
+}
+
+function nothing(place: Place): ScalarTree {
+  return { type: "scalar", place, value: null, size: 1 };
 }
 
 function refuseKey(key: string, place: Place): void {
@@ -186,8 +199,10 @@ function refuseKey(key: string, place: Place): void {
 /** The tree of a plain value, all of it at one place. */
 export function toTree(value: unknown, place: Place): Tree {
   if (Array.isArray(value)) {
-    const items = value.map((item) => toTree(item, place));
-    return { type: "list", place, items, size: items.reduce((sum, item) => sum + item.size, 1) };
+    return listOf(
+      place,
+      value.map((item) => toTree(item, place)),
+    );
   }
   if (typeof value === "object" && value !== null) {
     const entries = new Map<string, Entry>();
@@ -216,6 +231,11 @@ function mapOf(place: Place, entries: ReadonlyMap<string, Entry>): MapTree {
   let size = 1;
   for (const { value } of entries.values()) size += value.size;
   return { type: "map", place, entries, size };
+}
+
+/** A list of trees. */
+export function listOf(place: Place, items: readonly Tree[]): ListTree {
+  return { type: "list", place, items, size: items.reduce((sum, item) => sum + item.size, 1) };
 }
 
 /** `tree` without some of its keys. */

@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MAIN = join(ROOT, "dist/cli/main.js");
 
+/** Begins every escape code. */
+export const ESCAPE = "\u001b";
+
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;

@@ -17,27 +17,27 @@ describe("--help", () => {
       What does your agent want when nobody is looking? Train agents that you can only half watch.
 
       Options:
-        -V, --version                               print the version
-        -h, --help                                  print this help
+        -V, --version                         print the version
+        -h, --help                            print this help
 
       Commands:
-        run [options] <SCENARIO>                    Train every cell (arm, seed, point of the sweep) that
-                                                    has no result yet, evaluate it, print the table.
-        eval [options] <CHECKPOINT|SCENARIO>        Evaluate a checkpoint or a scripted policy under the
-                                                    true and the proxy goal, exactly where possible.
-        solve [options] <SCENARIO>                  Exact values of one level under every goal, and the
-                                                    best first actions.
-        levels [options] <SCENARIO>                 Levels drawn from the scenario, as maps, with the
-                                                    fewest steps to each event.
-        replay [options] <RUN|CHECKPOINT|EPISODES>  Step through episodes: map, modules, gate, values,
-                                                    labels, what another view would have done.
-        list [options] [topic]                      What there is to choose from, a line each.
-        validate [options] <FILE>                   Check a scenario file; every error with its line and
-                                                    column, all in one go.
-        doctor [options]                            What this machine can run, what is missing, and the
-                                                    command that adds it.
-        bench [options]                             How fast training is here, phase by phase.
-        help [command]                              print the help of a command
+        run [options] <SCENARIO>              Train every cell (arm, seed, point of the sweep) that has no
+                                              result yet, evaluate it, print the table.
+        eval [options] <CHECKPOINT|SCENARIO>  Evaluate a checkpoint or a scripted policy under the true
+                                              and the proxy goal, exactly where possible.
+        solve [options] <SCENARIO>            Exact values of one level under every goal, and the best
+                                              first actions.
+        levels [options] <SCENARIO>           Levels drawn from the scenario, as maps, with the fewest
+                                              steps to each event.
+        replay [options] <RUN|CHECKPOINT>     Tell one episode step by step: map, what each module would
+                                              do, gate, value, label.
+        list [options] [topic]                What there is to choose from, a line each.
+        validate [options] <FILE>             Check a scenario file; every error with its line and column,
+                                              all in one go.
+        doctor [options]                      What this machine can run, what is missing, and the command
+                                              that adds it.
+        bench [options]                       How fast training is here, phase by phase.
+        help [command]                        print the help of a command
 
       Example:
         halfwatch run scenarios/quickstart.yaml
@@ -61,9 +61,7 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto, wasm, reference or tfjs (default: "auto")
-        --launcher <name>       local, slurm, or print: write the command lines for another scheduler
-                                (default: "local")
+        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
         -h, --help              print this help
@@ -84,13 +82,12 @@ describe("--help", () => {
         CHECKPOINT|SCENARIO     a checkpoint of a run, or a scenario file together with --policy
 
       Options:
-        --policy <name>         random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario
+        --policy <name>         random, optimal:<goal> or optimal:<arm>; needs a scenario
         --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>
         --shift <name>          a test distribution of the scenario; default: the training distribution
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --greedy                always take the likeliest action
-        --metric <name>         stepwise: how the return was come by, step by step
-        --engine <name>         auto, wasm, reference or tfjs (default: "auto")
+        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -145,21 +142,27 @@ describe("--help", () => {
   });
   test("of replay", () => {
     expect(help("replay")).toMatchInlineSnapshot(`
-      "Usage: halfwatch replay [options] <RUN|CHECKPOINT|EPISODES>
+      "Usage: halfwatch replay [options] <RUN|CHECKPOINT>
 
-      Step through episodes: map, modules, gate, values, labels, what another view would have done.
+      Tell one episode step by step: map, what each module would do, gate, value, label.
 
       Arguments:
-        RUN|CHECKPOINT|EPISODES  a run directory, a checkpoint, or an episodes.jsonl
+        RUN|CHECKPOINT          a run directory, or a checkpoint
 
       Options:
-        --compare <view>         a second view beside the first, on the same levels and draws
-        --plain                  lines instead of a dashboard, also on a terminal
-        --json                   one JSON document on stdout
-        -h, --help               print this help
+        --episode <number>      which (default: 0)
+        --arm <name>            which arm of a run; default: route if it is there
+        --seed <number>         which seed of the arm; default: the first
+        --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>; default:
+                                as deployed
+        --shift <name>          play in a test distribution of the scenario; default: as in training
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --plain                 lines instead of a dashboard, also on a terminal
+        --json                  one JSON document on stdout
+        -h, --help              print this help
 
       Example:
-        halfwatch replay runs/quickstart-5f2c81aa --compare ablate:ghost
+        halfwatch replay runs/quickstart-5f2c81aa --plain --shift ghost-closer --view full
       "
     `);
   });
@@ -222,7 +225,7 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>     auto, wasm, reference or tfjs (default: "auto")
+        --engine <name>     auto, wasm or reference (float64, slow, to be read) (default: "auto")
         --threads <number>  threads of the engine; default: as many as fit the cores
         --json              one JSON document on stdout
         -h, --help          print this help
@@ -284,10 +287,7 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
-    [
-      ["run", "s.yaml", "--engine", "wsam"],
-      "--engine is wsam, expected auto, wasm, reference, tfjs; did you mean wasm?\n",
-    ],
+    [["run", "s.yaml", "--engine", "wsam"], "--engine is wsam, expected auto, wasm, reference; did you mean wasm?\n"],
     [
       ["list", "arm"],
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",

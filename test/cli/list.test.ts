@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
-import { halfwatch, inFolder } from "./halfwatch.ts";
+import { ESCAPE, halfwatch, inFolder } from "./halfwatch.ts";
 
 function json(args: readonly string[], folder?: string) {
   const { code, stdout, stderr } = halfwatch([...args, "--json"], folder);
@@ -31,7 +31,7 @@ describe("list", () => {
       "naive                true reward where labelled, the proxy's elsewhere; one module",
     );
     expect(stdout.trimEnd().split("\n")).toHaveLength(ARM_NAMES.length);
-    expect(stdout).not.toMatch(/\u001b/);
+    expect(stdout).not.toContain(ESCAPE);
     expect(json(["list", "arms"])).toEqual({ arms: json(["list"]).arms });
   });
 
@@ -85,6 +85,6 @@ describe("doctor", () => {
     const { code, stdout, stderr } = halfwatch(["doctor"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nengines\n {2}reference /);
-    expect(stdout).not.toMatch(/\u001b/);
+    expect(stdout).not.toContain(ESCAPE);
   });
 });

@@ -459,6 +459,26 @@ describe("files that are no scenario", () => {
     expect(messageOf(() => load(text))).toBe(message);
   });
 
+  test("all that is wrong with a text is said in one go", () => {
+    expect(messageOf(() => load("name: !a x\nname: 2\nworld: *w\n__proto__: 1\n")).split("\n")).toEqual([
+      "apples.yaml:1:10: tag !a is not allowed",
+      "  write the plain value",
+      "apples.yaml:2:1: duplicate key name",
+      "  each key may stand once in a map",
+      "apples.yaml:3:8: unknown anchor *w",
+      "apples.yaml:4:1: key __proto__ is not allowed",
+    ]);
+  });
+
+  test("of 20,000 errors a hundred are said and the others counted, in no time", () => {
+    const before = process.cpuUsage().user;
+    const keys = Array.from({ length: 20_000 }, (_, key) => `key${key}: 1\n`);
+    const lines = messageOf(() => load(BASE + keys.join(""))).split("\n");
+    expect(lines.filter((line) => line.startsWith("apples.yaml:"))).toHaveLength(100);
+    expect(lines.at(-1)).toBe("and 19900 more errors");
+    expect(process.cpuUsage().user - before).toBeLessThan(8e6);
+  });
+
   test("an alias bomb costs no time", () => {
     const before = process.cpuUsage().user;
     expect(() => load(bomb.join("\n"))).toThrow(UserError);

@@ -137,7 +137,7 @@ export function planOf(spec: NetworkSpec): Plan {
     ping: scratch(deltaBytes),
     pong: scratch(deltaBytes),
     rows: scratch(BLOCK_ROWS * 4),
-    mixture: scratch((spec.modules.length + spec.actions) * 2 * 8),
+    mixture: scratch((spec.modules.length + spec.actions + 2) * 2 * 8),
     groups: layout.groups.map(({ name }) => name),
     parameterBytes,
     transposedBytes,

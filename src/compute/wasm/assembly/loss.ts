@@ -14,7 +14,7 @@ import {
   STAT_POLICY,
   STAT_VALUE,
 } from "../layout";
-import { exp, log } from "./math";
+import { exp, expPair, log } from "./math";
 import { Hyper, Model, Network } from "./records";
 
 @inline
@@ -38,47 +38,65 @@ function headAt(base: usize, output: u32, row: u32): usize {
   return base + (<usize>(output * BLOCK_ROWS + row) << 2);
 }
 
+/** Places of one row's mixture, f64 each, from `scratch + model.mixture`. All are rounded up to pairs. */
+@inline
+function pairs(count: u32): usize {
+  return <usize>((count + 1) & ~1) << 3;
+}
+
 /**
- * The mixture of one row: writes w [K], ln w [K], ln pi [A], pi [A] at `scratch + model.mixture`.
+ * Softmax in place: `z` [count] becomes z - max z, `e` the probabilities; returns the sum that divides them, so that
+ * z minus its logarithm are theirs. The pad of an odd count takes part in the exponentials and in nothing else.
+ */
+@inline
+function softmax(z: usize, e: usize, count: u32, most: f64): f64 {
+  let sum: f64 = 0;
+  for (let i: u32 = 0; i < count; i += 2) {
+    const at = <usize>i << 3;
+    const shifted = f64x2.sub(v128.load(z + at), f64x2.splat(most));
+    const exponential = expPair(shifted);
+    v128.store(z + at, shifted);
+    v128.store(e + at, exponential);
+    sum += f64x2.extract_lane(exponential, 0);
+    if (i + 1 < count) sum += f64x2.extract_lane(exponential, 1);
+  }
+  for (let at: usize = 0; at < <usize>count << 3; at += 16) {
+    v128.store(e + at, f64x2.div(v128.load(e + at), f64x2.splat(sum)));
+  }
+  return sum;
+}
+
+/**
+ * The mixture of one row at `scratch + model.mixture`: w [K], ln w up to a constant [K], ln pi [A], pi [A]; returns the sum
+ * whose logarithm is that constant, for only rows with a gate target want it.
  * Acting and learning both come through here, so that the ratio of an unchanged policy is exactly 1.
  */
-export function mixRow(model: Model, scratch: usize, row: u32, lnScale: usize): void {
+export function mixRow(model: Model, scratch: usize, row: u32, lnScale: usize): f64 {
   const K = model.modules;
   const A = model.actions;
   const w = scratch + model.mixture;
-  const lnW = w + (<usize>K << 3);
-  const lnPi = lnW + (<usize>K << 3);
-  const pi = lnPi + (<usize>A << 3);
+  const lnW = w + pairs(K);
+  const lnPi = lnW + pairs(K);
+  const pi = lnPi + pairs(A);
 
+  let gateSum: f64 = 1;
   if (K == 1) {
     store<f64>(w, 1.0);
     store<f64>(lnW, 0.0);
   } else {
     let most = -Infinity;
-    let gate: Network = networkAt(model, K);
+    const gate = networkAt(model, K);
     const outputs: u32 = model.learned ? gate.outputs : 0;
     for (let k: u32 = 0; k < K; k++) {
-      // Two modules share one logit: (z, 0).
       let z = f64At(lnScale, k);
+      // Two modules share one logit: (z, 0).
       if (k < outputs) {
         z += <f64>load<f32>(headAt(scratch + gate.head, k, row)) + f32At(model.parameters + gate.headBias, k);
       }
       store<f64>(lnW + (<usize>k << 3), z);
       most = max(most, z);
     }
-    let sum: f64 = 0;
-    for (let k: u32 = 0; k < K; k++) {
-      const z = f64At(lnW, k) - most;
-      const e = exp(z);
-      store<f64>(lnW + (<usize>k << 3), z);
-      store<f64>(w + (<usize>k << 3), e);
-      sum += e;
-    }
-    const lnSum = log(sum);
-    for (let k: u32 = 0; k < K; k++) {
-      store<f64>(w + (<usize>k << 3), f64At(w, k) / sum);
-      store<f64>(lnW + (<usize>k << 3), f64At(lnW, k) - lnSum);
-    }
+    gateSum = softmax(lnW, w, K, most);
   }
 
   const bias = model.parameters + networkAt(model, 0).headBias;
@@ -93,19 +111,9 @@ export function mixRow(model: Model, scratch: usize, row: u32, lnScale: usize): 
     store<f64>(lnPi + (<usize>a << 3), logit);
     most = max(most, logit);
   }
-  let sum: f64 = 0;
-  for (let a: u32 = 0; a < A; a++) {
-    const z = f64At(lnPi, a) - most;
-    const e = exp(z);
-    store<f64>(lnPi + (<usize>a << 3), z);
-    store<f64>(pi + (<usize>a << 3), e);
-    sum += e;
-  }
-  const lnSum = log(sum);
-  for (let a: u32 = 0; a < A; a++) {
-    store<f64>(pi + (<usize>a << 3), f64At(pi, a) / sum);
-    store<f64>(lnPi + (<usize>a << 3), f64At(lnPi, a) - lnSum);
-  }
+  const lnSum = log(softmax(lnPi, pi, A, most));
+  for (let a: u32 = 0; a < A; a++) store<f64>(lnPi + (<usize>a << 3), f64At(lnPi, a) - lnSum);
+  return gateSum;
 }
 
 /** ln pi as it crosses the border: an f32 value, so that storing it in f32 loses nothing. */
@@ -127,8 +135,8 @@ export function emitRow(model: Model, scratch: usize, row: u32, target: u32): vo
   const K = model.modules;
   const A = model.actions;
   const w = scratch + model.mixture;
-  const lnPi = w + (<usize>K << 4);
-  const pi = lnPi + (<usize>A << 3);
+  const lnPi = w + 2 * pairs(K);
+  const pi = lnPi + pairs(A);
   for (let k: u32 = 0; k < K; k++) store<f64>(model.outWeights + (<usize>(target * K + k) << 3), f64At(w, k));
   for (let a: u32 = 0; a < A; a++) {
     store<f64>(model.outLogProbabilities + (<usize>(target * A + a) << 3), rounded(f64At(lnPi, a)));
@@ -149,14 +157,14 @@ export function lossRow(
   gradient: usize,
   stats: usize,
 ): void {
-  mixRow(model, scratch, row, model.zeroScale);
+  const gateSum = mixRow(model, scratch, row, model.zeroScale);
   const hyper = changetype<Hyper>(model.hyper);
   const K = model.modules;
   const A = model.actions;
   const w = scratch + model.mixture;
-  const lnW = w + (<usize>K << 3);
-  const lnPi = lnW + (<usize>K << 3);
-  const pi = lnPi + (<usize>A << 3);
+  const lnW = w + pairs(K);
+  const lnPi = lnW + pairs(K);
+  const pi = lnPi + pairs(A);
 
   // Policy: -min(ratio A', clamp(ratio) A').
   const action = <u32>load<u8>(model.taken + number);
@@ -210,7 +218,7 @@ export function lossRow(
       crossEntropy -= target * f64At(lnW, k);
     }
   }
-  addTo(stats, STAT_GATE, crossEntropy);
+  if (total != 0) addTo(stats, STAT_GATE, crossEntropy + total * log(gateSum));
   if (model.learned) {
     const gate = networkAt(model, K);
     const gateMask = f32At(model.gateMask, number);
