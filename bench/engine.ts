@@ -29,7 +29,13 @@ const HYPER: Hyper = {
   clip: "policy",
 };
 
-const BASE = { features: FEATURES, actions: ACTIONS, hidden: [64, 64], gateHidden: [64, 64], critic: [64, 64] } as const;
+const BASE = {
+  features: FEATURES,
+  actions: ACTIONS,
+  hidden: [64, 64],
+  gateHidden: [64, 64],
+  critic: [64, 64],
+} as const;
 const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ["K = 1", { ...BASE, modules: ["policy"], gate: "none" }],
   ["K = 2", { ...BASE, modules: ["diamond", "ghost"], gate: "learned" }],
@@ -42,7 +48,8 @@ function randomRows(K: number, rng: Stream): TrainingRows {
     const marks = rng.below(3);
     observations.counts[row] = 3 + marks;
     for (let slot = 0; slot < 3 + marks; slot++) {
-      observations.indices[row * ACTIVE + slot] = slot < 3 ? slot * 25 + rng.below(25) : 75 + (slot - 3) * 12 + rng.below(12);
+      observations.indices[row * ACTIVE + slot] =
+        slot < 3 ? slot * 25 + rng.below(25) : 75 + (slot - 3) * 12 + rng.below(12);
     }
   }
   const uniform = (length: number, low: number, high: number) =>
@@ -84,7 +91,10 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
   const parameters = Float64Array.from(
     tensorsOf(spec).flatMap(({ shape, fanIn }) => {
       const bound = shape.length === 2 ? Math.min(0.1, 1 / Math.sqrt(fanIn)) : 0;
-      return Array.from({ length: shape.reduce((product, length) => product * length, 1) }, () => bound * (2 * rng.next() - 1));
+      return Array.from(
+        { length: shape.reduce((product, length) => product * length, 1) },
+        () => bound * (2 * rng.next() - 1),
+      );
     }),
   );
   const engine = await createWasmEngine({ threads });
@@ -119,7 +129,8 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
   }
   await engine.dispose();
   const flops = flopsOf(spec, data.observations.counts.reduce((sum, count) => sum + count, 0) / ROWS);
-  const gigaflops = (rows: number, perRow: number, milliseconds: number) => ((rows * perRow) / milliseconds / 1e6).toFixed(1);
+  const gigaflops = (rows: number, perRow: number, milliseconds: number) =>
+    ((rows * perRow) / milliseconds / 1e6).toFixed(1);
   return {
     threads,
     "rollout ms": best.rollout.toFixed(2),
@@ -136,6 +147,10 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
 for (const [name, spec] of SPECS) {
   for (const threads of [1, 2]) {
     const figures = await measure(spec, threads);
-    console.log(`${name}: ${Object.entries(figures).map(([key, value]) => `${key} ${value}`).join(", ")}`);
+    console.log(
+      `${name}: ${Object.entries(figures)
+        .map(([key, value]) => `${key} ${value}`)
+        .join(", ")}`,
+    );
   }
 }

@@ -210,7 +210,6 @@ function createProgram(): Command {
 function prepare(command: Command): void {
   command
     .configureOutput({ outputError: () => {}, getOutHelpWidth: () => 100, getErrHelpWidth: () => 100 })
-    .showSuggestionAfterError(false)
     .exitOverride((error) => {
       throw error.exitCode === 0 ? error : usageError(command, error);
     });

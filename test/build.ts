@@ -1,9 +1,20 @@
 import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
 
 /**
- * Tests of the command line run the compiled program: compile it once, so that it is never stale. Type errors are printed
- * and left to `npm run check`, so that one of them does not hide what the tests have to say.
+ * Tests of the command line run the compiled program: compile it once, into a folder of this run's own, so that it is never
+ * stale and two runs side by side do not disturb each other. Type errors are printed and left to `npm run check`, so that one
+ * of them does not hide what the tests have to say.
  */
-export default function build(): void {
-  spawnSync("npm", ["run", "--silent", "build:ts"], { stdio: "inherit" });
+export default function build(): () => void {
+  const root = join(import.meta.dirname, "..");
+  const folder = mkdtempSync(join(root, ".test-"));
+  spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  copyFileSync(join(root, "src/compute/wasm/kernels.wasm"), join(folder, "src/compute/wasm/kernels.wasm"));
+  process.env.HALFWATCH_MAIN = join(folder, "cli/main.js");
+  return () => rmSync(folder, { recursive: true, force: true });
 }

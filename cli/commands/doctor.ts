@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { ENGINES } from "../../src/compute/create.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
 
@@ -57,18 +58,24 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
   }
 }
 
+/** Whether each engine of this build can be used here. */
 async function judgeEngines(peers: readonly Peer[]): Promise<EngineState[]> {
   const backends = peers.filter(({ name, state }) => state === "found" && name !== "koffi").map(({ name }) => name);
   const simd = await hasSimd();
-  return [
-    { name: "reference", usable: true, detail: "float64, plain TypeScript" },
-    { name: "wasm", usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" },
-    {
-      name: "tfjs",
-      usable: backends.length > 0,
-      detail: backends.length > 0 ? `by ${backends.join(", ")}` : "needs one of the packages below",
-    },
-  ];
+  const states = new Map<string, Omit<EngineState, "name">>([
+    ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
+    ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
+    [
+      "tfjs",
+      backends.length > 0
+        ? { usable: true, detail: `by ${backends.join(", ")}` }
+        : { usable: false, detail: "needs one of the packages below" },
+    ],
+  ]);
+  return ENGINES.flatMap((name) => {
+    const state = states.get(name);
+    return state ? [{ name, ...state }] : [];
+  });
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */

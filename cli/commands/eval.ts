@@ -5,9 +5,8 @@ import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/eva
 import { networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
-import { TRAINING } from "../../src/experiment/cell.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
-import type { Scenario } from "../../src/experiment/schema.ts";
+import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
 import { ARMS } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";

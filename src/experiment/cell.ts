@@ -8,12 +8,11 @@ import { CHECKPOINT_FORMAT } from "./checkpoint.ts";
 import { moduleDiagnostics } from "./diagnostics.ts";
 import type { CellPlan } from "./plan.ts";
 import { withShift } from "./scenario.ts";
+import { TRAINING } from "./schema.ts";
 import { armNamed, createSetting, type Setting, situationOf } from "./setting.ts";
 import { type CellResult, finishCell, LineWriter, startCell, writeCheckpoint, writeEvaluation } from "./store.ts";
 import { type Phase, type Progress, train, updatesIn } from "./train.ts";
 
-/** The training distribution's name beside the shifts'. */
-export const TRAINING = "training";
 /** Points of a cell's learning curve: evaluations of the primary metric, evenly spaced over the updates, the last one included. */
 const CURVE_POINTS = 20;
 

@@ -189,7 +189,7 @@ export function schemaProblems(tree: Tree): Problem[] {
     return [
       {
         place: part.place,
-        message: `${showPath(path)} is ${show(found)}, expected ${expected}`,
+        message: `${showPath(path)} is ${show(found)}, expected ${expected}${likelyChoice(found, schemas)}`,
         hint: likelySlip(found, schemas) ?? hint,
       },
     ];
@@ -200,6 +200,14 @@ export function schemaProblems(tree: Tree): Problem[] {
 function missingPlace(tree: Tree, path: readonly PropertyKey[]): Place {
   const parent = path.slice(0, -1);
   return parent.length > 0 ? placeOfKey(tree, parent) : placeOf(tree, path);
+}
+
+/** "; did you mean route?", where one of a few texts was wanted and another was written. */
+function likelyChoice(found: unknown, schemas: readonly JsonSchema[]): string {
+  if (typeof found !== "string") return "";
+  const choices = schemas.flatMap((schema) => schema.enum ?? ("const" in schema ? [schema.const] : []));
+  const meant = suggest(found, choices.map(String));
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
 }
 
 /** What people write who know YAML 1.1. */
@@ -282,5 +290,10 @@ function describeList({ prefixItems, items, minItems, maxItems }: JsonSchema): s
       : minItems !== undefined
         ? `${minItems} or more `
         : "";
-  return `a list of ${count}${items ? describe(items).replace(/^an? (\w+)/, "$1s") : "values"}`;
+  return `a list of ${count}${describeMany(items ?? {})}`;
+}
+
+function describeMany(items: JsonSchema): string {
+  if (items.enum) return `of ${items.enum.join(", ")}`;
+  return describe(items).replace(/^(?:an? )?(\w+)/, "$1s");
 }

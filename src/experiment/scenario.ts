@@ -2,9 +2,9 @@ import { dirname, isAbsolute, join, normalize } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
 import { suggest } from "../core/suggest.ts";
-import { buildWorld } from "./build.ts";
+import { crossAxes, scenarioProblems } from "./checks.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
-import { ARM_NAMES, type Scenario, scenarioSchema } from "./schema.ts";
+import { type Scenario, scenarioSchema } from "./schema.ts";
 import {
   getAt,
   listOf,
@@ -12,12 +12,9 @@ import {
   merge,
   oneLine,
   type Place,
-  type Problem,
   parseTree,
-  placeOfKey,
   setAt,
   show,
-  showPath,
   type Tree,
   toPlain,
   toTree,
@@ -56,16 +53,8 @@ export interface SweepPoint {
 
 const LARGEST_FILE = 1_000_000;
 const LONGEST_CHAIN = 8;
-const MOST_POINTS = 10_000;
-/** Points beyond which only single values and shifts are checked at loading, not each of their combinations. */
-const MOST_CHECKED_COMBINATIONS = 1000;
 const MOST_SEEDS = 10_000;
 const LARGEST_SEED = 2 ** 31;
-
-/** What a test distribution may change: the rest is over when training is. */
-const SHIFTED = ["world", "oversight", "goals", "discount", "evaluation"];
-/** What makes no sense as an axis of an experiment. */
-const UNSWEPT = ["extends", "name", "about", "arms", "seeds", "shift", "sweep", "primary"];
 
 /**
  * Read a scenario file: its bases (`extends`), then itself, then `--set`, checked as a whole.
@@ -243,11 +232,9 @@ function applyOption(tree: MapTree, option: string): MapTree {
 
 /** The scenario that a tree describes. @throws UserError with all its problems, in the order of the file. */
 function check(tree: Tree): Scenario {
-  const problems = [...schemaProblems(tree), ...crossProblems(tree), ...variantProblems(tree)];
-  if (problems.length > 0) {
-    problems.sort((a, b) => compare(a.place.order, b.place.order));
-    throw toUserError(problems);
-  }
+  const problems = scenarioProblems(tree);
+  problems.sort((a, b) => compare(a.place.order, b.place.order));
+  if (problems.length > 0) throw toUserError(problems);
   return scenarioSchema.parse(toPlain(tree));
 }
 
@@ -256,250 +243,8 @@ function compare(a: Place["order"], b: Place["order"]): number {
   return a[1] - b[1] || a[2] - b[2];
 }
 
-/** What the schema cannot see: names in one part of the scenario that another part defines. */
-function crossProblems(tree: Tree): Problem[] {
-  const problems: Problem[] = [];
-  const keysAt = (...path: string[]): string[] => {
-    const part = getAt(tree, path);
-    return part?.type === "map" ? [...part.entries.keys()] : [];
-  };
-  const listAt = (...path: string[]): { name: unknown; place: Place }[] => {
-    const part = getAt(tree, path);
-    return part?.type === "list" ? part.items.map((item) => ({ name: toPlain(item), place: item.place })) : [];
-  };
-  const twice = (path: readonly string[], word: string): void => {
-    const seen = new Set<unknown>();
-    for (const { name, place } of listAt(...path)) {
-      if (seen.has(name)) problems.push({ place, message: `${showPath(path)} names ${word} ${show(name)} twice` });
-      seen.add(name);
-    }
-  };
-  const unknown = (place: Place, what: string, name: string, known: readonly string[]): void => {
-    const meant = suggest(name, known);
-    problems.push({
-      place,
-      message: `${what} ${oneLine(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
-      hint: known.length > 0 ? `there are: ${known.map(oneLine).join(", ")}` : "there is none",
-    });
-  };
-
-  const events = eventsOf(tree);
-  const goals = keysAt("goals");
-  if (getAt(tree, ["goals"])?.type === "map") {
-    for (const needed of ["true", "proxy"]) {
-      if (!goals.includes(needed)) {
-        problems.push({
-          place: placeOfKey(tree, ["goals"]),
-          message: `goals has no goal ${needed}, expected true and proxy`,
-          hint: "true: the goal that is meant; proxy: the one that anyone can see",
-        });
-      }
-    }
-  }
-  for (const goal of goals) {
-    const place = placeOfKey(tree, ["goals", goal]);
-    if (goal === "random" || (ARM_NAMES as readonly string[]).includes(goal)) {
-      problems.push({
-        place,
-        message: `goals.${goal} has the name of ${goal === "random" ? "a policy" : "an arm"}, expected another name`,
-        hint: "eval --policy tells goals and arms apart by their names",
-      });
-    }
-    for (const event of keysAt("goals", goal)) {
-      if (events && !events.includes(event)) {
-        unknown(
-          placeOfKey(tree, ["goals", goal, event]),
-          `goals.${oneLine(goal)} names the unknown event`,
-          event,
-          events,
-        );
-      }
-    }
-  }
-  const routes = getAt(tree, ["routes"]);
-  if (routes?.type === "map" && routes.entries.size === 0) {
-    problems.push({
-      place: routes.place,
-      message: "routes is {}, expected at least one label",
-      hint: "routes: label (an event) -> modules that may learn from it",
-    });
-  }
-  const modules = listAt("agent", "modules").flatMap(({ name }) => (typeof name === "string" ? [name] : []));
-  for (const label of keysAt("routes")) {
-    if (events && !events.includes(label)) {
-      unknown(placeOfKey(tree, ["routes", label]), "routes has the label of an unknown event", label, events);
-    }
-    for (const { name, place } of listAt("routes", label)) {
-      if (typeof name === "string" && modules.length > 0 && !modules.includes(name)) {
-        unknown(place, `routes.${oneLine(label)} names the unknown module`, name, modules);
-      }
-    }
-    twice(["routes", label], "module");
-  }
-  twice(["agent", "modules"], "module");
-  twice(["arms"], "arm");
-  twice(["seeds"], "seed");
-
-  const shifts = keysAt("shift");
-  const shift = getAt(tree, ["primary", "shift"]);
-  const primary = shift === undefined ? "unseen" : toPlain(shift);
-  if (typeof primary === "string" && !shifts.includes(primary)) {
-    const place = shift?.place ?? placeOfKey(tree, getAt(tree, ["primary"]) ? ["primary"] : ["shift"]);
-    unknown(place, "primary.shift names the unknown shift", primary, shifts);
-  }
-  return problems;
-}
-
-/** The events of the world, where its options are right. */
-function eventsOf(tree: Tree): readonly string[] | undefined {
-  const options = scenarioSchema.shape.world.safeParse(toPlain(getAt(tree, ["world"]) ?? tree));
-  return options.success ? buildWorld(options.data).events : undefined;
-}
-
-/** What goes wrong once a shift, or a value of the sweep, is applied. */
-function variantProblems(tree: Tree): Problem[] {
-  const problems: Problem[] = [];
-  const known = new Set([...schemaProblems(tree), ...crossProblems(tree)].map((problem) => lineOf(problem)));
-  const report = (found: readonly Problem[], context: string): void => {
-    for (const problem of found) {
-      if (known.has(lineOf(problem))) continue;
-      known.add(lineOf(problem));
-      problems.push({ ...problem, message: `${context}: ${problem.message}` });
-    }
-  };
-  const tryOn = (changed: Tree, context: string, change: ReadonlyMap<string, { place: Place; value: Tree }>): Tree => {
-    let variant = changed;
-    for (const [keyPath, entry] of change) {
-      try {
-        variant = setAt(variant, keyPath.split("."), entry);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        const [message, hint] = error.message.slice(entry.place.text.length + 2).split("\n  ");
-        report([{ place: entry.place, message, hint }], context);
-      }
-    }
-    report([...schemaProblems(variant), ...crossProblems(variant)], context);
-    return variant;
-  };
-
-  const shifts = getAt(tree, ["shift"]);
-  const changes: [string, Map<string, { place: Place; value: Tree }>][] = [];
-  if (shifts?.type === "map") {
-    for (const [name, { value }] of shifts.entries) {
-      if (value.type !== "map") continue;
-      const right = new Map(
-        [...value.entries].filter(([keyPath, entry]) => {
-          const found = keyPathProblem(keyPath, tree, entry.place);
-          if (!found && !SHIFTED.includes(keyPath.split(".")[0])) {
-            report(
-              [
-                {
-                  place: entry.place,
-                  message: `${oneLine(keyPath)} cannot be shifted`,
-                  hint: `a test distribution may change: ${SHIFTED.join(", ")}`,
-                },
-              ],
-              `shift ${oneLine(name)}`,
-            );
-            return false;
-          }
-          if (found) report([found], `shift ${oneLine(name)}`);
-          return !found;
-        }),
-      );
-      changes.push([`shift ${oneLine(name)}`, right]);
-    }
-  }
-  for (const [context, change] of changes) {
-    const variant = tryOn(tree, context, change);
-    const features = featuresOf(tree);
-    const shifted = featuresOf(variant);
-    if (features !== undefined && shifted !== undefined && features !== shifted) {
-      const place =
-        [...change].find(([keyPath]) => ["world", "oversight"].includes(keyPath.split(".")[0]))?.[1].place ??
-        tree.place;
-      report(
-        [
-          {
-            place,
-            message: `the observation has ${shifted} features, in training it has ${features}`,
-            hint: "a policy can only be tested on observations of the size it was trained on",
-          },
-        ],
-        context,
-      );
-    }
-  }
-
-  const sweep = getAt(tree, ["sweep"]);
-  if (sweep?.type !== "map") return problems;
-  const axes: [string, readonly Tree[]][] = [];
-  for (const [keyPath, { place, value }] of sweep.entries) {
-    const found = keyPathProblem(keyPath, tree, place);
-    if (found) report([found], "sweep");
-    else if (UNSWEPT.includes(keyPath.split(".")[0])) {
-      report([{ place, message: `${oneLine(keyPath)} cannot be swept` }], "sweep");
-    } else if (value.type === "list") {
-      axes.push([keyPath, value.items]);
-      const seen = new Set<string>();
-      for (const item of value.items) {
-        const text = JSON.stringify(toPlain(item));
-        if (seen.has(text))
-          report([{ place: item.place, message: `${keyPath} has ${show(toPlain(item))} twice` }], "sweep");
-        seen.add(text);
-      }
-    }
-  }
-  const points = axes.reduce((product, [, values]) => product * values.length, 1);
-  if (points > MOST_POINTS) {
-    report([{ place: sweep.place, message: `${points} points, expected at most ${MOST_POINTS}` }], "sweep");
-  }
-  // Each value alone first: a value that is wrong by itself is reported once, not once for each combination.
-  const before = problems.length;
-  for (const [keyPath, values] of axes) {
-    for (const value of values) tryOn(tree, "sweep", new Map([[keyPath, { place: value.place, value }]]));
-  }
-  if (problems.length > before || points > MOST_CHECKED_COMBINATIONS) return problems;
-  for (const combination of cross(axes)) {
-    const entries = combination.map(([keyPath, value]): [string, { place: Place; value: Tree }] => [
-      keyPath,
-      { place: value.place, value },
-    ]);
-    const variant = tryOn(tree, "sweep", new Map(entries));
-    for (const [context, change] of changes) tryOn(variant, context, change);
-  }
-  return problems;
-}
-
-function lineOf({ place, message }: Problem): string {
-  return `${place.text}: ${message}`;
-}
-
-function keyPathProblem(keyPath: string, tree: Tree, place: Place): Problem | undefined {
-  const keys = keyPath.split(".");
-  return isKeyPath(keys) ? undefined : { place, ...unknownKey(keys, toPlain(tree)) };
-}
-
-/** Features of the policy's observation, visible marks included, where world and oversight are right. */
-function featuresOf(tree: Tree): number | undefined {
-  const options = scenarioSchema.shape.world.safeParse(toPlain(getAt(tree, ["world"]) ?? tree));
-  const oversight = scenarioSchema.shape.oversight.safeParse(toPlain(getAt(tree, ["oversight"]) ?? tree));
-  if (!options.success || !oversight.success) return undefined;
-  const { features, height, width } = buildWorld(options.data);
-  return features + (oversight.data.visible ? height * width : 0);
-}
-
-/** Every combination of one value of each axis, the last axis fastest. */
-function cross<T>(axes: readonly (readonly [string, readonly T[]])[]): [string, T][][] {
-  let combinations: [string, T][][] = [[]];
-  for (const [key, values] of axes) {
-    combinations = combinations.flatMap((rest) => values.map((value): [string, T][] => [...rest, [key, value]]));
-  }
-  return combinations;
-}
-
 function crossed(sweep: Scenario["sweep"]): Record<string, unknown>[] {
-  return cross(Object.entries(sweep)).map((point) => Object.fromEntries(point));
+  return crossAxes(Object.entries(sweep)).map((point) => Object.fromEntries(point));
 }
 
 /** A scenario with some key paths changed, checked again. */

@@ -69,7 +69,7 @@ export const agentSchema = z.strictObject({
 const span = z.union([z.number().min(0), z.tuple([z.number().min(0), z.number().min(0)])]);
 
 export const trainSchema = z.strictObject({
-  algorithm: z.literal("ppo").default("ppo"),
+  algorithm: z.literal("ppo").default("ppo").describe("how the policy is trained"),
   steps: positiveInteger
     .max(1e10)
     .default(3_000_000)
@@ -83,11 +83,11 @@ export const trainSchema = z.strictObject({
     .enum(["linear", "none"])
     .default("linear")
     .describe("learning rate over the updates: linear to 0, or constant"),
-  adamEps: z.number().positive().max(1).default(1e-5),
-  gaeLambda: fraction.default(0.95),
+  adamEps: z.number().positive().max(1).default(1e-5).describe("added to the root of Adam's second moment"),
+  gaeLambda: fraction.default(0.95).describe("lambda of the generalised advantage estimates"),
   clipRange: z.number().positive().max(10).default(0.2).describe("bound on the probability ratio"),
   valueClip: z.number().min(0).default(0).describe("bound on the critic's change, reward units; 0 is off"),
-  valueCoef: z.number().min(0).default(0.5),
+  valueCoef: z.number().min(0).default(0.5).describe("weight of the critic's loss"),
   entropyCoef: span.default([0.1, 0]).describe("entropy bonus: a number, or [first, last] over the updates, linear"),
   gateCoef: z.number().min(0).default(0.3).describe("weight of the gate's cross-entropy on labelled steps"),
   maxGradNorm: z
@@ -96,7 +96,10 @@ export const trainSchema = z.strictObject({
     .default(0.5)
     .describe("bound on the gradient's norm; 0 is off; the critic has its own"),
   clip: z.enum(["policy", "module"]).default("policy").describe("one norm over the policy, or one for each module"),
-  normaliseAdvantages: z.enum(["batch", "minibatch", "none"]).default("batch"),
+  normaliseAdvantages: z
+    .enum(["batch", "minibatch", "none"])
+    .default("batch")
+    .describe("mean 0 and deviation 1 over all rows of the update, over each minibatch, or as they are"),
   tails: z
     .enum(["carry", "all", "drop"])
     .default("carry")
@@ -113,21 +116,24 @@ export const ARM_NAMES = [
   "route-no-gate",
 ] as const;
 
+/** The scenario's own distribution among the shifts: no shift may take its name. */
+export const TRAINING = "training";
+
 const value: z.ZodType<unknown> = z.unknown();
 
 export const scenarioSchema = z.strictObject({
   name: name.describe("names the run directory"),
-  about: z.string().max(2000).default(""),
+  about: z.string().max(2000).default("").describe("what it shows, for people; the first line is listed"),
   world: worldSchema,
   goals: z
     .record(name, z.record(name, z.number()))
     .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
   routes: z.record(name, z.array(name).min(1)).describe("label (an event) -> modules that may learn from it"),
-  discount: fraction.default(0.97),
+  discount: fraction.default(0.97).describe("what a reward is worth one step later, as a fraction"),
   oversight: oversightSchema,
   agent: agentSchema,
   train: trainSchema.prefault({}),
-  arms: z.array(z.enum(ARM_NAMES)).min(1),
+  arms: z.array(z.enum(ARM_NAMES)).min(1).describe("what is compared; see `halfwatch list arms`"),
   seeds: z
     .union([
       z.number().int().min(1).max(10_000),
@@ -156,8 +162,11 @@ export const scenarioSchema = z.strictObject({
     .prefault({}),
   primary: z
     .strictObject({
-      metric: z.enum(["true-return", "proxy-return"]).default("true-return"),
-      shift: name.default("unseen"),
+      metric: z
+        .enum(["true-return", "proxy-return"])
+        .default("true-return")
+        .describe("discounted return under which goal"),
+      shift: name.default("unseen").describe("the test distribution, a name of `shift`, or training"),
       select: z.enum(["last"]).default("last").describe("which checkpoint is reported"),
     })
     .prefault({})

@@ -12,11 +12,12 @@ export function createTerminal(coverage: number, spurious: number, visible: bool
     visible,
     mostMarks: (cells, sites) => (spurious > 0 ? cells : sites),
     mark: (sites, rng, marks) => {
-      if (spurious > 0) {
-        for (let cell = 0; cell < marks.length; cell++) marks[cell] = rng.next() < spurious ? 1 : 0;
-      }
-      // Sites are drawn whatever their spurious mark was: their probability is the coverage alone.
+      // Sites draw first: the same episode has the same marks on them whatever `spurious` is.
       for (const site of sites) marks[site] = rng.next() < coverage ? 1 : 0;
+      if (spurious === 0) return;
+      for (let cell = 0; cell < marks.length; cell++) {
+        if (!sites.includes(cell)) marks[cell] = rng.next() < spurious ? 1 : 0;
+      }
     },
     inspects: ({ marks, cell, truncated }) => truncated || marks[cell] === 1,
     markings: (sites) => (spurious > 0 ? null : subsets(sites, coverage)),

@@ -78,7 +78,8 @@ export interface Routes {
 
 /** The scenario's routes as indices. @throws RangeError when a route names a module that is not there. */
 export function createRoutes(routes: Readonly<Record<string, readonly string[]>>, modules: readonly string[]): Routes {
-  const labels = Object.keys(routes);
+  // Sorted, so that a label's index does not depend on the order in which a file names the routes.
+  const labels = Object.keys(routes).sort();
   const learners = labels.map((label) =>
     routes[label].map((module) => {
       const index = modules.indexOf(module);

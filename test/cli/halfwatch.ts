@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const MAIN = join(ROOT, "dist/cli/main.js");
+/** The repository, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** The compiled program; test/build.ts made it for this run. */
+export const MAIN = process.env.HALFWATCH_MAIN ?? join(ROOT, "dist/cli/main.js");
 
 /** Begins every escape code. */
 export const ESCAPE = "\u001b";

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { halfwatch } from "./halfwatch.ts";
+import { halfwatch, MAIN } from "./halfwatch.ts";
 
 describe("--help", () => {
   const help = (...command: string[]): string => {
@@ -246,12 +246,11 @@ describe("--help", () => {
   });
 
   test("loads neither zod nor yaml nor ink: it must cost next to nothing", () => {
-    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
     const trace = `
       import { registerHooks } from "node:module";
       registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });`;
     const traced = (...args: string[]): string =>
-      spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(trace)}`, main, ...args], {
+      spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(trace)}`, MAIN, ...args], {
         encoding: "utf8",
       }).stderr;
     const heavy = /node_modules\/(zod|yaml|ink|react|@tensorflow)\//;
@@ -309,10 +308,55 @@ test("--version is the version of package.json", async () => {
   expect(halfwatch(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
 });
 
+describe("exit codes", () => {
+  /** The program with another body for `doctor`. */
+  function withDoctor(body: string) {
+    const hooks = `
+      import { registerHooks } from "node:module";
+      const source = ${JSON.stringify(`import { Interrupted } from "../interrupted.js"; export async function run() { ${body} }`)};
+      registerHooks({ load: (url, context, next) => url.endsWith("/commands/doctor.js")
+        ? { format: "module", source, shortCircuit: true } : next(url, context) });`;
+    return spawn(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(hooks)}`, MAIN, "doctor"]);
+  }
+
+  async function outcomeOf(child: ReturnType<typeof withDoctor>) {
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    return { code, stdout, stderr };
+  }
+
+  test("1 for what is our fault, with its stack", async () => {
+    const { code, stdout, stderr } = await outcomeOf(withDoctor('throw new RangeError("gae: T is 0");'));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^RangeError: gae: T is 0\n {4}at run /);
+    expect(stderr).toMatch(/\nthis is a bug in halfwatch: please report it together with the command that you ran\n$/);
+  });
+
+  test("130 for work that was interrupted and saved", async () => {
+    expect(await outcomeOf(withDoctor('throw new Interrupted("3 cells done");'))).toEqual({
+      code: 130,
+      stdout: "",
+      stderr: "3 cells done\n",
+    });
+  });
+
+  test("130 for Ctrl-C on a command that has nothing to save", async () => {
+    const child = withDoctor('console.log("ready"); await new Promise((resolve) => setTimeout(resolve, 30_000));');
+    child.stdout.once("data", () => child.kill("SIGINT"));
+    expect(await outcomeOf(child)).toEqual({ code: 130, stdout: "ready\n", stderr: "" });
+  });
+});
+
 test("a reader that leaves early is no error", async () => {
-  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
   const args = ["levels", "scenarios/diamond-ghost.yaml", "-n", "10000"];
-  const child = spawn(process.execPath, [main, ...args], { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
   let stderr = "";
   child.stderr.on("data", (chunk) => {
     stderr += chunk;

@@ -1,8 +1,10 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ENGINES } from "../../src/compute/create.ts";
 import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
-import { ESCAPE, halfwatch, inFolder } from "./halfwatch.ts";
+import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 
 function json(args: readonly string[], folder?: string) {
   const { code, stdout, stderr } = halfwatch([...args, "--json"], folder);
@@ -64,7 +66,7 @@ describe("doctor", () => {
     const { node, cores, engines, peers } = json(["doctor"]);
     expect(node).toEqual({ version: process.versions.node, supported: true, needed: ">=22" });
     expect(cores).toBeGreaterThan(0);
-    expect(engines.map(({ name }: { name: string }) => name)).toEqual(["reference", "wasm", "tfjs"]);
+    expect(engines.map(({ name }: { name: string }) => name)).toEqual(ENGINES.filter((name) => name !== "auto"));
     expect(peers.map(({ name }: { name: string }) => name)).toEqual([
       "@tensorflow/tfjs-node-gpu",
       "@tensorflow/tfjs-node",
@@ -75,16 +77,53 @@ describe("doctor", () => {
       if (state === "absent") expect(command).toBe(`npm install ${name}`);
       if (state === "found") expect(command).toBeNull();
     }
-    const usable = peers.some(
-      ({ name, state }: { name: string; state: string }) => state === "found" && name !== "koffi",
-    );
-    expect(engines[2].usable).toBe(usable);
+    expect(engines[0]).toEqual({ name: "wasm", usable: true, detail: "float32, the default" });
+  });
+
+  test("tells a package that is absent from one whose addon is, and outlives one that crashes", () => {
+    // A copy of the package's own folder, so that what is put beside it is not found by anybody else.
+    inFolder((folder) => {
+      cpSync(join(dirname(MAIN), ".."), join(folder, "dist"), { recursive: true });
+      cpSync(`${ROOT}package.json`, join(folder, "package.json"));
+      mkdirSync(join(folder, "node_modules"));
+      for (const name of ["commander", "zod", "yaml", "seedrandom"]) {
+        symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
+      }
+      const install = (name: string, code: string): void => {
+        mkdirSync(join(folder, "node_modules", name), { recursive: true });
+        writeFileSync(join(folder, "node_modules", name, "index.js"), code);
+      };
+      install("@tensorflow/tfjs-node", 'throw new Error("The Node.js native addon module can not be found\\nmore");');
+      install("webgpu", 'process.kill(process.pid, "SIGSEGV");');
+      install("koffi", 'console.log("hello"); module.exports = {};');
+      const { status, stdout } = spawnSync(process.execPath, [join(folder, "dist/cli/main.js"), "doctor", "--json"], {
+        encoding: "utf8",
+      });
+      expect(status).toBe(0);
+      const told = JSON.parse(stdout).peers.map(({ purpose: _purpose, ...rest }: { purpose: string }) => rest);
+      expect(told).toEqual([
+        {
+          name: "@tensorflow/tfjs-node-gpu",
+          state: "absent",
+          detail: "not installed",
+          command: "npm install @tensorflow/tfjs-node-gpu",
+        },
+        {
+          name: "@tensorflow/tfjs-node",
+          state: "broken",
+          detail: "installed, but its native addon cannot be loaded: The Node.js native addon module can not be found",
+          command: "npm rebuild @tensorflow/tfjs-node",
+        },
+        { name: "webgpu", state: "crashes", detail: "its import ended by SIGSEGV", command: "npm rebuild webgpu" },
+        { name: "koffi", state: "found", detail: "", command: null },
+      ]);
+    });
   });
 
   test("prints lines without escape codes", () => {
     const { code, stdout, stderr } = halfwatch(["doctor"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nengines\n {2}reference /);
+    expect(stdout).toMatch(/^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nengines\n {2}wasm /);
     expect(stdout).not.toContain(ESCAPE);
   });
 });

@@ -128,7 +128,7 @@ describe("every error has its line and column", () => {
   test("a wrong type, also inside a list", () => {
     expect(complaint("[naive, route]", "[naive, roote]")).toBe(
       'apples.yaml:9:15: arms[1] is "roote", expected one of naive, filter, oracle, route, route-random-labels, ' +
-        "moe-no-route, route-no-gate",
+        "moe-no-route, route-no-gate; did you mean route?\n  arms: what is compared; see `halfwatch list arms`",
     );
     expect(complaint("[fruit, fear] }", "[fruit, fear], hidden: [64, wide] }")).toBe(
       'apples.yaml:8:47: agent.hidden[1] is "wide", expected an integer in [1, 4096]\n' +
@@ -137,6 +137,20 @@ describe("every error has its line and column", () => {
     expect(complaint("arms: [naive, route]", "arms: [naive, route]\nseeds: many")).toBe(
       'apples.yaml:10:8: seeds is "many", expected an integer in [1, 10000] or a list of 1 to 10000 integers in ' +
         "[0, 2147483648]\n  seeds: how many (0, 1, ...), or which",
+    );
+  });
+
+  test("something else altogether", () => {
+    expect(complaint("[naive, route]", "{}")).toBe(
+      "apples.yaml:9:7: arms is {}, expected a list of 1 or more of naive, filter, oracle, route, route-random-labels, " +
+        "moe-no-route, route-no-gate\n  arms: what is compared; see `halfwatch list arms`",
+    );
+    expect(complaint("[fruit, fear] }", "fruit }")).toMatch(/is "fruit", expected a list of 2 to 8 texts\n/);
+    expect(complaint("{ kind: diamond-ghost }", "5")).toBe(
+      "apples.yaml:2:8: world is 5, expected a map with kind diamond-ghost",
+    );
+    expect(complaint("arms:", "train: { entropyCoef: [1] }\narms:")).toMatch(
+      /is \[1\], expected a number of at least 0 or a list of 2: a number of at least 0, a number of at least 0\n/,
     );
   });
 
@@ -163,7 +177,7 @@ describe("every error has its line and column", () => {
 
   test("an unknown kind", () => {
     expect(complaint("kind: terminal", "kind: termnal")).toBe(
-      'apples.yaml:7:20: oversight.kind is "termnal", expected one of full, none, episode, terminal',
+      'apples.yaml:7:20: oversight.kind is "termnal", expected one of full, none, episode, terminal; did you mean terminal?',
     );
   });
 
@@ -249,6 +263,13 @@ describe("names that another part defines", () => {
       "apples.yaml:10:1: primary.shift names the unknown shift unseen\n  there are: near",
     );
   });
+
+  test("training is the scenario's own distribution: primary.shift may name it, no shift may", () => {
+    expect(load(BASE, ["primary.shift=training"]).scenario.primary.shift).toBe("training");
+    expect(complaint("  near:", "  training:")).toBe(
+      "apples.yaml:12:3: shift.training has the name of the scenario's own distribution",
+    );
+  });
 });
 
 describe("shift and sweep", () => {
@@ -258,7 +279,7 @@ describe("shift and sweep", () => {
     );
     expect(complaint("world.levels: ghost-closer", "world.levels: goast-closer")).toBe(
       'apples.yaml:12:25: shift near: world.levels is "goast-closer", expected one of all, ghost-closer, diamond-closer, ' +
-        "ties\n  levels: which layouts are drawn, by the distances from the start to the two objects",
+        "ties; did you mean ghost-closer?\n  levels: which layouts are drawn, by the distances from the start to the two objects",
     );
     expect(complaint("shift:", "sweep: { train.stepz: [1] }\nshift:")).toBe(
       "apples.yaml:10:10: sweep: unknown key train.stepz; did you mean train.steps?",
@@ -431,7 +452,7 @@ describe("extends", () => {
 
 describe("files that are no scenario", () => {
   const bomb = [`a0: &a0 [${"x,".repeat(20)}]`];
-  for (let i = 1; i < 9; i++) bomb.push(`a${i}: &a${i} [${`*a${i - 1},`.repeat(20)}]`);
+  for (let i = 1; i < 7; i++) bomb.push(`a${i}: &a${i} [${`*a${i - 1},`.repeat(20)}]`);
 
   test.each([
     ["", "apples.yaml:1:1: the file is empty, expected a scenario"],

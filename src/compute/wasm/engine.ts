@@ -44,6 +44,7 @@ import {
   type Fields,
   GROUP_FIELDS,
   HYPER_FIELDS,
+  HYPER_INPUTS,
   LAYER_FIELDS,
   MODEL_FIELDS,
   NETWORK_FIELDS,
@@ -55,6 +56,7 @@ export interface Kernels {
   run(control: number, kind: number, model: number, count: number, share: number): void;
   work(control: number, thread: number): void;
   quit(control: number): void;
+  survey(model: number): number;
   transpose(model: number): void;
   exp(x: number): number;
   log(x: number): number;
@@ -167,6 +169,7 @@ const word = <Names extends readonly string[]>(names: Names): Fields<Names> =>
 
 const MODEL = word(MODEL_FIELDS);
 const GROUP = word(GROUP_FIELDS);
+const HYPER = word(HYPER_FIELDS);
 
 class WasmModel implements Model {
   readonly spec: NetworkSpec;
@@ -210,14 +213,10 @@ class WasmModel implements Model {
     const gradients = this.array(Float32Array, floats * CHUNKS);
     this.reduced = gradients.subarray(0, floats);
     this.squares = this.array(Float64Array, plan.slices.length);
-    this.stats = this.array(Float64Array, CHUNKS * STATS);
+    this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
     this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
     this.groupWords = this.array(Uint32Array, layout.groups.length * GROUP_FIELDS.length);
-    this.groupFloats = new Float32Array(
-      this.groupWords.buffer,
-      this.groupWords.byteOffset,
-      this.groupWords.length,
-    );
+    this.groupFloats = new Float32Array(this.groupWords.buffer, this.groupWords.byteOffset, this.groupWords.length);
     this.staging = {
       lnScale: this.array(Float64Array, K),
       logProbabilities: this.array(Float64Array, STAGED_ROWS * A),
@@ -238,6 +237,7 @@ class WasmModel implements Model {
       secondMoments: this.secondMoments.byteOffset,
       gradients: gradients.byteOffset,
       parameterBytes: plan.parameterBytes,
+      groups: this.groupWords.byteOffset,
       slices: this.describeSlices(),
       sliceCount: plan.slices.length,
       squares: this.squares.byteOffset,
@@ -248,6 +248,7 @@ class WasmModel implements Model {
       ping: plan.ping,
       pong: plan.pong,
       rows: plan.rows,
+      logitDelta: plan.logitDelta,
       mixture: plan.mixture,
       zeroScale: this.array(Float64Array, K).byteOffset,
       lnScale: this.staging.lnScale.byteOffset,
@@ -315,7 +316,7 @@ class WasmModel implements Model {
 
   /** @throws Error, with nothing changed, when the gradient overflowed. */
   async update(indices: Int32Array, hyper: Hyper): Promise<UpdateStats> {
-    const { stats, movable } = this.computeGradient("update", indices, hyper);
+    const stats = this.computeGradient("update", indices, hyper);
     const { groups } = this.layout;
     groups.forEach(({ name }, g) => {
       if (!Number.isFinite(stats.gradNorms[g])) {
@@ -325,9 +326,9 @@ class WasmModel implements Model {
     });
     const factors = clipFactors(groups, stats.gradNorms, hyper);
     for (let g = 0; g < groups.length; g++) {
-      if (movable[g]) this.steps[g] += 1;
       const at = g * GROUP_FIELDS.length;
-      this.groupWords[at + GROUP.active] = movable[g] ? 1 : 0;
+      // Set by the survey: a group that no row can move is left alone, whole.
+      if (this.groupWords[at + GROUP.active] === 1) this.steps[g] += 1;
       this.groupFloats[at + GROUP.gradientScale] = factors[g];
       this.groupFloats[at + GROUP.stepSize] = hyper.learningRate / (1 - power(hyper.beta1, this.steps[g]));
       this.groupFloats[at + GROUP.secondScale] = 1 / (1 - power(hyper.beta2, this.steps[g]));
@@ -371,11 +372,7 @@ class WasmModel implements Model {
   }
 
   /** Loss and gradient of a minibatch; leaves the gradient in `reduced`, which the caller consumes and clears. */
-  private computeGradient(
-    caller: string,
-    indices: Int32Array,
-    hyper: Hyper,
-  ): { readonly stats: UpdateStats; readonly movable: readonly boolean[] } {
+  private computeGradient(caller: string, indices: Int32Array, hyper: Hyper): UpdateStats {
     this.live(caller);
     checkHyper(caller, hyper);
     const { loaded } = this;
@@ -390,24 +387,28 @@ class WasmModel implements Model {
     this.minibatch.set(indices);
     this.describe({ batch: B });
 
-    const { L, movable } = this.survey(loaded, indices, hyper);
-    const constants = { ...hyper, perRow: 1 / B, perTarget: L > 0 ? 1 / L : 0 };
-    HYPER_FIELDS.forEach((name, index) => {
-      this.hyper[index] = constants[name];
+    HYPER_INPUTS.forEach((name, index) => {
+      this.hyper[index] = hyper[name];
     });
+    const L = this.host.kernels.survey(this.record.byteOffset);
+    this.hyper[HYPER.perRow] = 1 / B;
+    this.hyper[HYPER.perTarget] = L > 0 ? 1 / L : 0;
     this.run(JOB_BACKWARD, CHUNKS, B);
     this.run(JOB_REDUCE, this.plan.slices.length, B);
 
     const sum = (stat: number) => {
       let total = 0;
-      for (let chunk = 0; chunk < CHUNKS; chunk++) total += this.stats[chunk * STATS + stat];
+      for (let chunk = 0; chunk < CHUNKS; chunk++) {
+        const at = (chunk * STATS + stat) * 2;
+        total += this.stats[at] + this.stats[at + 1];
+      }
       return total;
     };
     const gradNorms = new Float64Array(this.layout.groups.length);
     this.plan.slices.forEach(({ group }, index) => {
       gradNorms[group] += this.squares[index];
     });
-    const stats = {
+    return {
       rows: B,
       gateRows: L,
       policyLoss: sum(STAT_POLICY) / B,
@@ -418,27 +419,6 @@ class WasmModel implements Model {
       clipFraction: sum(STAT_CLIPPED) / B,
       gradNorms: gradNorms.map(Math.sqrt),
     };
-    return { stats, movable };
-  }
-
-  /** Rows with a gate target, and the groups that some row of the minibatch can move, in the order of `groupsOf`. */
-  private survey(loaded: LoadedRows, indices: Int32Array, hyper: Hyper): { L: number; movable: boolean[] } {
-    const K = this.spec.modules.length;
-    const { moduleMask, gateMask, gateTarget } = loaded;
-    const modules = new Array<boolean>(K).fill(false);
-    let gate = false;
-    let L = 0;
-    for (let i = 0; i < indices.length; i++) {
-      const row = indices[i];
-      let target = false;
-      for (let k = row * K, m = 0; m < K; k++, m++) {
-        if (moduleMask[k] !== 0) modules[m] = true;
-        if (gateTarget[k] !== 0) target = true;
-      }
-      if (target) L++;
-      if (gateMask[row] !== 0 || (target && hyper.gateCoef !== 0)) gate = true;
-    }
-    return { L, movable: [...modules, ...(this.spec.gate === "learned" ? [gate] : []), true, true] };
   }
 
   private run(kind: number, tasks: number, rows: number): void {

@@ -11,7 +11,7 @@ export const JOB_FORWARD = 0;
 export const JOB_BACKWARD = 1;
 export const JOB_REDUCE = 2;
 export const JOB_STEP = 3;
-/** Statistics of a chunk, f64 each, in this order. */
+/** Statistics of a chunk, two f64 each (even rows, odd rows), in this order. */
 export const STAT_POLICY = 0;
 export const STAT_VALUE = 1;
 export const STAT_ENTROPY = 2;

@@ -43,6 +43,7 @@ export interface Plan {
   readonly ping: number;
   readonly pong: number;
   readonly rows: number;
+  readonly logitDelta: number;
   readonly mixture: number;
 }
 
@@ -137,7 +138,8 @@ export function planOf(spec: NetworkSpec): Plan {
     ping: scratch(deltaBytes),
     pong: scratch(deltaBytes),
     rows: scratch(BLOCK_ROWS * 4),
-    mixture: scratch((spec.modules.length + spec.actions + 2) * 2 * 8),
+    logitDelta: headScratch(spec.actions),
+    mixture: scratch((3 * spec.modules.length + 1 + 2 * spec.actions) * BLOCK_ROWS * 8),
     groups: layout.groups.map(({ name }) => name),
     parameterBytes,
     transposedBytes,

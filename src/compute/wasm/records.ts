@@ -20,8 +20,8 @@ export const GROUP_FIELDS = ["active", "gradientScale", "stepSize", "secondScale
 
 export const SLICE_FIELDS = ["start", "bytes", "group"] as const;
 
-/** 64-bit words. */
-export const HYPER_FIELDS = [
+/** Fields of `Hyper` that kernels read; 64-bit words. */
+export const HYPER_INPUTS = [
   "beta1",
   "beta2",
   "adamEps",
@@ -32,9 +32,9 @@ export const HYPER_FIELDS = [
   "gateCoef",
   "advantageMean",
   "advantageScale",
-  "perRow",
-  "perTarget",
 ] as const;
+
+export const HYPER_FIELDS = [...HYPER_INPUTS, "perRow", "perTarget"] as const;
 
 export const MODEL_FIELDS = [
   "actions",
@@ -47,6 +47,7 @@ export const MODEL_FIELDS = [
   "secondMoments",
   "gradients",
   "parameterBytes",
+  "groups",
   "slices",
   "sliceCount",
   "squares",
@@ -57,6 +58,7 @@ export const MODEL_FIELDS = [
   "ping",
   "pong",
   "rows",
+  "logitDelta",
   "mixture",
   "zeroScale",
   "lnScale",

@@ -12,10 +12,10 @@
 
 import { BLOCK_ROWS, CHUNKS, JOB_BACKWARD, JOB_FORWARD, JOB_REDUCE, STATS } from "../layout";
 import { reduceSlice, stepSlice } from "./adam";
-import { clearRow, emitRow, lossRow } from "./loss";
+import { emitBlock, lossBlock, mixBlock } from "./loss";
 import { exp as exponential, log as logarithm } from "./math";
 import { backwardBlock, forwardBlock, transposeAll } from "./network";
-import { Model } from "./records";
+import { Group, Hyper, Model } from "./records";
 
 const EPOCH = 0;
 const REMAINING = 4;
@@ -29,13 +29,19 @@ const QUIT = 28;
 /** Looks at a word before going to sleep on it: some ten microseconds, the gap between the jobs of one update. */
 const SPINS = 4000;
 
+@inline
+function groupAt(model: Model, index: usize): Group {
+  return changetype<Group>(model.groups + index * offsetof<Group>());
+}
+
 /** Rows [task * BLOCK_ROWS, ...) of the staged observations. */
 function forwardTask(model: Model, scratch: usize, task: u32): void {
   const first = task * BLOCK_ROWS;
   const rows = min<u32>(BLOCK_ROWS, model.forwardRows - first);
   for (let row: u32 = 0; row < rows; row++) store<u32>(scratch + model.rows + (<usize>row << 2), first + row);
   forwardBlock(model, scratch, rows, model.stride, model.counts, model.features);
-  for (let row: u32 = 0; row < rows; row++) emitRow(model, scratch, row, first + row);
+  mixBlock(model, scratch, (rows + 3) & ~3, model.lnScale);
+  emitBlock(model, scratch, rows, first);
 }
 
 /** Chunk `task` of the minibatch: its loss, statistics and gradient, block by block. */
@@ -45,17 +51,14 @@ function backwardTask(model: Model, scratch: usize, task: u32): void {
   const size = ((batch + 4 * CHUNKS - 1) / (4 * CHUNKS)) * 4;
   const end = min<u32>(batch, (task + 1) * size);
   const gradient = model.gradients + <usize>task * model.parameterBytes;
-  const stats = model.stats + <usize>task * STATS * 8;
-  memory.fill(stats, 0, STATS * 8);
+  const stats = model.stats + <usize>task * STATS * 16;
+  memory.fill(stats, 0, STATS * 16);
   for (let start = task * size; start < end; start += BLOCK_ROWS) {
     const rows = min<u32>(BLOCK_ROWS, end - start);
     const numbers = scratch + model.rows;
     memory.copy(numbers, model.indices + (<usize>start << 2), <usize>rows << 2);
     forwardBlock(model, scratch, rows, model.trainStride, model.trainCounts, model.trainFeatures);
-    for (let row: u32 = 0; row < rows; row++) {
-      lossRow(model, scratch, row, load<u32>(numbers + (<usize>row << 2)), gradient, stats);
-    }
-    for (let row = rows; (row & 3) != 0; row++) clearRow(model, scratch, row);
+    lossBlock(model, scratch, rows, gradient, stats);
     backwardBlock(model, scratch, rows, model.trainStride, model.trainCounts, model.trainFeatures, gradient);
   }
 }
@@ -125,6 +128,34 @@ export function quit(control: usize): void {
   atomic.store<i32>(control + QUIT, 1);
   atomic.add<i32>(control + EPOCH, 1);
   atomic.notify(control + EPOCH, -1);
+}
+
+/**
+ * Look through the minibatch: mark the groups that some of its rows can move, and return how many rows have a gate target.
+ * Groups are in order: modules, the gate if learned, output, critic.
+ */
+export function survey(at: usize): u32 {
+  const model = changetype<Model>(at);
+  const K = <usize>model.modules;
+  const movesByTarget = changetype<Hyper>(model.hyper).gateCoef != 0;
+  let targets: u32 = 0;
+  let gate = false;
+  for (let k: usize = 0; k < K; k++) groupAt(model, k).active = 0;
+  for (let i: usize = 0; i < model.batch; i++) {
+    const row = <usize>load<u32>(model.indices + (i << 2));
+    let target = false;
+    for (let k: usize = 0; k < K; k++) {
+      if (load<f32>(model.moduleMask + ((row * K + k) << 2)) != 0) groupAt(model, k).active = 1;
+      if (load<f32>(model.gateTarget + ((row * K + k) << 2)) != 0) target = true;
+    }
+    if (target) targets++;
+    if (load<f32>(model.gateMask + (row << 2)) != 0 || (target && movesByTarget)) gate = true;
+  }
+  let g = K;
+  if (model.learned) groupAt(model, g++).active = gate;
+  groupAt(model, g).active = 1;
+  groupAt(model, g + 1).active = 1;
+  return targets;
 }
 
 /** Bring the transposed weights up to date with the parameters. */

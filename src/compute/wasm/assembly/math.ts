@@ -48,28 +48,47 @@ export function expPair(x: v128): v128 {
 }
 
 /** e^x, see {@link expPair}. */
-@inline
 export function exp(x: f64): f64 {
   return f64x2.extract_lane(expPair(pair(x)), 0);
 }
 
-/** ln x for positive normal x; -Infinity at 0, NaN below. */
-export function log(x: f64): f64 {
-  if (!(x > 0.0)) return x == 0.0 ? -Infinity : NaN;
-  if (x == Infinity) return x;
-  const bits = reinterpret<i64>(x);
+/** ln x of two positive normal numbers; -Infinity at 0, NaN below. */
+@inline
+export function logPair(x: v128): v128 {
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)): adding the distance from sqrt(1/2)'s bits to 1's carries into the exponent.
-  const shifted = bits + 0x00095f619980c433;
-  const e = <f64>((shifted >> 52) - 1023);
-  const m = reinterpret<f64>((shifted & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd);
+  const shifted = i64x2.add(x, i64x2.splat(0x00095f619980c433));
+  // An integer below 2^52 in the low bits of 2^52 is added to it.
+  const e = f64x2.sub(
+    v128.or(i64x2.shr_u(shifted, 52), i64x2.splat(0x4330000000000000)),
+    pair(4503599627370496.0 + 1023.0),
+  );
+  const m = i64x2.add(v128.and(shifted, i64x2.splat(0x000fffffffffffff)), i64x2.splat(0x3fe6a09e667f3bcd));
   // ln m = 2 artanh s, s = (m - 1) / (m + 1), |s| < 0.1716; remainder of the series below 1e-18.
-  const s = (m - 1.0) / (m + 1.0);
-  const q = s * s;
-  const q2 = q * q;
-  const q4 = q2 * q2;
-  const a = 0.3333333333333333 + q * 0.2 + q2 * (0.14285714285714285 + q * 0.1111111111111111);
-  const b = 0.09090909090909091 + q * 0.07692307692307693 + q2 * (0.06666666666666667 + q * 0.058823529411764705);
-  const c = 0.05263157894736842 + q * 0.047619047619047616;
-  const series = q * (a + q4 * (b + q4 * c));
-  return e * LN2_HIGH + (2.0 * s + (2.0 * s * series + e * LN2_LOW));
+  const s = f64x2.div(f64x2.sub(m, pair(1.0)), f64x2.add(m, pair(1.0)));
+  const q = f64x2.mul(s, s);
+  const q2 = f64x2.mul(q, q);
+  const q4 = f64x2.mul(q2, q2);
+  const a = madd(
+    madd(pair(0.3333333333333333), q, pair(0.2)),
+    q2,
+    madd(pair(0.14285714285714285), q, pair(0.1111111111111111)),
+  );
+  const b = madd(
+    madd(pair(0.09090909090909091), q, pair(0.07692307692307693)),
+    q2,
+    madd(pair(0.06666666666666667), q, pair(0.058823529411764705)),
+  );
+  const c = madd(pair(0.05263157894736842), q, pair(0.047619047619047616));
+  const series = f64x2.mul(q, madd(a, q4, madd(b, q4, c)));
+  const s2 = f64x2.add(s, s);
+  const low = f64x2.add(f64x2.mul(s2, series), f64x2.mul(e, pair(LN2_LOW)));
+  let y = f64x2.add(f64x2.mul(e, pair(LN2_HIGH)), f64x2.add(s2, low));
+  y = v128.bitselect(x, y, f64x2.eq(x, pair(Infinity)));
+  y = v128.bitselect(y, pair(NaN), f64x2.gt(x, pair(0)));
+  return v128.bitselect(pair(-Infinity), y, f64x2.eq(x, pair(0)));
+}
+
+/** ln x, see {@link logPair}. */
+export function log(x: f64): f64 {
+  return f64x2.extract_lane(logPair(pair(x)), 0);
 }

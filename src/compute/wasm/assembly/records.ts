@@ -100,11 +100,12 @@ export class Model {
   /** Gradients of the chunks, [CHUNKS, parameterBytes]. */
   gradients: usize;
   parameterBytes: u32;
+  groups: usize;
   slices: usize;
   sliceCount: u32;
   /** Sum of squares of each slice's gradient, f64. */
   squares: usize;
-  /** Statistics [CHUNKS, STATS], f64. */
+  /** Statistics [CHUNKS, STATS, 2], f64: even rows, odd rows. */
   stats: usize;
   hyper: usize;
   /** Scratch of the first thread, and bytes to the next. */
@@ -115,7 +116,8 @@ export class Model {
   pong: u32;
   /** ... the block's rows, u32[BLOCK_ROWS], ... */
   rows: u32;
-  /** ... and one row's mixture, f64: w [K], ln w [K], ln pi [A], pi [A]. */
+  /** ... the gradient at the logits, f32[actions, BLOCK_ROWS], and the mixture, see loss.ts. */
+  logitDelta: u32;
   mixture: u32;
   /** Zeros, f64[K]. */
   zeroScale: usize;

@@ -1,0 +1,15 @@
+// Two perfect policies where the Ghost is closer: one wants the true goal, the other what the arm `naive` is paid.
+import * as halfwatch from "halfwatch";
+
+const [path = "scenarios/diamond-ghost.yaml", ...set] = process.argv.slice(2);
+const { scenario } = halfwatch.loadScenario({ path, readText: halfwatch.readText, set });
+const training = halfwatch.createSetting(scenario);
+const test = halfwatch.situationOf(halfwatch.createSetting(halfwatch.withShift(scenario, "ghost-closer")));
+
+const [arm, { unlabelled }, { discount }] = [halfwatch.armNamed("naive"), scenario.oversight, scenario];
+const naive = halfwatch.armOptimum({ ...training, arm, unlabelled, discount }, test);
+for (const policy of [halfwatch.optimalForGoal(test, "true"), ...("policy" in naive ? [naive.policy] : [])]) {
+  const { goals, rates } = await halfwatch.evaluate(test, policy);
+  const [wanted, shown] = [goals.true.discounted.toFixed(3), goals.proxy.discounted.toFixed(3)];
+  console.log(`${policy.name}: true return ${wanted}, proxy return ${shown}, Ghost ${rates.ghost.toFixed(3)}`);
+}

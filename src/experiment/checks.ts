@@ -1,0 +1,279 @@
+import { UserError } from "../core/errors.ts";
+import { suggest } from "../core/suggest.ts";
+import type { World } from "../envs/world.ts";
+import { buildWorld } from "./build.ts";
+import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
+import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
+import {
+  type Entry,
+  getAt,
+  oneLine,
+  type Place,
+  type Problem,
+  placeOfKey,
+  setAt,
+  show,
+  showPath,
+  type Tree,
+  toPlain,
+} from "./tree.ts";
+
+/*
+ * What is checked of a scenario beyond its schema: that the names in one part are defined in another, and that it stays
+ * right under each shift and at each point of the sweep, so that nothing is found out after the training.
+ */
+
+const MOST_POINTS = 10_000;
+/** Points beyond which single values and shifts are checked, but not each of their combinations. */
+const MOST_CHECKED_COMBINATIONS = 1000;
+
+/** What a test distribution may change: the rest is over when training is. */
+const SHIFTED: readonly string[] = ["world", "oversight", "goals", "discount", "evaluation"];
+/** What makes no sense as an axis of an experiment. */
+const UNSWEPT: readonly string[] = ["name", "about", "arms", "seeds", "shift", "sweep", "primary"];
+
+/** Key path -> the value to put there. */
+type Change = ReadonlyMap<string, Entry>;
+
+/** All that is wrong with a scenario. */
+export function scenarioProblems(tree: Tree): Problem[] {
+  const checks = new VariantChecks([...schemaProblems(tree), ...crossProblems(tree)]);
+  const shifts = shiftsOf(tree, checks);
+  for (const [context, shift] of shifts) checkShift(tree, context, shift, checks);
+  checkSweep(tree, shifts, checks);
+  return checks.problems;
+}
+
+/** Collects problems; one that the scenario has by itself, or that was reported before, is not said again. */
+class VariantChecks {
+  readonly problems: Problem[];
+  private readonly known: Set<string>;
+
+  constructor(own: readonly Problem[]) {
+    this.problems = [...own];
+    this.known = new Set(own.map(lineOf));
+  }
+
+  report(problem: Problem, context: string): void {
+    if (this.known.has(lineOf(problem))) return;
+    this.known.add(lineOf(problem));
+    this.problems.push({ ...problem, message: `${context}: ${problem.message}` });
+  }
+
+  /** Report what is wrong with the changed scenario, and return it. */
+  apply(tree: Tree, change: Change, context: string): Tree {
+    let variant = tree;
+    for (const [keyPath, entry] of change) {
+      try {
+        variant = setAt(variant, keyPath.split("."), entry);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        // No map to change: the schema accepts the key path, so something above it is wrong and was reported.
+        if (this.problems.length === 0) throw error;
+      }
+    }
+    for (const problem of [...schemaProblems(variant), ...crossProblems(variant)]) this.report(problem, context);
+    return variant;
+  }
+}
+
+function lineOf({ place, message }: Problem): string {
+  return `${place.text}: ${message}`;
+}
+
+/** The shifts as changes, each with the words that lead its messages; key paths that are wrong are reported and left out. */
+function shiftsOf(tree: Tree, checks: VariantChecks): (readonly [string, Change])[] {
+  const part = getAt(tree, ["shift"]);
+  if (part?.type !== "map") return [];
+  return [...part.entries].map(([name, { value }]) => {
+    const context = `shift ${oneLine(name)}`;
+    const change = new Map<string, Entry>();
+    for (const [keyPath, entry] of value.type === "map" ? value.entries : []) {
+      const problem = keyPathProblem(keyPath, tree, entry.place);
+      if (problem) checks.report(problem, context);
+      else if (SHIFTED.includes(keyPath.split(".")[0])) change.set(keyPath, entry);
+      else {
+        const hint = `a test distribution may change: ${SHIFTED.join(", ")}`;
+        checks.report({ place: entry.place, message: `${oneLine(keyPath)} cannot be shifted`, hint }, context);
+      }
+    }
+    return [context, change];
+  });
+}
+
+function checkShift(tree: Tree, context: string, shift: Change, checks: VariantChecks): void {
+  const trained = featuresOf(tree);
+  const shifted = featuresOf(checks.apply(tree, shift, context));
+  if (trained === undefined || shifted === undefined || trained === shifted) return;
+  const cause = [...shift].find(([keyPath]) => /^(world|oversight)\b/.test(keyPath));
+  const problem = {
+    place: cause?.[1].place ?? tree.place,
+    message: `the observation has ${shifted} features, in training it has ${trained}`,
+    hint: "a policy can only be tested on observations of the size it was trained on",
+  };
+  checks.report(problem, context);
+}
+
+function checkSweep(tree: Tree, shifts: readonly (readonly [string, Change])[], checks: VariantChecks): void {
+  const sweep = getAt(tree, ["sweep"]);
+  if (sweep?.type !== "map") return;
+  const axes: [string, readonly Entry[]][] = [];
+  for (const [keyPath, { place, value }] of sweep.entries) {
+    const problem = keyPathProblem(keyPath, tree, place);
+    if (problem) checks.report(problem, "sweep");
+    else if (UNSWEPT.includes(keyPath.split(".")[0])) {
+      checks.report({ place, message: `${oneLine(keyPath)} cannot be swept` }, "sweep");
+    } else if (value.type === "list") {
+      axes.push([keyPath, value.items.map((item) => ({ place: item.place, value: item }))]);
+    }
+  }
+  const points = axes.reduce((product, [, values]) => product * values.length, 1);
+  if (points > MOST_POINTS) {
+    checks.report({ place: sweep.place, message: `${points} points, expected at most ${MOST_POINTS}` }, "sweep");
+  }
+  // Each value alone first: one that is wrong by itself is reported once, not once for each combination.
+  const before = checks.problems.length;
+  for (const [keyPath, values] of axes) {
+    const seen = new Set<string>();
+    for (const entry of values) {
+      const text = JSON.stringify(toPlain(entry.value));
+      if (seen.has(text))
+        checks.report({ place: entry.place, message: `${keyPath} has ${oneLine(text)} twice` }, "sweep");
+      seen.add(text);
+      checks.apply(tree, new Map([[keyPath, entry]]), "sweep");
+    }
+  }
+  if (checks.problems.length > before || points > MOST_CHECKED_COMBINATIONS) return;
+  for (const point of crossAxes(axes)) {
+    const variant = checks.apply(tree, new Map(point), "sweep");
+    for (const [context, shift] of shifts) checkShift(variant, context, shift, checks);
+  }
+}
+
+/** Every combination of one value of each axis, the last axis fastest. */
+export function crossAxes<T>(axes: readonly (readonly [string, readonly T[]])[]): [string, T][][] {
+  let combinations: [string, T][][] = [[]];
+  for (const [key, values] of axes) {
+    combinations = combinations.flatMap((rest) => values.map((value): [string, T][] => [...rest, [key, value]]));
+  }
+  return combinations;
+}
+
+function keyPathProblem(keyPath: string, tree: Tree, place: Place): Problem | undefined {
+  const keys = keyPath.split(".");
+  return isKeyPath(keys) ? undefined : { place, ...unknownKey(keys, toPlain(tree)) };
+}
+
+/** The world, where its options are right. */
+function worldOf(tree: Tree): World | undefined {
+  const part = getAt(tree, ["world"]);
+  const options = scenarioSchema.shape.world.safeParse(part && toPlain(part));
+  return options.success ? buildWorld(options.data) : undefined;
+}
+
+/** Features of the policy's observation, visible marks included, where world and oversight are right. */
+function featuresOf(tree: Tree): number | undefined {
+  const world = worldOf(tree);
+  const part = getAt(tree, ["oversight"]);
+  const oversight = scenarioSchema.shape.oversight.safeParse(part && toPlain(part));
+  if (!world || !oversight.success) return undefined;
+  return world.features + (oversight.data.visible ? world.height * world.width : 0);
+}
+
+/** What the schema cannot see: names in one part of the scenario that another part defines. */
+function crossProblems(tree: Tree): Problem[] {
+  const problems: Problem[] = [];
+  const keysAt = (...path: string[]): string[] => {
+    const part = getAt(tree, path);
+    return part?.type === "map" ? [...part.entries.keys()] : [];
+  };
+  const listAt = (...path: string[]): { name: unknown; place: Place }[] => {
+    const part = getAt(tree, path);
+    return part?.type === "list" ? part.items.map((item) => ({ name: toPlain(item), place: item.place })) : [];
+  };
+  const twice = (path: readonly string[], word: string): void => {
+    const seen = new Set<unknown>();
+    for (const { name, place } of listAt(...path)) {
+      if (seen.has(name)) problems.push({ place, message: `${showPath(path)} names ${word} ${show(name)} twice` });
+      seen.add(name);
+    }
+  };
+  const unknown = (place: Place, what: string, name: string, known: readonly string[]): void => {
+    const meant = suggest(name, known);
+    problems.push({
+      place,
+      message: `${what} ${oneLine(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+      hint: known.length > 0 ? `there are: ${known.map(oneLine).join(", ")}` : "there is none",
+    });
+  };
+
+  const events = worldOf(tree)?.events;
+  const goals = keysAt("goals");
+  if (getAt(tree, ["goals"])?.type === "map") {
+    for (const needed of ["true", "proxy"]) {
+      if (!goals.includes(needed)) {
+        problems.push({
+          place: placeOfKey(tree, ["goals"]),
+          message: `goals has no goal ${needed}, expected true and proxy`,
+          hint: "true: the goal that is meant; proxy: the one that anyone can see",
+        });
+      }
+    }
+  }
+  for (const goal of goals) {
+    const place = placeOfKey(tree, ["goals", goal]);
+    if (goal === "random" || (ARM_NAMES as readonly string[]).includes(goal)) {
+      problems.push({
+        place,
+        message: `goals.${goal} has the name of ${goal === "random" ? "a policy" : "an arm"}, expected another name`,
+        hint: "eval --policy tells goals and arms apart by their names",
+      });
+    }
+    for (const event of keysAt("goals", goal)) {
+      if (events && !events.includes(event)) {
+        unknown(
+          placeOfKey(tree, ["goals", goal, event]),
+          `goals.${oneLine(goal)} names the unknown event`,
+          event,
+          events,
+        );
+      }
+    }
+  }
+  const routes = getAt(tree, ["routes"]);
+  if (routes?.type === "map" && routes.entries.size === 0) {
+    problems.push({
+      place: routes.place,
+      message: "routes is {}, expected at least one label",
+      hint: "routes: label (an event) -> modules that may learn from it",
+    });
+  }
+  const modules = listAt("agent", "modules").flatMap(({ name }) => (typeof name === "string" ? [name] : []));
+  for (const label of keysAt("routes")) {
+    if (events && !events.includes(label)) {
+      unknown(placeOfKey(tree, ["routes", label]), "routes has the label of an unknown event", label, events);
+    }
+    for (const { name, place } of listAt("routes", label)) {
+      if (typeof name === "string" && modules.length > 0 && !modules.includes(name)) {
+        unknown(place, `routes.${oneLine(label)} names the unknown module`, name, modules);
+      }
+    }
+    twice(["routes", label], "module");
+  }
+  twice(["agent", "modules"], "module");
+  twice(["arms"], "arm");
+  twice(["seeds"], "seed");
+
+  const shifts = keysAt("shift");
+  const shift = getAt(tree, ["primary", "shift"]);
+  const primary = shift === undefined ? "unseen" : toPlain(shift);
+  if (shifts.includes(TRAINING)) {
+    const place = placeOfKey(tree, ["shift", TRAINING]);
+    problems.push({ place, message: `shift.${TRAINING} has the name of the scenario's own distribution` });
+  }
+  if (typeof primary === "string" && primary !== TRAINING && !shifts.includes(primary)) {
+    const place = shift?.place ?? placeOfKey(tree, getAt(tree, ["primary"]) ? ["primary"] : ["shift"]);
+    unknown(place, "primary.shift names the unknown shift", primary, shifts);
+  }
+  return problems;
+}

@@ -1,0 +1,131 @@
+/**
+ * The public API: what a script needs to load a scenario, train an arm of it, and measure what it wants.
+ *
+ *     scenario file -> loadScenario -> createSetting -> train -> networkPolicy -> evaluate
+ *
+ * Everything is a plain record or a function of plain records. What is not named here may change without notice.
+ * examples/ holds whole scripts, docs/architecture.md the parts and what flows between them.
+ */
+
+// Scenarios: an experiment as data. `readText` reads files, for `loadScenario`. What is wrong with an input is a UserError.
+
+export { UserError } from "./core/errors.ts";
+export {
+  expandSweep,
+  hashScenario,
+  type LoadedScenario,
+  type LoadOptions,
+  listSeeds,
+  loadScenario,
+  type SweepPoint,
+  withShift,
+} from "./experiment/scenario.ts";
+export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./experiment/schema.ts";
+export { readText } from "./experiment/store.ts";
+
+// Settings: a scenario's nouns, built.
+
+export { type EventSet, type Goal, rewardOf } from "./core/goal.ts";
+export { type Rng, Stream } from "./core/random.ts";
+export { armNamed, createSetting, networkOf, type Setting, situationOf } from "./experiment/setting.ts";
+
+// Worlds, and their exact solution.
+
+export { createDiamondGhost, type DiamondGhostLevel, type DiamondGhostOptions } from "./envs/diamond-ghost.ts";
+export { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "./envs/graph.ts";
+export {
+  actionValuesInto,
+  bestActions,
+  evaluatePolicy,
+  greedyPolicy,
+  type PolicyOutcome,
+  type PolicyRule,
+  returnOf,
+  type Solution,
+  solve,
+} from "./envs/solver.ts";
+export type { WeightedLevel, World } from "./envs/world.ts";
+
+// Overseers: who sees what.
+
+export { createOverseer, OVERSEERS, type OverseerOptions } from "./oversight/create.ts";
+export type { EpisodeEnd, Marking, Overseer } from "./oversight/overseer.ts";
+
+// Arms, routes, views, and the measures of routing.
+
+export { ARMS, type Arm, createRoutes, type Routes } from "./routing/arms.ts";
+export { leakage, oracleGap, retention, separation } from "./routing/metrics.ts";
+export type { Lesson } from "./routing/route.ts";
+export { deployedView, parseView, type View } from "./routing/views.ts";
+
+// Engines: what a network is, and who runs it.
+
+export { createEngine, ENGINES, type EngineChoice } from "./compute/create.ts";
+export {
+  type Engine,
+  type EngineInfo,
+  type ForwardOutput,
+  groupsOf,
+  type Hyper,
+  type Model,
+  type NetworkSpec,
+  type TensorSpec,
+  type TrainingRows,
+  type TrainState,
+  tensorsOf,
+  type UpdateStats,
+} from "./compute/engine.ts";
+export type { Observations } from "./core/observations.ts";
+
+// Training: one arm, one seed. `runCell` also evaluates, and writes the cell's files into a run directory.
+
+export type { Labels, Ledger, Trajectory } from "./core/trajectory.ts";
+export { type CellHooks, type Metrics, runCell } from "./experiment/cell.ts";
+export { type CellPlan, manifestOf, planCells, runName } from "./experiment/plan.ts";
+export { type LastUpdate, type Phase, type Progress, type Trained, type Training, train } from "./experiment/train.ts";
+
+// Evaluation: what a policy does in a test distribution, exactly where the world allows.
+
+export { type Episode, type EpisodeOptions, type EpisodeStep, playEpisode } from "./evaluation/episode.ts";
+export {
+  type Acting,
+  type Evaluation,
+  evaluate,
+  type GoalReturn,
+  normalise,
+  type Policy,
+} from "./evaluation/evaluate.ts";
+export { networkPolicy, optimalForGoal, optimalPolicy, randomPolicy } from "./evaluation/policies.ts";
+export { type Bounds, createSituation, type Situation, type Task } from "./evaluation/situation.ts";
+export { armOptimum, type Objective, type Theory } from "./evaluation/theory.ts";
+
+// Run directories: written by `runCell`, read by anyone.
+
+export type { Checkpoint } from "./experiment/checkpoint.ts";
+export {
+  type CellIdentity,
+  type CellPaths,
+  type CellResult,
+  cellPaths,
+  checkpointPath,
+  type FinishedCell,
+  type Manifest,
+  openRun,
+  type RunContents,
+  readCheckpoint,
+  readResult,
+  readRun,
+} from "./experiment/store.ts";
+
+// Statistics: the unit is the training seed.
+
+export {
+  differenceStandardError,
+  type MeanInterval,
+  mean,
+  meanInterval,
+  pairedInterval,
+  standardDeviation,
+  studentQuantile,
+} from "./experiment/statistics.ts";
+export { type ArmRow, type Comparison, summarise, type Table } from "./experiment/summary.ts";
