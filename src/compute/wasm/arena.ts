@@ -69,6 +69,7 @@ export class Arena {
   }
 }
 
+/** Up to whole cache lines. */
 export function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

@@ -1,12 +1,13 @@
 import type { NetworkSpec } from "../engine.ts";
 import { type Layer, layoutOf } from "../reference/network.ts";
+import { align } from "./arena.ts";
 import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
 
 /** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
 const SLICE_BYTES = 16384;
 
 /** A layer in a parameter-shaped buffer; all offsets are bytes. */
-export interface PlannedLayer {
+interface PlannedLayer {
   readonly inputs: number;
   readonly width: number;
   readonly weight: number;
@@ -17,7 +18,7 @@ export interface PlannedLayer {
   readonly activation: number;
 }
 
-export interface PlannedNetwork {
+interface PlannedNetwork {
   readonly layers: readonly PlannedLayer[];
   readonly outputs: number;
   readonly inputs: number;
@@ -57,12 +58,12 @@ export function planOf(spec: NetworkSpec): Plan {
   let scratchBytes = 0;
   const parameters = (floats: number) => {
     const start = parameterBytes;
-    parameterBytes += lines(floats * 4);
+    parameterBytes += align(floats * 4);
     return start;
   };
   const scratch = (bytes: number) => {
     const start = scratchBytes;
-    scratchBytes += lines(bytes);
+    scratchBytes += align(bytes);
     return start;
   };
   const headScratch = (outputs: number) => scratch(outputs * BLOCK_ROWS * 4);
@@ -80,7 +81,7 @@ export function planOf(spec: NetworkSpec): Plan {
     }
     for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = bias / 4 + o;
     const transposed = transposedBytes;
-    if (!first) transposedBytes += lines(inputs * width * 4);
+    if (!first) transposedBytes += align(inputs * width * 4);
     return { inputs, width, weight, bias, transposed, activation: scratch((width / PANEL) * PANEL_BYTES) };
   };
   const headLayer = (layer: Layer, sparse: boolean) => {
@@ -151,9 +152,4 @@ export function planOf(spec: NetworkSpec): Plan {
 
 function padded(width: number): number {
   return Math.ceil(width / PANEL) * PANEL;
-}
-
-/** Whole cache lines. */
-function lines(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
 }

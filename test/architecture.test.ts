@@ -1,0 +1,194 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+/** A source file: its path from the repository's root, and what stands in it. */
+interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Which rooms of src/ a room may import from, itself aside (design, section 1); `type:` allows types only. */
+const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["core", []],
+  ["envs", ["core"]],
+  ["oversight", ["core"]],
+  ["routing", ["core"]],
+  ["compute", ["core"]],
+  ["agents", ["core", "compute/engine.ts"]],
+  ["evaluation", ["core", "envs", "type:oversight", "routing", "compute/engine.ts", "agents"]],
+  ["experiment", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation"]],
+  // the public API
+  ["index.ts", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation", "experiment"]],
+]);
+
+const MAY_TOUCH_FILES = ["src/experiment/store.ts", "src/compute/wasm/engine.ts"];
+
+/** What a computation that repeats exactly may not ask: chance without a seed, the clock, the environment, the console. */
+const BANNED: readonly RegExp[] = [
+  /\bMath\.random\b/,
+  /\bDate\b/,
+  /\bperformance\b/,
+  /\bhrtime\b/,
+  /\bperf_hooks\b/,
+  /\bset(?:Timeout|Interval)\b/,
+  /\bprocess\.(?:env|argv|stdout|stderr|uptime)\b/,
+  /\bconsole\b/,
+  /\brandomBytes\b|\brandomUUID\b|\bgetRandomValues\b/,
+  /\bxorwow\b/,
+];
+
+/** Every breach of the rules above in the sources, as `path:line: what`. */
+export function breaches(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const code = withoutComments(text);
+    const found: string[] = [];
+    const at = (index: number) => `${path}:${code.slice(0, index).split("\n").length}`;
+    for (const { index, name, typeOnly } of importsOf(code)) {
+      const reason = name.startsWith(".") ? wrongArrow(path, name, typeOnly) : wrongPackage(path, name);
+      if (reason !== null) found.push(`${at(index)}: ${reason}`);
+    }
+    code.split("\n").forEach((line, i) => {
+      for (const banned of BANNED) {
+        const match = banned.exec(line);
+        if (match) found.push(`${path}:${i + 1}: ${match[0]}`);
+      }
+    });
+    return found;
+  });
+}
+
+function wrongArrow(path: string, name: string, typeOnly: boolean): string | null {
+  const target = normalize(join(dirname(path), name));
+  if (!target.startsWith("src/")) return `imports ${target}, outside of src`;
+  const [room, inside] = [roomOf(path), target.slice("src/".length)];
+  const arrows = ARROWS.get(room);
+  if (arrows === undefined) return `stands in the unknown room ${room}`;
+  if (roomOf(target) === room) return null;
+  const allowed = arrows.some((arrow) => {
+    const [head, tail] = arrow.startsWith("type:") ? [true, arrow.slice("type:".length)] : [false, arrow];
+    return (!head || typeOnly) && (inside === tail || inside.startsWith(`${tail}/`));
+  });
+  return allowed ? null : `${room} imports ${inside}`;
+}
+
+function wrongPackage(path: string, name: string): string | null {
+  const isFiles = /^(?:node:)?fs(?:\/|$)/.test(name);
+  return isFiles && !MAY_TOUCH_FILES.includes(path) ? `touches files through ${name}` : null;
+}
+
+function roomOf(path: string): string {
+  return path.split("/")[1];
+}
+
+/** `import ... from "x"`, `export ... from "x"`, `import "x"`, `import("x")`, `require("x")`, `new URL("x", ...)`. */
+function importsOf(code: string): { index: number; name: string; typeOnly: boolean }[] {
+  const pattern =
+    /\b(?:import|export)\s+(type\b)?[^"'`;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*["']([^"']+)["']|\b(?:import|require)\s*\(\s*["'`]([^"'`]+)["'`]|\bnew URL\(\s*["'`]([^"'`]+)["'`]/g;
+  return [...code.matchAll(pattern)].map(({ index, 0: match, 1: type, 2: a, 3: b, 4: c, 5: d }) => ({
+    // where the import ends: there stands the name
+    index: index + match.length,
+    name: a ?? b ?? c ?? d,
+    typeOnly: type !== undefined,
+  }));
+}
+
+/** The code with comments blanked out, line for line; strings are kept, so that `//` in a URL is no comment. */
+function withoutComments(text: string): string {
+  return text.replace(/("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (match, string) =>
+    string === undefined ? match.replace(/[^\n]/g, " ") : match,
+  );
+}
+
+const ROOT = resolve(import.meta.dirname, "..");
+
+function sourcesUnder(folder: string): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(ROOT, path), text: readFileSync(path, "utf8") }));
+}
+
+describe("src", () => {
+  const sources = sourcesUnder("src");
+
+  test("keeps to the arrows, and asks neither chance, clock, environment, console nor (but for two files) the disk", () => {
+    expect(breaches(sources)).toEqual([]);
+  });
+
+  test("has the rooms of the design, and the check reads what each of them imports", () => {
+    const rooms = new Set(sources.map(({ path }) => roomOf(path)).filter((room) => room !== "index.ts"));
+    expect([...rooms].sort()).toEqual([...ARROWS.keys()].filter((room) => room !== "index.ts").sort());
+    for (const room of rooms) {
+      const imports = sources
+        .filter(({ path }) => roomOf(path) === room)
+        .flatMap(({ text }) => importsOf(withoutComments(text)));
+      expect(imports.length, room).toBeGreaterThan(0);
+    }
+  });
+
+  test("every line that begins an import or ends one is seen by the check", () => {
+    for (const { path, text } of sources) {
+      const code = withoutComments(text);
+      const lines = code.split("\n").filter((line) => /^(?:import|export) .* from "|^\} from "|^import "/.test(line));
+      const found = importsOf(code).filter(({ name }) => lines.some((line) => line.includes(`"${name}"`)));
+      expect(found.length, path).toBe(lines.length);
+    }
+  });
+});
+
+describe("the check finds planted faults", () => {
+  const plant = (path: string, text: string) => breaches([{ path, text }]);
+
+  test.each([
+    ["src/envs/world.ts", 'import { a } from "../oversight/label.ts";', "envs imports oversight/label.ts"],
+    ["src/oversight/full.ts", 'import type { World } from "../envs/world.ts";', "oversight imports envs/world.ts"],
+    ["src/agents/ppo.ts", 'import { a } from "../routing/route.ts";', "agents imports routing/route.ts"],
+    ["src/agents/ppo.ts", 'import { a } from "../compute/create.ts";', "agents imports compute/create.ts"],
+    ["src/agents/ppo.ts", 'import { a } from "../compute/wasm/engine.ts";', "agents imports compute/wasm/engine.ts"],
+    ["src/routing/route.ts", 'import "../agents/ppo.ts";', "routing imports agents/ppo.ts"],
+    ["src/compute/engine.ts", 'export * from "../agents/ppo.ts";', "compute imports agents/ppo.ts"],
+    ["src/compute/wasm/plan.ts", 'import { a } from "../../envs/grid.ts";', "compute imports envs/grid.ts"],
+    ["src/core/goal.ts", 'import { a } from "../envs/grid.ts";', "core imports envs/grid.ts"],
+    ["src/evaluation/theory.ts", 'const a = await import("../experiment/train.ts");', "evaluation imports experiment/train.ts"],
+    ["src/evaluation/theory.ts", 'import { a } from "../oversight/full.ts";', "evaluation imports oversight/full.ts"],
+    ["src/evaluation/theory.ts", 'import { a } from "../compute/create.ts";', "evaluation imports compute/create.ts"],
+    ["src/experiment/run.ts", 'import { a } from "../../cli/main.ts";', "imports cli/main.ts, outside of src"],
+    ["src/experiment/run.ts", 'new Worker(new URL("../../cli/cell.ts", import.meta.url));', "imports cli/cell.ts, outside of src"],
+    ["src/experiment/run.ts", 'import * as fs from "fs";', "touches files through fs"],
+    ["src/envs/grid.ts", "import { readFile } from 'node:fs/promises';", "touches files through node:fs/promises"],
+    ["src/attic/old.ts", 'import { a } from "../core/goal.ts";', "stands in the unknown room attic"],
+    ["src/core/random.ts", "const x = Math.random();", "Math.random"],
+    ["src/core/random.ts", "const t = Date.now();", "Date"],
+    ["src/core/random.ts", "const t = globalThis.performance.now();", "performance"],
+    ["src/core/random.ts", "const t = process.hrtime();", "hrtime"],
+    ["src/core/random.ts", 'const e = process.env["HOME"];', "process.env"],
+    ["src/core/random.ts", 'console.log("x");', "console"],
+    ["src/core/random.ts", "setTimeout(go, 1);", "setTimeout"],
+    ["src/core/random.ts", "seedrandom.xorwow(seed);", "xorwow"],
+  ])("%s: %s", (path, text, reason) => {
+    expect(plant(path, `\n\n${text}\n`)).toEqual([`${path}:3: ${reason}`]);
+  });
+
+  test("an import that spreads over lines is reported where its name stands", () => {
+    expect(plant("src/envs/a.ts", 'import {\n  a,\n  type B,\n} from "../routing/route.ts";\n')).toEqual([
+      "src/envs/a.ts:4: envs imports routing/route.ts",
+    ]);
+  });
+
+  test("each fault is reported, not only the first", () => {
+    expect(plant("src/envs/a.ts", "Math.random(); Date.now();\nconsole.log(1);")).toHaveLength(3);
+  });
+
+  test("what is allowed is not reported", () => {
+    const allowed: Source[] = [
+      { path: "src/agents/ppo.ts", text: 'import type { Model } from "../compute/engine.ts";' },
+      { path: "src/evaluation/theory.ts", text: 'import type { Overseer } from "../oversight/overseer.ts";' },
+      { path: "src/experiment/store.ts", text: 'import { readFileSync } from "node:fs";' },
+      { path: "src/experiment/train.ts", text: 'import { a } from "../envs/batch.ts";\nimport { z } from "zod";' },
+      { path: "src/core/goal.ts", text: "// Math.random, Date and the console are banned\n/* import 'node:fs' */" },
+      { path: "src/core/goal.ts", text: 'const url = "https://example.org"; const updateDate1 = dateless;' },
+    ];
+    expect(breaches(allowed)).toEqual([]);
+  });
+});
