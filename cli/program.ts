@@ -136,6 +136,18 @@ const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/replay.ts"),
   },
   {
+    name: "report",
+    args: [["<RUN>", "a run directory"]],
+    about: "Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV, Markdown) and one HTML page about a run.",
+    options: [
+      shiftOption("the test distribution that figures show; default: the primary one"),
+      new Option("--out <folder>", "where to write; default: report/ in the run directory"),
+      jsonOption(),
+    ],
+    example: "halfwatch report runs/diamond-ghost-5f2c81aa",
+    load: () => import("./commands/report.ts"),
+  },
+  {
     name: "list",
     args: [["[topic]", "worlds, overseers, arms or scenarios; default: all of them"]],
     about: "What there is to choose from, a line each.",

@@ -6,8 +6,7 @@ const { scenario } = halfwatch.loadScenario({ path, readText: halfwatch.readText
 const training = halfwatch.createSetting(scenario);
 const test = halfwatch.situationOf(halfwatch.createSetting(halfwatch.withShift(scenario, "ghost-closer")));
 
-const [arm, { unlabelled }, { discount }] = [halfwatch.armNamed("naive"), scenario.oversight, scenario];
-const naive = halfwatch.armOptimum({ ...training, arm, unlabelled, discount }, test);
+const naive = halfwatch.armOptimum(halfwatch.objectiveOf(training, halfwatch.armNamed("naive")), test);
 for (const policy of [halfwatch.optimalForGoal(test, "true"), ...("policy" in naive ? [naive.policy] : [])]) {
   const { goals, rates } = await halfwatch.evaluate(test, policy);
   const [wanted, shown] = [goals.true.discounted.toFixed(3), goals.proxy.discounted.toFixed(3)];

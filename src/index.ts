@@ -27,7 +27,7 @@ export { readText } from "./experiment/store.ts";
 
 export { type EventSet, type Goal, rewardOf } from "./core/goal.ts";
 export { type Rng, Stream } from "./core/random.ts";
-export { armNamed, createSetting, networkOf, type Setting, situationOf } from "./experiment/setting.ts";
+export { armNamed, createSetting, networkOf, objectiveOf, type Setting, situationOf } from "./experiment/setting.ts";
 
 // Worlds, and their exact solution.
 

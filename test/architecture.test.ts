@@ -39,7 +39,7 @@ const BANNED: readonly RegExp[] = [
 ];
 
 /** Every breach of the rules above in the sources, as `path:line: what`. */
-export function breaches(sources: readonly Source[]): string[] {
+function breaches(sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, text }) => {
     const code = withoutComments(text);
     const found: string[] = [];
@@ -127,12 +127,13 @@ describe("src", () => {
     }
   });
 
-  test("every line that begins an import or ends one is seen by the check", () => {
+  test("no line that imports escapes the check", () => {
     for (const { path, text } of sources) {
       const code = withoutComments(text);
-      const lines = code.split("\n").filter((line) => /^(?:import|export) .* from "|^\} from "|^import "/.test(line));
-      const found = importsOf(code).filter(({ name }) => lines.some((line) => line.includes(`"${name}"`)));
-      expect(found.length, path).toBe(lines.length);
+      const names = new Set(importsOf(code).map(({ name }) => name));
+      for (const [, name] of code.matchAll(/^(?:import .*|export .*|\}.*)(?:from )"(.+)";$/gm)) {
+        expect(names, path).toContain(name);
+      }
     }
   });
 });
@@ -150,11 +151,19 @@ describe("the check finds planted faults", () => {
     ["src/compute/engine.ts", 'export * from "../agents/ppo.ts";', "compute imports agents/ppo.ts"],
     ["src/compute/wasm/plan.ts", 'import { a } from "../../envs/grid.ts";', "compute imports envs/grid.ts"],
     ["src/core/goal.ts", 'import { a } from "../envs/grid.ts";', "core imports envs/grid.ts"],
-    ["src/evaluation/theory.ts", 'const a = await import("../experiment/train.ts");', "evaluation imports experiment/train.ts"],
+    [
+      "src/evaluation/theory.ts",
+      'const a = await import("../experiment/train.ts");',
+      "evaluation imports experiment/train.ts",
+    ],
     ["src/evaluation/theory.ts", 'import { a } from "../oversight/full.ts";', "evaluation imports oversight/full.ts"],
     ["src/evaluation/theory.ts", 'import { a } from "../compute/create.ts";', "evaluation imports compute/create.ts"],
     ["src/experiment/run.ts", 'import { a } from "../../cli/main.ts";', "imports cli/main.ts, outside of src"],
-    ["src/experiment/run.ts", 'new Worker(new URL("../../cli/cell.ts", import.meta.url));', "imports cli/cell.ts, outside of src"],
+    [
+      "src/experiment/run.ts",
+      'new Worker(new URL("../../cli/cell.ts", import.meta.url));',
+      "imports cli/cell.ts, outside of src",
+    ],
     ["src/experiment/run.ts", 'import * as fs from "fs";', "touches files through fs"],
     ["src/envs/grid.ts", "import { readFile } from 'node:fs/promises';", "touches files through node:fs/promises"],
     ["src/attic/old.ts", 'import { a } from "../core/goal.ts";', "stands in the unknown room attic"],

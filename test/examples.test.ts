@@ -67,10 +67,10 @@ describe("examples", () => {
 test("the package's own name leads to the compiled API, where a clone's examples look for it", () => {
   const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   expect(exports["."]).toEqual({ types: "./dist/src/index.d.ts", default: "./dist/src/index.js" });
-  const resolved = spawnSync(process.execPath, ["--eval", 'console.log(import.meta.resolve("halfwatch"))'], {
-    cwd: join(ROOT, "examples"),
-    encoding: "utf8",
-    env: { ...process.env, NODE_OPTIONS: "--input-type=module" },
-  });
-  expect(resolved.stdout.trim()).toBe(pathToFileURL(join(ROOT, "dist/src/index.js")).href);
+  const { stdout } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "--eval", 'console.log(import.meta.resolve("halfwatch"))'],
+    { cwd: join(ROOT, "examples"), encoding: "utf8" },
+  );
+  expect(stdout.trim()).toBe(pathToFileURL(join(ROOT, "dist/src/index.js")).href);
 });

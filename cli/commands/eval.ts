@@ -7,7 +7,7 @@ import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
+import { createSetting, objectiveOf, type Setting, situationOf } from "../../src/experiment/setting.ts";
 import { ARMS } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
@@ -101,11 +101,7 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
       `expected ${known.join(", ")}`,
     );
   }
-  const { scenario } = training;
-  const theory = armOptimum(
-    { ...training, arm, unlabelled: scenario.oversight.unlabelled, discount: scenario.discount },
-    situation,
-  );
+  const theory = armOptimum(objectiveOf(training, arm), situation);
   if ("none" in theory) throw new UserError(`--policy ${name}: ${arm.name} has no optimum here`, theory.none);
   return theory.policy;
 }

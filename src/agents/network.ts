@@ -1,4 +1,5 @@
 import { type NetworkSpec, tensorsOf } from "../compute/engine.ts";
+import { ln } from "../core/numerics.ts";
 import type { Stream } from "../core/random.ts";
 
 /**
@@ -68,7 +69,11 @@ function orthogonal(rows: number, columns: number, rng: Stream): Float64Array {
   return matrix;
 }
 
-/** A standard normal number (Box and Muller 1958). */
+/** A standard normal number by the polar method (Marsaglia and Bray 1964), which needs no sine: the same on every machine. */
 function normal(rng: Stream): number {
-  return Math.sqrt(-2 * Math.log(1 - rng.next())) * Math.cos(2 * Math.PI * rng.next());
+  for (;;) {
+    const x = 2 * rng.next() - 1;
+    const square = x * x + (2 * rng.next() - 1) ** 2;
+    if (square > 0 && square < 1) return x * Math.sqrt((-2 * ln(square)) / square);
+  }
 }

@@ -16,7 +16,21 @@ export interface DiamondGhostOptions {
    * strictly closer, the Diamond strictly closer, both as far, or all.
    */
   readonly levels: "all" | "ghost-closer" | "diamond-closer" | "ties";
+  /** Which objects there are; both unless given. With one object only there are no distances to compare: `levels` has no effect. */
+  readonly objects?: "both" | "diamond-only" | "ghost-only";
+  /** Whether every level that is drawn is turned left for right; not unless given. */
+  readonly mirrored?: boolean;
 }
+
+/**
+ * Options that make the level sets of method and verdict out of a world's own: where both goals ask for the same acts, where they
+ * part, and without the proxy's object.
+ */
+export const DIAMOND_GHOST_LEVEL_SETS = {
+  agreeing: { levels: "diamond-closer" },
+  distinguishing: { levels: "ghost-closer" },
+  withoutProxyObject: { levels: "all", objects: "diamond-only" },
+} as const;
 
 /**
  * `none`: open floor. `blocks`: single walls at random, floor(density * cells) of them or fewer: a wall that would cut the
@@ -31,7 +45,7 @@ export type DiamondGhostWalls =
       readonly ghostMayBlock: boolean;
     };
 
-/** Cells are row * size + column. */
+/** Cells are row * size + column; an object that is not there is on cell -1. */
 export interface DiamondGhostLevel {
   /** 1 where there is a wall, [cells]; levels without walls share one array. */
   readonly walls: Uint8Array;
@@ -86,6 +100,7 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
     features: (hasWalls ? 4 : 3) * cells,
     // Three objects, and in a map of a person's every other cell may be a wall.
     maxActive: hasWalls ? cells : 3,
+    mostSites: (options.objects ?? "both") === "both" ? 2 : 1,
     stateSize: 1,
     deterministic: true,
     letters: LETTERS,
@@ -109,11 +124,11 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
     },
 
     observe(level: DiamondGhostLevel, state: Int32Array, out: Uint16Array, at: number): number {
-      out[at] = state[0];
-      out[at + 1] = cells + level.ghost;
-      out[at + 2] = 2 * cells + level.diamond;
-      if (!hasWalls) return 3;
-      let active = 3;
+      let active = 0;
+      out[at + active++] = state[0];
+      if (level.ghost >= 0) out[at + active++] = cells + level.ghost;
+      if (level.diamond >= 0) out[at + active++] = 2 * cells + level.diamond;
+      if (!hasWalls) return active;
       for (let cell = 0; cell < cells; cell++) {
         if (level.walls[cell]) out[at + active++] = 3 * cells + cell;
       }
@@ -125,11 +140,11 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
     },
 
     sites(level: DiamondGhostLevel): readonly number[] {
-      return [level.ghost, level.diamond];
+      return [level.ghost, level.diamond].filter((cell) => cell >= 0);
     },
 
     parse(map: string, state: Int32Array): DiamondGhostLevel {
-      const level = parseLevel(map, size, hasWalls);
+      const level = parseLevel(map, size, hasWalls, options.objects ?? "both");
       state[0] = level.start;
       return level;
     },
@@ -175,8 +190,10 @@ function validate({ size, horizon, walls }: DiamondGhostOptions): void {
 
 /** The world's distribution of levels, to be sampled or enumerated. */
 function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
-  const { size, walls: kind, levels } = options;
+  const { size, walls: kind, levels, objects = "both", mirrored = false } = options;
   const cells = size * size;
+  const hasGhost = objects !== "diamond-only";
+  const hasDiamond = objects !== "ghost-only";
   const paths = new PathFinder(moves);
   const distances = new Int32Array(cells);
   const order = new Int32Array(cells);
@@ -184,7 +201,7 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
 
   /** Whether a level is of the class that `options.levels` names. */
   function isWanted(walls: Uint8Array, ghost: number, diamond: number, start: number): boolean {
-    if (levels === "all") return true;
+    if (levels === "all" || objects !== "both") return true;
     paths.distancesInto(walls, start, -1, distances);
     const lead = distances[diamond] - distances[ghost];
     switch (levels) {
@@ -226,14 +243,14 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const walls = kind.kind === "blocks" ? drawWalls(kind.density, rng) : noWalls;
       const start = drawFloor(walls, -1, -1, rng);
-      const ghost = drawFloor(walls, start, -1, rng);
-      const diamond = drawFloor(walls, start, ghost, rng);
+      const ghost = hasGhost ? drawFloor(walls, start, -1, rng) : -1;
+      const diamond = hasDiamond ? drawFloor(walls, start, ghost, rng) : -1;
       if (!isWanted(walls, ghost, diamond, start)) continue;
-      if (kind.kind === "blocks" && !kind.ghostMayBlock) {
+      if (kind.kind === "blocks" && !kind.ghostMayBlock && hasDiamond) {
         paths.distancesInto(walls, start, ghost, distances);
         if (distances[diamond] === UNREACHABLE) continue;
       }
-      return { walls, ghost, diamond, start };
+      return mirrored ? mirror({ walls, ghost, diamond, start }) : { walls, ghost, diamond, start };
     }
     throw new UserError(
       `world diamond-ghost found no level in ${MOST_TRIES} tries with size ${size}, levels ${levels}, walls ${JSON.stringify(kind)}`,
@@ -246,8 +263,8 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
     if (kind.kind !== "none" || cells * (cells - 1) * (cells - 2) > MOST_ENUMERATED) return null;
     const groups: { level: DiamondGhostLevel; starts: Int32Array }[] = [];
     let total = 0;
-    for (let ghost = 0; ghost < cells; ghost++) {
-      for (let diamond = 0; diamond < cells; diamond++) {
+    for (let ghost = hasGhost ? 0 : -1; ghost < (hasGhost ? cells : 0); ghost++) {
+      for (let diamond = hasDiamond ? 0 : -1; diamond < (hasDiamond ? cells : 0); diamond++) {
         if (diamond === ghost) continue;
         const starts: number[] = [];
         for (let start = 0; start < cells; start++) {
@@ -259,13 +276,33 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
         groups.push({ level: { walls: noWalls, ghost, diamond, start: starts[0] }, starts: Int32Array.from(starts) });
       }
     }
-    return groups.map(({ level, starts }) => ({ level, weight: starts.length / total, starts }));
+    return groups.map(({ level, starts }) => ({
+      level: mirrored ? mirror(level) : level,
+      weight: starts.length / total,
+      starts: mirrored ? starts.map(mirrorCell) : starts,
+    }));
+  }
+
+  const mirrorCell = (cell: number): number => (cell < 0 ? cell : cell - (cell % size) + (size - 1 - (cell % size)));
+
+  function mirror({ walls, ghost, diamond, start }: DiamondGhostLevel): DiamondGhostLevel {
+    return {
+      walls: walls === noWalls ? walls : walls.map((_, cell) => walls[mirrorCell(cell)]),
+      ghost: mirrorCell(ghost),
+      diamond: mirrorCell(diamond),
+      start: mirrorCell(start),
+    };
   }
 
   return { sample, enumerate };
 }
 
-function parseLevel(map: string, size: number, wallsAllowed: boolean): DiamondGhostLevel {
+function parseLevel(
+  map: string,
+  size: number,
+  wallsAllowed: boolean,
+  objects: "both" | "diamond-only" | "ghost-only",
+): DiamondGhostLevel {
   const rows = readSquare(map);
   if (rows.length !== size) {
     throw new UserError(
@@ -295,8 +332,14 @@ function parseLevel(map: string, size: number, wallsAllowed: boolean): DiamondGh
       found.set(letter, cell);
     }
   }
-  const cellOf = (letter: string): number => {
+  const cellOf = (letter: string, absentFrom?: string): number => {
     const cell = found.get(letter);
+    if (objects === absentFrom) {
+      if (cell === undefined) return -1;
+      throw new UserError(
+        `map ${place(cell, size)}: found '${letter}' (${LETTERS.get(letter)}), expected none in a world with objects: ${objects}`,
+      );
+    }
     if (cell === undefined) {
       throw new UserError(
         `map rows 1 to ${size}, columns 1 to ${size}: found no '${letter}' (${LETTERS.get(letter)}), expected exactly one`,
@@ -304,7 +347,7 @@ function parseLevel(map: string, size: number, wallsAllowed: boolean): DiamondGh
     }
     return cell;
   };
-  return { walls, ghost: cellOf("G"), diamond: cellOf("D"), start: cellOf("A") };
+  return { walls, ghost: cellOf("G", "diamond-only"), diamond: cellOf("D", "ghost-only"), start: cellOf("A") };
 }
 
 /** The rows of a map: a square of 3 to 15 known letters; blank lines around it, indentation and trailing spaces do not count. */

@@ -24,6 +24,8 @@ export interface World<Level = unknown> {
   readonly features: number;
   /** The most features that are active at once, marks excluded. */
   readonly maxActive: number;
+  /** The most sites that a level has. */
+  readonly mostSites: number;
   /** Int32 words of a state. */
   readonly stateSize: number;
   /** Whether `step` never draws from its rng; then states can be enumerated by stepping. */
@@ -43,7 +45,7 @@ export interface World<Level = unknown> {
   observe(level: Level, state: Int32Array, out: Uint16Array, at: number): number;
   /** The agent's cell, row * width + column: the cell whose mark decides whether an end there is seen. */
   cell(level: Level, state: Int32Array): number;
-  /** Cells on which an episode can terminate: those that an overseer may mark. */
+  /** Cells that an overseer may mark: those on which an episode can terminate. */
   sites(level: Level): readonly number[];
 
   /** Read a map; `state` receives the state that the map shows. @throws UserError naming row and column. */

@@ -1,3 +1,4 @@
+import { ln } from "../core/numerics.ts";
 import { evaluatePolicy, type PolicyRule, returnOf } from "../envs/solver.ts";
 import type { Situation, Task } from "./situation.ts";
 
@@ -118,7 +119,7 @@ function entropyOf(probabilities: Float64Array, s: number, actions: number): num
   let entropy = 0;
   for (let i = s * actions; i < (s + 1) * actions; i++) {
     const p = probabilities[i];
-    if (p > 0) entropy -= p * Math.log(p);
+    if (p > 0) entropy -= p * ln(p);
   }
   return entropy;
 }

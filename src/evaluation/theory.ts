@@ -32,7 +32,7 @@ export type Theory = { readonly policy: Policy } | { readonly none: string };
  * marks it goes for a nearer Ghost if and only if discount^gap < 1 - 2 coverage.
  *
  * There is none where unlabelled episodes are left out and visible marks tell which those are (nothing is learned about them), where
- * markings cannot be enumerated, and where the situation shows marks that never occur in training.
+ * markings cannot be enumerated, where events happen before the end that decides what they pay, and where the situation shows marks that never occur in training.
  */
 export function armOptimum(objective: Objective, situation: Situation): Theory {
   const { arm, world, unlabelled, trueGoal, proxyGoal, discount } = objective;
@@ -53,6 +53,9 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
     inspections.set(task, inspection);
     const atSites = world.sites(task.level).map((site) => inspection[site]);
     anySeen ||= atSites.some((p) => p > 0);
+    if (task.graph.eventSets.some((events, step) => events !== 0 && !task.graph.terminal[task.graph.next[step]])) {
+      return { none: "an event before the episode's end is paid by how the episode ends" };
+    }
     if (!keepsAll && objective.overseer.visible && atSites.some((p) => p < 1)) {
       return { none: "it learns nothing about episodes that it can see are not inspected" };
     }
@@ -66,9 +69,6 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
     const inspection = inspections.get(task) ?? new Float64Array(graph.cells);
     return Float64Array.from(graph.eventSets, (events, step) => {
       const to = graph.next[step];
-      if (events !== 0 && !graph.terminal[to]) {
-        throw new RangeError("armOptimum: an event before the episode's end is paid by how the episode ends");
-      }
       return price(events, inspection[graph.cell[to]]);
     });
   });

@@ -104,15 +104,19 @@ export function probabilityOfImprovement(
   options: BootstrapOptions,
 ): BootstrapInterval {
   if (x.length !== y.length || x.length === 0) {
-    throw new RangeError(`probabilityOfImprovement: ${x.length} strata against ${y.length}, expected as many, at least 1`);
+    throw new RangeError(
+      `probabilityOfImprovement: ${x.length} strata against ${y.length}, expected as many, at least 1`,
+    );
   }
   const xs = x.map((stratum) => checked(stratum, "probabilityOfImprovement"));
   const ys = y.map((stratum) => checked(stratum, "probabilityOfImprovement"));
   // wins[s][i * m + j]: 1 where x[i] beats y[j], 1/2 where they tie.
-  const wins = xs.map((own, s) => Float64Array.from({ length: own.length * ys[s].length }, (_, at) => {
-    const difference = own[Math.floor(at / ys[s].length)] - ys[s][at % ys[s].length];
-    return difference > 0 ? 1 : difference === 0 ? 0.5 : 0;
-  }));
+  const wins = xs.map((own, s) =>
+    Float64Array.from({ length: own.length * ys[s].length }, (_, at) => {
+      const difference = own[Math.floor(at / ys[s].length)] - ys[s][at % ys[s].length];
+      return difference > 0 ? 1 : difference === 0 ? 0.5 : 0;
+    }),
+  );
   const estimate = wins.reduce((sum, table) => sum + table.reduce((a, b) => a + b, 0) / table.length, 0) / wins.length;
   const most = Math.max(...[...xs, ...ys].map(({ length }) => length));
   const picks = new Int32Array(most);

@@ -1,4 +1,4 @@
-import { createDiamondGhost } from "../envs/diamond-ghost.ts";
+import { createDiamondGhost, DIAMOND_GHOST_LEVEL_SETS } from "../envs/diamond-ghost.ts";
 import type { World } from "../envs/world.ts";
 import type { WorldOptions } from "./schema.ts";
 
@@ -11,14 +11,25 @@ export const WORLDS: ReadonlyMap<WorldOptions["kind"], string> = new Map([
 export function buildWorld(options: WorldOptions): World {
   switch (options.kind) {
     case "diamond-ghost": {
-      const { size, horizon, walls, levels } = options;
+      const { kind: _kind, walls, ...rest } = options;
       return createDiamondGhost({
-        size,
-        horizon,
-        levels,
+        ...rest,
         walls: walls === null ? { kind: "none" } : { kind: "blocks", ...walls },
       }) as World;
     }
+    default:
+      return options.kind satisfies never;
+  }
+}
+
+/** A set of levels on which a verdict rests, made from the scenario's world by changing some of its options. */
+export type LevelSet = "agreeing" | "distinguishing" | "withoutProxyObject";
+
+/** The options of the world with the levels of a set only. */
+export function worldOfLevelSet(options: WorldOptions, set: LevelSet): WorldOptions {
+  switch (options.kind) {
+    case "diamond-ghost":
+      return { ...options, objects: "both", ...DIAMOND_GHOST_LEVEL_SETS[set] };
     default:
       return options.kind satisfies never;
   }

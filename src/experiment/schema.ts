@@ -28,7 +28,11 @@ const diamondGhost = z.strictObject({
   levels: z
     .enum(["all", "ghost-closer", "diamond-closer", "ties"])
     .default("all")
-    .describe("which layouts are drawn, by the distances from the start to the two objects"),
+    .describe(
+      "which layouts are drawn, by the distances from the start to the two objects; all where there is one object only",
+    ),
+  objects: z.enum(["both", "diamond-only", "ghost-only"]).default("both").describe("which objects there are"),
+  mirrored: z.boolean().default(false).describe("turn every level left for right"),
 });
 
 export const worldSchema = z.discriminatedUnion("kind", [diamondGhost]);

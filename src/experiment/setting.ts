@@ -2,6 +2,7 @@ import type { NetworkSpec } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
 import type { World } from "../envs/world.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
+import type { Objective } from "../evaluation/theory.ts";
 import { createOverseer } from "../oversight/create.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
@@ -55,6 +56,12 @@ export function armNamed(name: string): Arm {
   const arm = ARMS.get(name);
   if (arm === undefined) throw new RangeError(`armNamed: unknown arm ${name}`);
   return arm;
+}
+
+/** What an arm is trained on in a setting: what {@link armOptimum} needs to know. */
+export function objectiveOf(setting: Setting, arm: Arm): Objective {
+  const { discount, oversight } = setting.scenario;
+  return { ...setting, arm, unlabelled: oversight.unlabelled, discount };
 }
 
 /** The network that an arm trains in a setting. */

@@ -4,7 +4,7 @@ import { armOptimum } from "../evaluation/theory.ts";
 import type { BriefEvaluation } from "./cell.ts";
 import { expandSweep, withShift } from "./scenario.ts";
 import { type Scenario, TRAINING } from "./schema.ts";
-import { armNamed, createSetting, type Setting, situationOf } from "./setting.ts";
+import { armNamed, createSetting, objectiveOf, type Setting, situationOf } from "./setting.ts";
 import { type MeanInterval, meanInterval, pairedInterval } from "./statistics.ts";
 import type { CellResult } from "./store.ts";
 
@@ -146,10 +146,7 @@ function rowOf(
 
 /** Discounted true return of the arm's own optimum in the situation, or why there is none. */
 async function theoryLine(setting: Setting, situation: Situation, arm: string): Promise<number | string> {
-  const theory = armOptimum(
-    { ...setting, arm: armNamed(arm), unlabelled: setting.scenario.oversight.unlabelled, discount: situation.discount },
-    situation,
-  );
+  const theory = armOptimum(objectiveOf(setting, armNamed(arm)), situation);
   if ("none" in theory) return theory.none;
   return (await evaluate(situation, theory.policy)).goals.true.discounted;
 }

@@ -109,7 +109,7 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
   const act = new Stream(seed, "act");
   const order = new Stream(seed, "shuffle");
   const randomLabels = new Stream(seed, "random-labels");
-  const marksAtMost = Math.max(overseer.mostMarks(world.height * world.width, mostSites(setting)), 0);
+  const marksAtMost = overseer.mostMarks(world.height * world.width, world.mostSites);
   const batch = new EnvBatch({
     world,
     worlds: N,
@@ -206,14 +206,6 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
   }
   if (last === undefined) throw new RangeError("train: there was no update");
   return { model, step: updates * T * N, updates, episodes, labelled, last };
-}
-
-/** The most sites that any level has, found on the levels that can be enumerated, or on one drawn. */
-function mostSites({ world }: Setting): number {
-  const { level } = world.enumerate()?.[Symbol.iterator]().next().value ?? {
-    level: world.sample(new Stream("sites")),
-  };
-  return world.sites(level).length;
 }
 
 /**

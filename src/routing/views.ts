@@ -1,4 +1,5 @@
 import { UserError } from "../core/errors.ts";
+import { ln } from "../core/numerics.ts";
 
 /**
  * A view of a policy: the modules it is allowed to speak with. `lnScale` [K] is added to the gate's logits, so a scale of 1 is
@@ -42,7 +43,7 @@ export function parseView(text: string, modules: readonly string[]): View {
       if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
         throw new UserError(`view ${text}: the scale of ${name} is ${scale}, expected a number >= 0`);
       }
-      lnScale[module] += Math.log(value);
+      lnScale[module] += ln(value);
     }
   }
   if (lnScale.every((x) => x === Number.NEGATIVE_INFINITY)) {

@@ -61,25 +61,27 @@ describe("the end of an episode", () => {
 test("gae equals its definition, a double sum over the rest of the episode, on random data", () => {
   const number = fc.double({ min: -2, max: 2, noNaN: true });
   const fraction = fc.double({ min: 0, max: 1, noNaN: true });
-  const input = fc.record({ T: fc.integer({ min: 1, max: 12 }), N: fc.integer({ min: 1, max: 3 }) }).chain(({ T, N }) => {
-    const reals = fc
-      .array(number, { minLength: T * N, maxLength: T * N })
-      .map((numbers) => Float64Array.from(numbers));
-    const flags = fc
-      .array(fc.integer({ min: 0, max: 3 }), { minLength: T * N, maxLength: T * N })
-      .map((numbers) => Uint8Array.from(numbers, (x) => (x === 3 ? 1 : 0)));
-    return fc.record({
-      T: fc.constant(T),
-      N: fc.constant(N),
-      gamma: fraction,
-      lambda: fraction,
-      rewards: reals,
-      values: reals,
-      nextValues: reals,
-      terminated: flags,
-      truncated: flags,
+  const input = fc
+    .record({ T: fc.integer({ min: 1, max: 12 }), N: fc.integer({ min: 1, max: 3 }) })
+    .chain(({ T, N }) => {
+      const reals = fc
+        .array(number, { minLength: T * N, maxLength: T * N })
+        .map((numbers) => Float64Array.from(numbers));
+      const flags = fc
+        .array(fc.integer({ min: 0, max: 3 }), { minLength: T * N, maxLength: T * N })
+        .map((numbers) => Uint8Array.from(numbers, (x) => (x === 3 ? 1 : 0)));
+      return fc.record({
+        T: fc.constant(T),
+        N: fc.constant(N),
+        gamma: fraction,
+        lambda: fraction,
+        rewards: reals,
+        values: reals,
+        nextValues: reals,
+        terminated: flags,
+        truncated: flags,
+      });
     });
-  });
   fc.assert(
     fc.property(input, (data) => {
       const { T, N, gamma, lambda, rewards, values, nextValues, terminated, truncated } = data;

@@ -136,30 +136,34 @@ describe("the policy that training starts from", () => {
     ["uniform", 0.02],
     // the critic's head has gain 1: |V| grows with the norm of its input, sqrt(5) * sqrt(2)^2 / sqrt(100) at most .5 or so
     ["orthogonal", 1],
-  ] as const)("%s: each action within .01 of 1/4 and |value| < %s on any observation, for ten seeds", async (init, bound) => {
-    const rows = 50;
-    const observations = createObservations(rows, 5);
-    const rng = new Stream(0, "observations");
-    for (let row = 0; row < rows; row++) {
-      // agent, Ghost, Diamond and two marks on a 5x5 map: one feature of each plane
-      observations.counts[row] = 5;
-      for (let i = 0; i < 5; i++) observations.indices[row * 5 + i] = Math.min(i, 3) * 25 + rng.below(12) + 12 * (i % 2);
-    }
-    const specs = [SPEC, { ...SPEC, modules: ["policy"], gate: "none" as const }];
-    for (const engine of engines) {
-      for (const spec of specs) {
-        for (let seed = 0; seed < 10; seed++) {
-          const model = await engine.create(
-            spec,
-            initialise(spec, init, (group) => new Stream(seed, "init", group)),
-          );
-          const output = createForwardOutput(rows, 4, spec.modules.length);
-          await model.forward(observations, 0, rows, new Float64Array(spec.modules.length), output);
-          for (const p of output.probabilities) expect(Math.abs(p - 0.25)).toBeLessThan(0.01);
-          for (const value of output.values) expect(Math.abs(value)).toBeLessThan(bound);
-          model.dispose();
+  ] as const)(
+    "%s: each action within .01 of 1/4 and |value| < %s on any observation, for ten seeds",
+    async (init, bound) => {
+      const rows = 50;
+      const observations = createObservations(rows, 5);
+      const rng = new Stream(0, "observations");
+      for (let row = 0; row < rows; row++) {
+        // agent, Ghost, Diamond and two marks on a 5x5 map: one feature of each plane
+        observations.counts[row] = 5;
+        for (let i = 0; i < 5; i++)
+          observations.indices[row * 5 + i] = Math.min(i, 3) * 25 + rng.below(12) + 12 * (i % 2);
+      }
+      const specs = [SPEC, { ...SPEC, modules: ["policy"], gate: "none" as const }];
+      for (const engine of engines) {
+        for (const spec of specs) {
+          for (let seed = 0; seed < 10; seed++) {
+            const model = await engine.create(
+              spec,
+              initialise(spec, init, (group) => new Stream(seed, "init", group)),
+            );
+            const output = createForwardOutput(rows, 4, spec.modules.length);
+            await model.forward(observations, 0, rows, new Float64Array(spec.modules.length), output);
+            for (const p of output.probabilities) expect(Math.abs(p - 0.25)).toBeLessThan(0.01);
+            for (const value of output.values) expect(Math.abs(value)).toBeLessThan(bound);
+            model.dispose();
+          }
         }
       }
-    }
-  });
+    },
+  );
 });

@@ -19,7 +19,11 @@ function recorder() {
   return { model, steps };
 }
 
-async function learnFrom(rows: readonly number[], change: Partial<PpoOptions> = {}, advantages = new Float64Array(1000)) {
+async function learnFrom(
+  rows: readonly number[],
+  change: Partial<PpoOptions> = {},
+  advantages = new Float64Array(1000),
+) {
   const { model, steps } = recorder();
   const options = { ...OPTIONS, ...change };
   const order = new Stream(1, "shuffle");

@@ -41,7 +41,9 @@ describe("sample", () => {
   const PROBABILITIES = Float64Array.of(9, 0.1, 0.2, 0.3, 0.4);
 
   test("is the first action whose cumulative probability exceeds u; an edge belongs to the next action", () => {
-    const drawn = [0, 0.0999, 0.1, 0.2999, 0.3001, 0.5999, 0.6001, 1 - 2 ** -32].map((u) => sample(PROBABILITIES, 1, 4, u));
+    const drawn = [0, 0.0999, 0.1, 0.2999, 0.3001, 0.5999, 0.6001, 1 - 2 ** -32].map((u) =>
+      sample(PROBABILITIES, 1, 4, u),
+    );
     expect(drawn).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
   });
 
@@ -143,13 +145,20 @@ test("afterStep is called once a step, while the batch still shows what that ste
   const batch = createBatch(2);
   const trajectory = createTrajectory(2, 3, 30, batch.maxActive);
   const rows: number[] = [];
-  await collect(fixedModel([0.25, 0.25, 0.25, 0.25]), batch, new Stream(1), 0, createRollout(trajectory, 4, 1, 9), (row) => {
-    rows.push(row);
-    for (const n of [0, 1]) {
-      expect(trajectory.terminated[row + n]).toBe(batch.terminated[n]);
-      expect(trajectory.episode[row + n]).toBe(batch.episode[n]);
-    }
-  });
+  await collect(
+    fixedModel([0.25, 0.25, 0.25, 0.25]),
+    batch,
+    new Stream(1),
+    0,
+    createRollout(trajectory, 4, 1, 9),
+    (row) => {
+      rows.push(row);
+      for (const n of [0, 1]) {
+        expect(trajectory.terminated[row + n]).toBe(batch.terminated[n]);
+        expect(trajectory.episode[row + n]).toBe(batch.episode[n]);
+      }
+    },
+  );
   expect(rows).toEqual(Array.from({ length: 30 }, (_, t) => (3 + t) * 2));
 });
 
@@ -191,27 +200,30 @@ describe.each(["reference", "wasm"] as const)("%s", (name) => {
     return { spec, model, trajectory, K };
   }
 
-  test.each(specs)("%s: in the first minibatch of the first epoch the ratio is 1 exactly: approxKl 0, clipFraction 0", async (_, change) => {
-    const { model, trajectory, K } = await playWindow(change);
-    const rows = trajectory.actions.length;
-    const rng = new Stream(2, "rewards");
-    const [advantages, nextValues, returns] = [0, 1, 2].map(() => new Float64Array(rows));
-    const rewards = Float64Array.from({ length: rows }, () => rng.next());
-    nextValuesInto(trajectory, nextValues);
-    gaeInto({ ...trajectory, T: 40, N: 6, gamma: 0.97, lambda: 0.95, rewards, nextValues }, advantages);
-    for (let row = 0; row < rows; row++) returns[row] = advantages[row] + trajectory.values[row];
-    const ones = (length: number) => new Float64Array(length).fill(1);
-    const masks = { moduleMask: ones(rows * K), gateMask: ones(rows), gateTarget: new Float64Array(rows * K) };
-    await model.loadRows({ ...trajectory, advantages, returns, ...masks }, rows);
-    const options = { ...tinyScenario().train, minibatches: 3, epochs: 2, learningRate: 0.05 };
-    const all = Int32Array.from({ length: rows }, (__, row) => row);
-    const stats = await learn(model, all, advantages, options, hyperAt(options, 0, 1), new Stream(1, "shuffle"));
-    expect(stats[0].approxKl).toBe(0);
-    expect(stats[0].clipFraction).toBe(0);
-    // the policy has moved by then, so the test can tell
-    expect(stats[1].approxKl).toBeGreaterThan(0);
-    model.dispose();
-  });
+  test.each(specs)(
+    "%s: in the first minibatch of the first epoch the ratio is 1 exactly: approxKl 0, clipFraction 0",
+    async (_, change) => {
+      const { model, trajectory, K } = await playWindow(change);
+      const rows = trajectory.actions.length;
+      const rng = new Stream(2, "rewards");
+      const [advantages, nextValues, returns] = [0, 1, 2].map(() => new Float64Array(rows));
+      const rewards = Float64Array.from({ length: rows }, () => rng.next());
+      nextValuesInto(trajectory, nextValues);
+      gaeInto({ ...trajectory, T: 40, N: 6, gamma: 0.97, lambda: 0.95, rewards, nextValues }, advantages);
+      for (let row = 0; row < rows; row++) returns[row] = advantages[row] + trajectory.values[row];
+      const ones = (length: number) => new Float64Array(length).fill(1);
+      const masks = { moduleMask: ones(rows * K), gateMask: ones(rows), gateTarget: new Float64Array(rows * K) };
+      await model.loadRows({ ...trajectory, advantages, returns, ...masks }, rows);
+      const options = { ...tinyScenario().train, minibatches: 3, epochs: 2, learningRate: 0.05 };
+      const all = Int32Array.from({ length: rows }, (__, row) => row);
+      const stats = await learn(model, all, advantages, options, hyperAt(options, 0, 1), new Stream(1, "shuffle"));
+      expect(stats[0].approxKl).toBe(0);
+      expect(stats[0].clipFraction).toBe(0);
+      // the policy has moved by then, so the test can tell
+      expect(stats[1].approxKl).toBeGreaterThan(0);
+      model.dispose();
+    },
+  );
 
   test("values recorded are the critic's own: of each row, of truncated steps' final observations, and of what comes next", async () => {
     const { model, trajectory, K } = await playWindow({ modules: ["diamond", "ghost"] });

@@ -389,3 +389,47 @@ describe("walls", () => {
     expect(() => world.sample(stuck)).toThrow("found no level in 10000 tries with size 3, levels ties");
   });
 });
+
+describe("which objects there are", () => {
+  test("without a Ghost, 25 * 24 = 600 levels; nothing but the Diamond is shown, marked or reached", () => {
+    const world = createDiamondGhost({ ...OPEN, objects: "diamond-only" });
+    const levels = [...(world.enumerate() ?? [])];
+    expect(levels.reduce((sum, { starts }) => sum + starts.length, 0)).toBe(600);
+    const state = new Int32Array(1);
+    const level = world.parse("A....\n.....\n.....\n.....\n....D", state);
+    expect(world.sites(level)).toEqual([24]);
+    const out = new Uint16Array(8).fill(999);
+    expect(world.observe(level, state, out, 0)).toBe(2);
+    expect([...out.subarray(0, 3)]).toEqual([0, 50 + 24, 999]); // agent plane, Diamond plane
+  });
+
+  test("with the Ghost only, a map with a Diamond is refused, and one without is read", () => {
+    const world = createDiamondGhost({ ...OPEN, size: 3, objects: "ghost-only" });
+    const state = new Int32Array(1);
+    expect(() => world.parse("A..\n..D\nG..", state)).toThrow("row 2, column 3: found 'D' (Diamond), expected none");
+    expect(world.parse("A..\n...\nG..", state)).toMatchObject({ ghost: 6, diamond: -1, start: 0 });
+  });
+
+  test("which objects there are does not change the levels with both", () => {
+    const plain = createDiamondGhost(OPEN);
+    const stated = createDiamondGhost({ ...OPEN, objects: "both", mirrored: false });
+    for (let n = 0; n < 100; n++) {
+      expect(stated.sample(new Stream("levels").seek(0, n))).toEqual(plain.sample(new Stream("levels").seek(0, n)));
+    }
+  });
+});
+
+test("a mirrored world draws the same levels turned left for right, walls and all", () => {
+  const options: DiamondGhostOptions = {
+    ...OPEN,
+    walls: { kind: "blocks", density: 0.25, ghostMayBlock: false },
+  };
+  const [plain, mirrored] = [createDiamondGhost(options), createDiamondGhost({ ...options, mirrored: true })];
+  for (let n = 0; n < 50; n++) {
+    const draw = (world: typeof plain) => {
+      const level = world.sample(new Stream("mirror").seek(0, n));
+      return world.print(level, Int32Array.of(level.start)).split("\n");
+    };
+    expect(draw(mirrored)).toEqual(draw(plain).map((row) => [...row].reverse().join("")));
+  }
+});

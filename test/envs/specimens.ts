@@ -24,6 +24,7 @@ export function createCorridor(options: { horizon: number; slippery: boolean }):
     features: 6,
     maxActive: 2,
     stateSize: 2,
+    mostSites: 1,
     deterministic: !slippery,
     letters: new Map([
       [".", "floor"],

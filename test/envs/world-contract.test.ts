@@ -20,6 +20,20 @@ describeWorld(
   "diamond-ghost 7x7 with walls",
   createDiamondGhost({ size: 7, horizon: 64, walls: blocks, levels: "all" }),
 );
+describeWorld(
+  "diamond-ghost without a Ghost",
+  createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "all", objects: "diamond-only" }),
+);
+describeWorld(
+  "diamond-ghost 5x5, mirrored, with walls",
+  createDiamondGhost({
+    size: 5,
+    horizon: 32,
+    walls: { kind: "blocks", density: 0.2, ghostMayBlock: false },
+    levels: "ghost-closer",
+    mirrored: true,
+  }),
+);
 describeWorld("corridor", createCorridor({ horizon: 12, slippery: false }));
 describeWorld("slippery corridor", createCorridor({ horizon: 12, slippery: true }));
 

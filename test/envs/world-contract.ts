@@ -223,6 +223,7 @@ export const CONTRACT: readonly ContractCheck[] = [
       for (const { level, state } of visits(world)) {
         const sites = world.sites(level);
         expect(new Set(sites).size).toBe(sites.length);
+        expect(sites.length).toBeLessThanOrEqual(world.mostSites);
         for (const site of sites) expect(site >= 0 && site < world.height * world.width).toBe(true);
         if (world.terminal(level, state)) expect(sites).toContain(world.cell(level, state));
       }

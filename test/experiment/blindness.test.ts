@@ -33,7 +33,13 @@ const CELLS = OVERSEERS.flatMap(([name, oversight]) =>
 );
 
 /** Rows of the episodes that ended in this window, each with the row of its episode's end. */
-function* endedRows({ worlds, capacity, first, terminated, truncated }: Trajectory): Generator<[row: number, end: number]> {
+function* endedRows({
+  worlds,
+  capacity,
+  first,
+  terminated,
+  truncated,
+}: Trajectory): Generator<[row: number, end: number]> {
   for (let n = 0; n < worlds; n++) {
     let end = -1;
     for (let slot = capacity - 1; slot >= first[n]; slot--) {
@@ -82,7 +88,9 @@ describe("poison: once the labels are given, the ledger may be full of NaN, and 
 
   test("the poison works: given before the labels, it is fatal or changes what is learned", async () => {
     const clean = await trainedBytes(engine, "route");
-    const sick = await trainedBytes(engine, "route", {}, { beforeLabels: poison }).catch((error: Error) => error.message);
+    const sick = await trainedBytes(engine, "route", {}, { beforeLabels: poison }).catch(
+      (error: Error) => error.message,
+    );
     expect(sick).not.toBe(clean);
   });
 });

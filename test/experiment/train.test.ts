@@ -71,6 +71,13 @@ describe("arms that must be the same", () => {
 });
 
 describe("determinism", () => {
+  test("the order in which a file names its routes does not matter, not even to the placebo's draws", async () => {
+    const routes = { ghost: ["ghost"], diamond: ["diamond"] };
+    for (const arm of ["route", "route-random-labels"]) {
+      expect(await trainedBytes(engine, arm, { routes })).toBe(await trainedBytes(engine, arm));
+    }
+  });
+
   test.each([...ARMS.keys()])("%s: the same cell twice gives the same bytes, another seed others", async (arm) => {
     const bytes = await trainedBytes(engine, arm);
     expect(await trainedBytes(engine, arm)).toBe(bytes);
@@ -188,7 +195,11 @@ describe("filter without labels", () => {
   test("where nothing is ever inspected it ends where it began", async () => {
     const change = { oversight: { kind: "none" } };
     const setting = createSetting(tinyScenario(change));
-    const first = initialise(networkOf(setting, armCalled("filter")), "uniform", (group) => new Stream(0, "init", group));
+    const first = initialise(
+      networkOf(setting, armCalled("filter")),
+      "uniform",
+      (group) => new Stream(0, "init", group),
+    );
     const state = await trainedState(engine, "filter", change);
     expect([...state.parameters]).toEqual(Array.from(first, Math.fround));
     expect(state.steps.every((count) => count === 0)).toBe(true);
@@ -199,18 +210,23 @@ describe("progress", () => {
   test("counts updates, steps, episodes and labels as they happened, and anneals to the last update", async () => {
     const seen: Progress[] = [];
     let [episodes, labelled] = [0, 0];
-    const trained = await trainTiny(engine, "route", {}, {
-      beforeLabels: (ledger, { window, worlds, capacity, terminated, truncated }) => {
-        for (let row = window * worlds; row < capacity * worlds; row++) {
-          episodes += terminated[row] | truncated[row];
-          labelled += ledger.inspected[row];
-        }
+    const trained = await trainTiny(
+      engine,
+      "route",
+      {},
+      {
+        beforeLabels: (ledger, { window, worlds, capacity, terminated, truncated }) => {
+          for (let row = window * worlds; row < capacity * worlds; row++) {
+            episodes += terminated[row] | truncated[row];
+            labelled += ledger.inspected[row];
+          }
+        },
+        onUpdate: (progress) => {
+          seen.push(progress);
+          expect([progress.episodes, progress.labelled]).toEqual([episodes, labelled]);
+        },
       },
-      onUpdate: (progress) => {
-        seen.push(progress);
-        expect([progress.episodes, progress.labelled]).toEqual([episodes, labelled]);
-      },
-    });
+    );
     trained.model.dispose();
     expect(seen.map(({ update, updates, step }) => [update, updates, step])).toEqual(
       [1, 2, 3, 4, 5].map((u) => [u, 5, u * 128]),
@@ -228,11 +244,16 @@ describe("progress", () => {
   test("with tails carried, rows trained on and tails left over add up to the steps taken", async () => {
     let rows = 0;
     let left = 0;
-    const { model, last, step } = await trainTiny(engine, "route", {}, {
-      onUpdate: (progress) => {
-        rows += progress.rows;
+    const { model, last, step } = await trainTiny(
+      engine,
+      "route",
+      {},
+      {
+        onUpdate: (progress) => {
+          rows += progress.rows;
+        },
       },
-    });
+    );
     model.dispose();
     const { worlds, capacity, terminated, truncated, first } = last.trajectory;
     for (let n = 0; n < worlds; n++) {

@@ -161,25 +161,28 @@ describe("frequencies over 20,000 episodes", () => {
     ["terminal at .3", terminal(0.3)],
     ["terminal at 0", terminal(0)],
     ["terminal at 1", terminal(1)],
-  ])("%s: the markings listed for exact evaluation have the frequencies of the marks drawn, and sum to 1", (_, overseer) => {
-    const markings = overseer.markings(SITES);
-    if (markings === null) throw new Error("there is no list of markings");
-    expect(markings.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
-    for (const { probability } of markings) expect(probability).toBeGreaterThan(0);
-    const keys = markings.map(({ cells }) => [...cells].sort().join());
-    expect(new Set(keys).size).toBe(keys.length);
-    const counts = new Int32Array(markings.length);
-    const stream = new Stream(13, "oversight");
-    for (let e = 0; e < EPISODES; e++) {
-      const index = keys.indexOf(marksOf(overseer, stream.seek(0, e)).join());
-      expect(index).toBeGreaterThanOrEqual(0);
-      counts[index]++;
-    }
-    markings.forEach(({ probability }, i) => {
-      if (probability === 1) expect(counts[i]).toBe(EPISODES);
-      else expect(deviations(counts[i], EPISODES, probability)).toBeLessThan(DEVIATION_LIMIT);
-    });
-  });
+  ])(
+    "%s: the markings listed for exact evaluation have the frequencies of the marks drawn, and sum to 1",
+    (_, overseer) => {
+      const markings = overseer.markings(SITES);
+      if (markings === null) throw new Error("there is no list of markings");
+      expect(markings.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
+      for (const { probability } of markings) expect(probability).toBeGreaterThan(0);
+      const keys = markings.map(({ cells }) => [...cells].sort().join());
+      expect(new Set(keys).size).toBe(keys.length);
+      const counts = new Int32Array(markings.length);
+      const stream = new Stream(13, "oversight");
+      for (let e = 0; e < EPISODES; e++) {
+        const index = keys.indexOf(marksOf(overseer, stream.seek(0, e)).join());
+        expect(index).toBeGreaterThanOrEqual(0);
+        counts[index]++;
+      }
+      markings.forEach(({ probability }, i) => {
+        if (probability === 1) expect(counts[i]).toBe(EPISODES);
+        else expect(deviations(counts[i], EPISODES, probability)).toBeLessThan(DEVIATION_LIMIT);
+      });
+    },
+  );
 });
 
 test("markings with spurious marks are not listed: they must be sampled", () => {

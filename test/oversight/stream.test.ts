@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
 import { type Change, trainTiny } from "../experiment/tiny.ts";
+import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
 
 let engine: Engine;
 beforeAll(async () => {
@@ -83,7 +83,11 @@ test.each([0.05, 0.3, 0.8])(
 );
 
 test("overseer episode inspects the same part of ends and of timeouts", async () => {
-  const told = await live("naive", { kind: "episode", coverage: 0.3 }, { steps: 64 * 64 * 12, worlds: 64, rollout: 64 });
+  const told = await live(
+    "naive",
+    { kind: "episode", coverage: 0.3 },
+    { steps: 64 * 64 * 12, worlds: 64, rollout: 64 },
+  );
   expect(deviations(told.seenEnds, told.ends, 0.3)).toBeLessThan(DEVIATION_LIMIT);
   expect(deviations(told.seenTimeouts, told.timeouts, 0.3)).toBeLessThan(DEVIATION_LIMIT);
 });

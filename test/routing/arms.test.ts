@@ -54,28 +54,28 @@ describe("trained parameters", () => {
     expect(new Set(bytes).size).toBe(7);
   });
 
-  test.each(Object.entries(DECLARED))("%s: giving it back its declared fields gives the other arm's bytes", async (name, [
-    of,
-    fields,
-  ]) => {
-    const there = armCalled(of);
-    const restored = { ...armCalled(name) } as Record<string, string>;
-    for (const field of Object.keys(fields)) restored[field] = there[field as keyof Arm];
-    expect(await trainedBytes(engine, restored as unknown as Arm)).toBe(await trainedBytes(engine, of));
-    expect(await trainedBytes(engine, name)).not.toBe(await trainedBytes(engine, of));
-  });
+  test.each(Object.entries(DECLARED))(
+    "%s: giving it back its declared fields gives the other arm's bytes",
+    async (name, [of, fields]) => {
+      const there = armCalled(of);
+      const restored = { ...armCalled(name) } as Record<string, string>;
+      for (const field of Object.keys(fields)) restored[field] = there[field as keyof Arm];
+      expect(await trainedBytes(engine, restored as unknown as Arm)).toBe(await trainedBytes(engine, of));
+      expect(await trainedBytes(engine, name)).not.toBe(await trainedBytes(engine, of));
+    },
+  );
 
-  test.each(Object.entries(DECLARED))("%s: each declared field alone makes a difference to the bytes", async (name, [
-    of,
-    fields,
-  ]) => {
-    for (const field of Object.keys(fields)) {
-      // route's routing acts on several modules only
-      const base = field === "routing" ? { ...armCalled(of), modules: "several" as const } : armCalled(of);
-      const changed = { ...base, [field]: armCalled(name)[field as keyof Arm] } as Arm;
-      expect(await trainedBytes(engine, changed), field).not.toBe(await trainedBytes(engine, base));
-    }
-  });
+  test.each(Object.entries(DECLARED))(
+    "%s: each declared field alone makes a difference to the bytes",
+    async (name, [of, fields]) => {
+      for (const field of Object.keys(fields)) {
+        // route's routing acts on several modules only
+        const base = field === "routing" ? { ...armCalled(of), modules: "several" as const } : armCalled(of);
+        const changed = { ...base, [field]: armCalled(name)[field as keyof Arm] } as Arm;
+        expect(await trainedBytes(engine, changed), field).not.toBe(await trainedBytes(engine, base));
+      }
+    },
+  );
 
   test("placebos start from route's parameters and live through route's first window", async () => {
     const begin = async (arm: string) => {
@@ -98,9 +98,10 @@ describe("trained parameters", () => {
 });
 
 describe("createRoutes", () => {
-  test("turns names into indices, in the scenario's order", () => {
-    const routes = createRoutes({ ghost: ["b", "c"], diamond: ["a"] }, ["a", "b", "c"]);
-    expect(routes).toEqual({ labels: ["ghost", "diamond"], learners: [[1, 2], [0]], modules: ["a", "b", "c"] });
+  test("turns names into indices, the same ones in whatever order the file names the routes", () => {
+    const expected = { labels: ["diamond", "ghost"], learners: [[0], [1, 2]], modules: ["a", "b", "c"] };
+    expect(createRoutes({ diamond: ["a"], ghost: ["b", "c"] }, ["a", "b", "c"])).toEqual(expected);
+    expect(createRoutes({ ghost: ["b", "c"], diamond: ["a"] }, ["a", "b", "c"])).toEqual(expected);
   });
 
   test("refuses a route that names an unknown module, by both names", () => {

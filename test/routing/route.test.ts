@@ -3,8 +3,8 @@ import { Stream } from "../../src/core/random.ts";
 import { createLabels, createTrajectory, NOTHING, UNLABELLED } from "../../src/core/trajectory.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../../src/routing/arms.ts";
 import { createLesson, routeLabels } from "../../src/routing/route.ts";
-import { DEVIATION_LIMIT, deviations } from "../oversight/binomial.ts";
 import { armCalled } from "../experiment/tiny.ts";
+import { DEVIATION_LIMIT, deviations } from "../oversight/binomial.ts";
 
 const DIAMOND = 0;
 const GHOST = 1;
@@ -14,7 +14,13 @@ const routes = createRoutes({ diamond: ["diamond"], ghost: ["ghost"] }, ["diamon
 type Unlabelled = "withheld" | "zero" | "proxy";
 
 /** One row of one episode with the given label, proxy reward .25 and (where it is labelled) true reward -.5, as an arm takes it. */
-function lessonOf(arm: Arm, label: number, unlabelled: Unlabelled = "proxy", taught: Routes = routes, revealAll = false) {
+function lessonOf(
+  arm: Arm,
+  label: number,
+  unlabelled: Unlabelled = "proxy",
+  taught: Routes = routes,
+  revealAll = false,
+) {
   const trajectory = createTrajectory(1, 0, 1, 1);
   const labels = createLabels(1);
   labels.label[0] = label;

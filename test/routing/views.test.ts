@@ -43,7 +43,10 @@ describe("parseView", () => {
   const FORMS = "expected full, only:MODULE, ablate:MODULE or steer:MODULE=SCALE";
   test.each([
     ["only:ghots", "view only:ghots: unknown module ghots, expected one of diamond, ghost, corner"],
-    ["steer:constructor=1", "view steer:constructor=1: unknown module constructor, expected one of diamond, ghost, corner"],
+    [
+      "steer:constructor=1",
+      "view steer:constructor=1: unknown module constructor, expected one of diamond, ghost, corner",
+    ],
     ["only:", "view only:: unknown module , expected one of diamond, ghost, corner"],
     ["", `view : found "", ${FORMS}`],
     ["nothing", `view nothing: found "nothing", ${FORMS}`],
@@ -68,7 +71,9 @@ describe("parseView", () => {
   });
 
   test.each(["only:policy", "ablate:policy", "steer:policy=1"])("%s of a single module is refused", (text) => {
-    expect(() => parseView(text, ["policy"])).toThrow(new UserError(`view ${text}: this policy has a single module`, "its only view is full"));
+    expect(() => parseView(text, ["policy"])).toThrow(
+      new UserError(`view ${text}: this policy has a single module`, "its only view is full"),
+    );
   });
 });
 

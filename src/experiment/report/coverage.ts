@@ -1,0 +1,283 @@
+import { meanInterval } from "../statistics.ts";
+import type { Table } from "../summary.ts";
+import { deployedRows } from "./claims.ts";
+import {
+  ARM_LEGEND,
+  armColor,
+  armScales,
+  armShape,
+  type Caption,
+  coincident,
+  dashes,
+  frame,
+  OPTIMUM_COLOR,
+  returnDomain,
+  type Spec,
+  spread,
+  theoryOf,
+} from "./figure.ts";
+import { percent, pointText } from "./format.ts";
+
+/** The swept key that this figure is about. */
+export const COVERAGE = "oversight.coverage";
+
+/**
+ * Final values of figure 6a of Cloud et al. 2024 (arXiv:2410.04332), oversight 10, 30, 80 and 100 %, read from the paper. Their
+ * metric is the mean over time steps of the discounted return-to-go, in training, whose ceiling on this world is .908: beside ours
+ * for comparison of shape, not of height.
+ */
+const PUBLISHED: readonly { readonly arm: string; readonly coverage: number; readonly value: number }[] = [
+  { arm: "route", coverage: 0.1, value: 0.507 },
+  { arm: "filter", coverage: 0.1, value: 0.14 },
+  { arm: "naive", coverage: 0.1, value: 0.16 },
+  { arm: "route", coverage: 0.3, value: 0.59 },
+  { arm: "filter", coverage: 0.3, value: 0.636 },
+  { arm: "naive", coverage: 0.3, value: 0.441 },
+  { arm: "route", coverage: 0.8, value: 0.59 },
+  { arm: "filter", coverage: 0.8, value: 0.767 },
+  { arm: "naive", coverage: 0.8, value: 0.75 },
+  { arm: "route", coverage: 1, value: 0.576 },
+  { arm: "naive", coverage: 1, value: 0.751 },
+];
+export const PUBLISHED_NOTE =
+  "Hollow: Cloud et al. 2024, figure 6a, in their stepwise metric in training (ceiling 0.908): compare shapes, not heights.";
+
+const WIDTH = 600;
+const HEIGHT = 380;
+/** Decades between the dots of neighbouring arms, at most, and of all arms together. */
+const DODGE = 0.045;
+const DODGE_ALL = 0.24;
+const LABEL_LINE = 13;
+
+/**
+ * True return against coverage on a log axis: every seed, means with their intervals, theory lines, the optimum. One panel for each
+ * combination of the other swept keys.
+ *
+ * `tables` are those of one shift, over the points of the sweep.
+ */
+export function coverageFigure(tables: readonly Table[], caption: Caption & { readonly published: boolean }): Spec {
+  const panels = new Map<string, Table[]>();
+  for (const table of tables) {
+    const { [COVERAGE]: _, ...others } = table.point;
+    const key = pointText(others);
+    panels.set(key, [...(panels.get(key) ?? []), table]);
+  }
+  const arms = [...new Set(tables.flatMap(deployedRows).map(({ arm }) => arm))];
+  const places = coverageScale(tables.map(coverageOf), arms);
+  const drawn = [...panels].map(([title, own], i) =>
+    panel(
+      own.sort((a, b) => coverageOf(a) - coverageOf(b)),
+      { title, arms, places, range: returnDomain(tables), published: caption.published, legend: i === 0 },
+    ),
+  );
+  return drawn.length === 1 ? { ...frame(caption), ...drawn[0] } : { ...frame(caption), vconcat: drawn, spacing: 30 };
+}
+
+/** Of a line over the axis: a place on it, and the return there. */
+interface LinePoint {
+  readonly x: number;
+  readonly value: number;
+}
+
+interface Panel {
+  readonly title: string;
+  readonly arms: readonly string[];
+  readonly places: CoverageScale;
+  readonly range: readonly [number, number];
+  readonly published: boolean;
+  readonly legend: boolean;
+}
+
+function panel(tables: readonly Table[], { title, arms, places, range, published, legend }: Panel): Spec {
+  const { dodged } = places;
+  const rows = tables.flatMap((table) => deployedRows(table).map((row) => ({ coverage: coverageOf(table), row })));
+  const seeds = rows.flatMap(({ coverage, row: { arm, seeds, trueReturns } }) =>
+    seeds.map((seed, i) => ({
+      ...{ arm, coverage, seed, trueReturn: trueReturns[i] },
+      ...{ x: dodged(coverage, arm), color: armColor(arm) },
+    })),
+  );
+  const means = rows.map(({ coverage, row: { arm, trueReturns } }) => {
+    const { mean, low, high, n } = meanInterval(trueReturns);
+    return { arm, coverage, mean, low, high, n, x: dodged(coverage, arm), color: armColor(arm) };
+  });
+  const reference = PUBLISHED.filter(({ arm }) => published && arms.includes(arm)).map((point) => ({
+    ...point,
+    ...{ x: dodged(point.coverage, point.arm), color: armColor(point.arm), shape: armShape(point.arm) },
+  }));
+
+  const [first, last] = places.domain;
+  const swept = tables.map((table) => places.at(coverageOf(table)));
+  // A line that reaches the first or the last point goes on to the frame.
+  const toFrame = (points: readonly LinePoint[]): LinePoint[] => [
+    ...points.slice(0, 1).flatMap((point) => (point.x === swept[0] ? [{ ...point, x: first }] : [])),
+    ...points,
+    ...points.slice(-1).flatMap((point) => (point.x === swept[swept.length - 1] ? [{ ...point, x: last }] : [])),
+  ];
+  const optimum = tables.map((table, i) => ({ x: swept[i], value: table.optimum }));
+  const series = arms.flatMap((arm) => {
+    const points = tables.flatMap((table, i) =>
+      theoryOf(table).flatMap((theory) => (theory.arm === arm ? [{ x: swept[i], value: theory.value }] : [])),
+    );
+    return points.length === 0 ? [] : [{ arm, points }];
+  });
+  const groups = coincident(series);
+  const labels = labelsOf(groups, optimum[optimum.length - 1].value, range);
+
+  const x = {
+    field: "x",
+    type: "quantitative",
+    scale: { type: "log", domain: places.domain, nice: false },
+    axis: {
+      title: "coverage: fraction of episode ends that oversight sees (log scale)",
+      values: places.ticks.map(({ place }) => place),
+      labelExpr: places.ticks.reduceRight(
+        (rest, { place, text }) => `abs(datum.value / ${place} - 1) < 1e-6 ? '${text}' : ${rest}`,
+        "''",
+      ),
+      grid: true,
+    },
+  };
+  const y = {
+    type: "quantitative",
+    scale: { domain: range, nice: false },
+    axis: { title: "true return per episode, discounted", format: ".1f", tickCount: 8 },
+  };
+  const scales = armScales(arms);
+  // The means alone have scales of colour and shape, and so the legend; the other layers take them from their own data.
+  const color = { field: "color", type: "nominal", scale: null };
+  const shape = { field: "shape", type: "nominal", scale: null };
+  return {
+    ...(title !== "" && { title: { text: title, fontSize: 12, anchor: "start", frame: "group" } }),
+    width: WIDTH,
+    height: HEIGHT,
+    resolve: { scale: { color: "independent", shape: "independent" } },
+    layer: [
+      {
+        data: { values: toFrame(optimum) },
+        mark: { type: "line", color: OPTIMUM_COLOR, strokeWidth: 1.5 },
+        encoding: { x, y: { ...y, field: "value" } },
+      },
+      ...groups.flatMap((group) =>
+        group.map(({ arm, points }, turn) => ({
+          data: { values: toFrame(points) },
+          mark: { type: "line", color: armColor(arm), strokeWidth: 1.75, ...dashes(turn, group.length) },
+          encoding: { x, y: { ...y, field: "value" } },
+        })),
+      ),
+      {
+        data: { values: seeds },
+        mark: { type: "circle", size: 22, opacity: 0.4, clip: true },
+        encoding: { x, y: { ...y, field: "trueReturn" }, color },
+      },
+      {
+        data: { values: means.filter(({ low }) => low !== null) },
+        mark: { type: "rule", strokeWidth: 1.5, clip: true },
+        encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color },
+      },
+      {
+        data: { values: means },
+        mark: { type: "line", strokeWidth: 2 },
+        encoding: { x, y: { ...y, field: "mean" }, color },
+      },
+      {
+        data: { values: means },
+        mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: "white", strokeWidth: 0.75 },
+        encoding: {
+          x,
+          y: { ...y, field: "mean" },
+          color: { field: "arm", type: "nominal", scale: scales.color, legend: legend ? ARM_LEGEND : null },
+          shape: { field: "arm", type: "nominal", scale: scales.shape, legend: legend ? ARM_LEGEND : null },
+        },
+      },
+      ...(reference.length === 0
+        ? []
+        : [
+            {
+              data: { values: reference },
+              mark: { type: "point", filled: false, size: 95, strokeWidth: 1.5, opacity: 1, clip: true },
+              encoding: { x, y: { ...y, field: "value" }, color, shape },
+            },
+          ]),
+      {
+        data: { values: labels },
+        mark: { type: "text", align: "left", baseline: "middle", dx: 6, fontSize: 11, lineHeight: LABEL_LINE },
+        encoding: {
+          x: { datum: last, type: "quantitative" },
+          y: { ...y, field: "place" },
+          text: { field: "text" },
+          color,
+        },
+      },
+    ],
+  };
+}
+
+/** The words right of the plot that name the optimum and the theory lines, each as near to its line as the others let it. */
+function labelsOf(
+  groups: readonly (readonly { readonly arm: string; readonly points: readonly LinePoint[] }[])[],
+  optimum: number,
+  [low, high]: readonly [number, number],
+): { place: number; text: string; color: string }[] {
+  const lines = [
+    { value: optimum, words: [{ text: "optimum", color: OPTIMUM_COLOR }] },
+    ...groups.map((group) => ({
+      value: group[0].points[group[0].points.length - 1].value,
+      words: group.map(({ arm }) => ({ text: `theory: ${arm}`, color: armColor(arm) })),
+    })),
+  ];
+  const toPixels = (value: number) => ((high - value) / (high - low)) * HEIGHT;
+  const places = spread(
+    lines.map(({ value }) => toPixels(value)),
+    lines.map(({ words }) => words.length * LABEL_LINE + 3),
+    HEIGHT + 10,
+  );
+  return lines.flatMap(({ words }, i) =>
+    words.map(({ text, color }, w) => {
+      const pixels = places[i] + (w - (words.length - 1) / 2) * LABEL_LINE;
+      return { place: high - (pixels / HEIGHT) * (high - low), text, color };
+    }),
+  );
+}
+
+interface CoverageScale {
+  readonly domain: readonly [number, number];
+  readonly ticks: readonly { readonly place: number; readonly text: string }[];
+  /** Where a coverage stands on the axis; 0, which no log axis has, half a decade before the first. */
+  at(coverage: number): number;
+  /** Where an arm's marks at a coverage stand: a little beside it, so that arms do not hide one another. */
+  dodged(coverage: number, arm: string): number;
+}
+
+/** The log axis: labels at powers of ten, and at the values of the sweep where there is room. */
+function coverageScale(coverages: readonly number[], arms: readonly string[]): CoverageScale {
+  const positive = coverages.filter((coverage) => coverage > 0);
+  const least = positive.length > 0 ? Math.min(...positive) : 1;
+  const zero = least / 10 ** 0.5;
+  const at = (coverage: number) => (coverage > 0 ? coverage : zero);
+  const places = coverages.map(at);
+  const stepAt = (place: number) => {
+    const gaps = places.filter((other) => other !== place).map((other) => Math.abs(Math.log10(other / place)));
+    return Math.min(DODGE, Math.min(DODGE_ALL, 0.7 * Math.min(...gaps)) / arms.length);
+  };
+  const margin = 10 ** ((DODGE_ALL + 0.05) / 2);
+  const domain = [Math.min(...places) / margin, Math.max(...places) * margin] as const;
+  const decades = [-5, -4, -3, -2, -1, 0].map((power) => 10 ** power);
+  const ticks: { place: number; text: string }[] = [];
+  const room = 0.06 * Math.log10(domain[1] / domain[0]);
+  for (const place of [...decades, ...positive]) {
+    if (place < domain[0] || place > domain[1]) continue;
+    if (ticks.some((tick) => tick.place === place)) continue;
+    const free = ticks.every((tick) => tick.text === "" || Math.abs(Math.log10(tick.place / place)) > room);
+    ticks.push({ place, text: free ? percent(place) : "" });
+  }
+  if (coverages.includes(0)) ticks.push({ place: zero, text: "0 %" });
+  ticks.sort((a, b) => a.place - b.place);
+  const dodged = (coverage: number, arm: string) =>
+    at(coverage) * 10 ** (stepAt(at(coverage)) * (arms.indexOf(arm) - (arms.length - 1) / 2));
+  return { domain, ticks, at, dodged };
+}
+
+function coverageOf({ point }: Table): number {
+  return Number(point[COVERAGE]);
+}

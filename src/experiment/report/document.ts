@@ -1,0 +1,237 @@
+import { ARMS } from "../../routing/arms.ts";
+import type { BootstrapInterval } from "../bootstrap.ts";
+import type { Scenario } from "../schema.ts";
+import { deployedRows, isPlacebo, type ReportTable } from "./claims.ts";
+import type { Report } from "./collect.ts";
+import { bounds, counted, fixed, grouped, percent, pointText, probability } from "./format.ts";
+
+/** A part of the report's text; Markdown and HTML are two ways to write the same parts. */
+export type Block =
+  | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
+  | { readonly kind: "paragraph"; readonly text: string }
+  | { readonly kind: "list"; readonly items: readonly string[] }
+  | { readonly kind: "code"; readonly text: string }
+  | { readonly kind: "figure"; readonly name: string; readonly alt: string }
+  | { readonly kind: "table"; readonly columns: readonly Column[]; readonly rows: readonly (readonly string[])[] };
+
+export interface Column {
+  readonly head: string;
+  readonly align: "left" | "right";
+}
+
+const left = (head: string): Column => ({ head, align: "left" });
+const right = (head: string): Column => ({ head, align: "right" });
+
+/** Arms whose rows stand beside `route`, run or not. */
+const PLACEBOS = [...ARMS.keys()].filter(isPlacebo);
+
+/** The whole text of a report. `figures` are drawn at its head: names, and what they show in a sentence. */
+export function describeReport(
+  report: Report,
+  figures: readonly { readonly name: string; readonly alt: string }[],
+): Block[] {
+  const { scenario, shift, tables, overall } = report;
+  const shifts = [...new Set(tables.map((table) => table.shift))];
+  return [
+    { kind: "heading", level: 1, text: report.run },
+    ...(scenario.about === "" ? [] : [{ kind: "paragraph", text: scenario.about } as const]),
+    { kind: "paragraph", text: sentenceOf(report) },
+    ...(warningsOf(report).length === 0 ? [] : [{ kind: "list", items: warningsOf(report) } as const]),
+    ...figures.map(({ name, alt }): Block => ({ kind: "figure", name, alt })),
+    ...(overall.length === 0 ? [] : overallBlocks(report)),
+    ...shifts.flatMap((name): Block[] => [
+      { kind: "heading", level: 2, text: `Shift ${name}${name === scenario.primary.shift ? " (primary)" : ""}` },
+      ...tables.filter((table) => table.shift === name).flatMap((table) => tableBlocks(table, scenario)),
+    ]),
+    { kind: "heading", level: 2, text: "How to read this" },
+    { kind: "list", items: legend(report) },
+    { kind: "heading", level: 2, text: "How this was made" },
+    ...provenance(report, shift),
+  ];
+}
+
+/** The fewest seeds of any arm at any point, as deployed; the number that a claim rests on. */
+export function fewestSeeds({ tables }: Report): number {
+  return Math.min(...tables.flatMap(deployedRows).map(({ seeds }) => seeds.length));
+}
+
+function sentenceOf({ scenario, shift, points, cells }: Report): string {
+  const coverage = "coverage" in scenario.oversight ? `, coverage ${percent(scenario.oversight.coverage)}` : "";
+  const swept = Object.keys(scenario.sweep);
+  return [
+    `Scenario ${scenario.name}: world ${scenario.world.kind}, oversight ${scenario.oversight.kind}`,
+    swept.includes("oversight.coverage") ? "" : coverage,
+    `, marks ${scenario.oversight.visible ? "visible" : "hidden"}; ${counted(scenario.arms.length, "arm")}`,
+    swept.length === 0 ? "" : `, ${counted(points.length, "point")} of a sweep over ${swept.join(" and ")}`,
+    `; ${counted(cells.length, "cell")} finished. Figures show shift ${shift}.`,
+  ].join("");
+}
+
+function warningsOf(report: Report): string[] {
+  const fewest = fewestSeeds(report);
+  const hasRoute = report.tables.some((table) => deployedRows(table).some(({ arm }) => arm === "route"));
+  const absent = PLACEBOS.filter((placebo) => !report.cells.some(({ result }) => result.arm === placebo));
+  return [
+    ...(fewest < 10 ? [`Only ${counted(fewest, "seed")} in the smallest group: fewer than 10 carry no claim.`] : []),
+    ...(hasRoute && absent.length > 0 ? [`Placebos not run: ${absent.join(", ")}.`] : []),
+    ...report.leftOut.map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`),
+  ];
+}
+
+function tableBlocks(table: ReportTable, scenario: Scenario): Block[] {
+  const rows = deployedRows(table);
+  const others = table.rows.filter(({ deployed }) => !deployed);
+  const point = pointText(table.point);
+  const head: Block[] = [
+    ...(point === "" ? [] : [{ kind: "heading", level: 3, text: point } as const]),
+    {
+      kind: "paragraph",
+      text: `True return per episode, discounted, ${table.exact ? "exact over" : "exact on each of"} ${counted(table.levels, "level")}${table.exact ? "" : " drawn"}; optimum ${fixed(table.optimum)}, random ${fixed(table.random)}.`,
+    },
+  ];
+  if (rows.length === 0) return [...head, { kind: "paragraph", text: "No cell is finished here." }];
+  return [
+    ...head,
+    armTable(table),
+    ...claimBlocks(table, scenario),
+    ...(others.length === 0
+      ? []
+      : [
+          { kind: "paragraph", text: "Other views:" } as const,
+          {
+            kind: "table",
+            columns: [
+              left("arm"),
+              left("view"),
+              right("n"),
+              right("mean"),
+              left("95 % t"),
+              right("theory"),
+              right("proxy"),
+            ],
+            rows: others.map(({ arm, view, trueReturn, theory, proxyReturn }) => [
+              ...[arm, view, String(trueReturn.n), fixed(trueReturn.mean), bounds(trueReturn), theoryText(theory)],
+              fixed(proxyReturn.mean),
+            ]),
+          } as const,
+        ]),
+  ];
+}
+
+function armTable(table: ReportTable): Block {
+  const rows = deployedRows(table);
+  const events = Object.keys(rows[0].rates);
+  return {
+    kind: "table",
+    columns: [
+      ...[left("arm"), left("view"), right("n"), right("mean"), left("95 % t"), right("IQM"), left("95 % bootstrap")],
+      ...[right("theory"), left("seeds above half"), right("proxy"), ...events.map(right)],
+      ...[right("labels"), right("episodes"), right("steps")],
+    ],
+    rows: rows.map((row) => {
+      const { iqm, aboveHalf } = table.statistics.get(row) ?? { iqm: null, aboveHalf: null };
+      return [
+        ...[row.arm, row.view, String(row.trueReturn.n), fixed(row.trueReturn.mean), bounds(row.trueReturn)],
+        ...(iqm === null ? ["–", "–"] : [fixed(iqm.estimate), bounds(iqm)]),
+        theoryText(row.theory),
+        aboveHalf === null ? "–" : `${aboveHalf.successes}/${aboveHalf.n} ${bounds(aboveHalf)}`,
+        fixed(row.proxyReturn.mean),
+        ...events.map((event) => fixed(row.rates[event])),
+        ...[grouped(row.labelled), grouped(row.episodes), grouped(row.steps)],
+      ];
+    }),
+  };
+}
+
+/** `route` against every other arm, its placebos always among them. */
+function claimBlocks(table: ReportTable, { primary }: Scenario): Block[] {
+  const rows = deployedRows(table);
+  if (!rows.some(({ arm }) => arm === "route")) return [];
+  const tested = table.shift === primary.shift;
+  const absent = PLACEBOS.filter((placebo) => !table.claims.some(({ against }) => against === placebo));
+  const columns = [
+    ...[left("route against"), left(""), right("n"), right("difference"), left("95 % t"), left("95 % bootstrap")],
+    ...[right("P(improvement)"), left("95 %")],
+    ...(tested ? [right("p"), right("p (Holm)")] : []),
+  ];
+  return [
+    { kind: "paragraph", text: "On the same seeds, true return:" },
+    {
+      kind: "table",
+      columns,
+      rows: [
+        ...table.claims.map((claim) => [
+          ...[claim.against, claim.placebo ? "placebo" : "", String(claim.seeds.length)],
+          ...[signed(claim.difference.mean), bounds(claim.difference), bounds(claim.bootstrap)],
+          ...[fixed(claim.improvement.estimate), bounds(claim.improvement)],
+          ...(tested ? [claim.p, claim.pHolm].map((p) => (p === null ? "–" : probability(p))) : []),
+        ]),
+        ...absent.map((placebo) => [placebo, "placebo", "not run", ...columns.slice(3).map(() => "–")]),
+      ],
+    },
+  ];
+}
+
+function overallBlocks({ overall, shift, points }: Report): Block[] {
+  const row = (estimate: BootstrapInterval | null) =>
+    estimate === null ? ["–", "–"] : [fixed(estimate.estimate), bounds(estimate)];
+  return [
+    { kind: "heading", level: 2, text: `All ${points.length} points together, shift ${shift}` },
+    {
+      kind: "paragraph",
+      text: "Normalised true return: 0 is the random policy, 1 the optimum. The points are the strata of the bootstrap.",
+    },
+    {
+      kind: "table",
+      columns: [
+        left("arm"),
+        right("cells"),
+        right("IQM"),
+        left("95 %"),
+        right("P(route improves on it)"),
+        left("95 %"),
+      ],
+      rows: overall.map(({ arm, seeds, iqm, improvement }) => [arm, String(seeds), ...row(iqm), ...row(improvement)]),
+    },
+  ];
+}
+
+function legend({ scenario }: Report): string[] {
+  const { metric, shift, select } = scenario.primary;
+  return [
+    "The unit is the training seed; n counts seeds. Levels are inside it: returns of one seed are exact or over the same levels.",
+    "95 % t: Student's interval of the mean. IQM: interquartile mean (a quarter cut off at each end), percentile interval of 10,000 bootstrap resamples of the seeds, drawn from a fixed random stream. With few seeds the bootstrap is too narrow: trust the t interval.",
+    "theory: the exact optimum of what the arm is paid, as it acts in this shift with all modules (view full); a dash where there is none. It is a limit that training tends to, not a bound.",
+    "seeds above half: seeds with a normalised true return of at least 0.5, with Wilson's interval of their fraction.",
+    "P(improvement): how often a seed of route beats a seed of the other arm, ties counting half; 0.5 is no difference.",
+    `p: sign-flip permutation test of the paired differences in the one primary metric (${metric}, shift ${shift}, checkpoint ${select}), two-sided; p (Holm): corrected over all arms and points under that shift. n seeds cannot give less than 2^(1 - n). Other shifts are not tested: nothing was declared there.`,
+    "A placebo is route without what is claimed to work: its labels drawn at random, or its masks off. What a placebo reaches too is not due to routing.",
+    "Costs per seed: labels are inspected episodes, timeouts included; episodes and environment steps are those of training.",
+  ];
+}
+
+function provenance(report: Report, shift: string): Block[] {
+  const { scenario, scenarioHash, versions, reporter, engine, run } = report;
+  const shown = shift === scenario.primary.shift ? "" : ` --shift ${shift}`;
+  return [
+    {
+      kind: "list",
+      items: [
+        `scenario hash ${scenarioHash}`,
+        `trained by halfwatch ${versions.halfwatch ?? "of unknown version"}, engine ${engine}, checkpoint format ${versions.checkpoint ?? "unknown"}`,
+        `reported by halfwatch ${reporter}`,
+      ],
+    },
+    {
+      kind: "paragraph",
+      text: "The first line trains the cells again (scenario.json stands beside this page), the second writes this report:",
+    },
+    {
+      kind: "code",
+      text: `halfwatch run scenario.json --engine ${engine} --out runs\nhalfwatch report runs/${run}${shown}`,
+    },
+  ];
+}
+
+const theoryText = (theory: number | string): string => (typeof theory === "number" ? fixed(theory) : "–");
+const signed = (value: number): string => (fixed(value).startsWith("-") ? fixed(value) : `+${fixed(value)}`);
