@@ -8,6 +8,8 @@ export interface Solution {
   readonly reward: Float64Array;
   readonly discount: number;
   readonly horizon: number;
+  /** Probability that an action is replaced by a uniform one. */
+  readonly noise: number;
   /** Best discounted return with h steps left, [H + 1, S], state s at h * S + s. */
   readonly values: Float64Array;
 }
@@ -20,14 +22,15 @@ const TIE = 1e-12;
  *
  *     V[0, s] = 0;  V[h, s] = 0 where s is terminal
  *     Q[h, s, a] = r[s, a] + discount * V[h - 1, next(s, a)]
- *     V[h, s] = max over a of Q[h, s, a]
+ *     V[h, s] = (1 - noise) max over a of Q[h, s, a] + noise mean over a of Q[h, s, a]
  *
+ * `noise` is the probability that the action chosen is replaced by a uniform one; 0 unless given.
  * A reward on step d is thus worth discount^(d - 1), and nothing is paid after truncation: no bootstrap.
  *
  * Shapes: reward [S, A]; discount in [0, 1]; horizon in steps.
  * @throws RangeError when reward has the wrong length.
  */
-export function solve(graph: StateGraph, reward: Float64Array, discount: number, horizon: number): Solution {
+export function solve(graph: StateGraph, reward: Float64Array, discount: number, horizon: number, noise = 0): Solution {
   const { size: S, actions: A, next, terminal } = graph;
   if (reward.length !== S * A) {
     throw new RangeError(`solve: reward has ${reward.length} elements, expected S * A = ${S} * ${A} = ${S * A}`);
@@ -38,11 +41,16 @@ export function solve(graph: StateGraph, reward: Float64Array, discount: number,
     for (let s = 0; s < S; s++) {
       if (terminal[s]) continue;
       let best = -Infinity;
-      for (let i = s * A; i < (s + 1) * A; i++) best = Math.max(best, reward[i] + discount * values[later + next[i]]);
-      values[h * S + s] = best;
+      let sum = 0;
+      for (let i = s * A; i < (s + 1) * A; i++) {
+        const value = reward[i] + discount * values[later + next[i]];
+        best = Math.max(best, value);
+        sum += value;
+      }
+      values[h * S + s] = noise === 0 ? best : (1 - noise) * best + (noise * sum) / A;
     }
   }
-  return { graph, reward, discount, horizon, values };
+  return { graph, reward, discount, horizon, noise, values };
 }
 
 /**

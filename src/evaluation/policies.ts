@@ -1,7 +1,7 @@
 import type { ForwardOutput, Model } from "../compute/engine.ts";
 import { createObservations } from "../core/observations.ts";
 import { rewardTable } from "../envs/graph.ts";
-import { greedyPolicy, solve } from "../envs/solver.ts";
+import { greedyPolicy, type PolicyRule, solve } from "../envs/solver.ts";
 import type { World } from "../envs/world.ts";
 import type { View } from "../routing/views.ts";
 import type { Policy } from "./evaluate.ts";
@@ -108,6 +108,32 @@ export function observeMarked(
     for (let cell = 0; cell < marks.length; cell++) if (marks[cell]) out[at + active++] = world.features + cell;
   }
   return active;
+}
+
+/** A policy whose every action is replaced, with probability `noise`, by one drawn uniformly. */
+export function noisyPolicy(policy: Policy, noise: number): Policy {
+  const blurInto = (row: Float64Array) => {
+    for (let a = 0; a < row.length; a++) row[a] = (1 - noise) * row[a] + noise / row.length;
+  };
+  return {
+    ...policy,
+    name: `${policy.name} with noise ${noise}`,
+    act: async (tasks) =>
+      (await policy.act(tasks)).map((acting, i) => {
+        const { policy: inner } = acting;
+        if (typeof inner === "function") {
+          const rule: PolicyRule = (h, s, out) => {
+            inner(h, s, out);
+            blurInto(out);
+          };
+          return { ...acting, policy: rule };
+        }
+        const table = inner.slice();
+        const A = tasks[i].graph.actions;
+        for (let at = 0; at < table.length; at += A) blurInto(table.subarray(at, at + A));
+        return { ...acting, policy: table };
+      }),
+  };
 }
 
 /** Replace each row of probabilities [S, A] by a uniform choice among its greatest entries. */

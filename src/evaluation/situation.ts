@@ -101,13 +101,24 @@ export function createSituation(
     levels,
     exact,
     get bounds() {
-      bounds ??= computeBounds(tasks, goals, discount, world.horizon);
+      bounds ??= computeBounds(tasks, goals, discount, world.horizon, 0);
       return bounds;
     },
   };
 }
 
-function computeBounds(tasks: readonly Task[], goals: readonly Goal[], discount: number, horizon: number): Bounds {
+/** The bounds where every action is replaced, with probability `noise`, by a uniform one: what is the best to be had then. */
+export function noisyBounds({ tasks, goals, discount, world }: Situation, noise: number): Bounds {
+  return computeBounds(tasks, goals, discount, world.horizon, noise);
+}
+
+function computeBounds(
+  tasks: readonly Task[],
+  goals: readonly Goal[],
+  discount: number,
+  horizon: number,
+  noise: number,
+): Bounds {
   const optimum = new Float64Array(goals.length);
   const random = new Float64Array(goals.length);
   // Neither bound looks at marks, so the markings of a level, which share its graph, are added up first.
@@ -121,7 +132,7 @@ function computeBounds(tasks: readonly Task[], goals: readonly Goal[], discount:
     const uniform = new Float64Array(graph.size * graph.actions).fill(1 / graph.actions);
     const { eventCounts } = evaluatePolicy(graph, starts, uniform, horizon);
     goals.forEach((goal, g) => {
-      const { values } = solve(graph, rewardTable(graph, goal), discount, horizon);
+      const { values } = solve(graph, rewardTable(graph, goal), discount, horizon, noise);
       for (let s = 0; s < graph.size; s++) optimum[g] += weight * starts[s] * values[horizon * graph.size + s];
       random[g] += weight * returnOf(eventCounts, goal, discount).discounted;
     });

@@ -3,10 +3,11 @@ import type { Goal } from "../core/goal.ts";
 import type { World } from "../envs/world.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
+import type { VerdictSituations } from "../evaluation/verdict.ts";
 import { createOverseer } from "../oversight/create.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
-import { buildWorld } from "./build.ts";
+import { buildWorld, type LevelSet, worldOfLevelSet } from "./build.ts";
 import type { Scenario } from "./schema.ts";
 
 /** The scenario's nouns, built: what training, evaluation and theory share. */
@@ -83,4 +84,23 @@ export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): Net
 export function situationOf(setting: Setting): Situation {
   const { world, overseer, goals, scenario } = setting;
   return createSituation(world, overseer, goals, scenario.discount, scenario.evaluation.levels, 0);
+}
+
+/** The levels and controls of the verdict, made from the scenario's world; nobody looks, so nothing is marked. */
+export function verdictSituationsOf(scenario: Scenario): VerdictSituations {
+  const { visible, unlabelled } = scenario.oversight;
+  const on = (set: LevelSet, mirrored = false) =>
+    situationOf(
+      createSetting({
+        ...scenario,
+        oversight: { kind: "none", visible, unlabelled },
+        world: { ...worldOfLevelSet(scenario.world, set), mirrored },
+      }),
+    );
+  return {
+    distinguishing: on("distinguishing"),
+    agreeing: on("agreeing"),
+    mirrored: on("agreeing", true),
+    withoutProxyObject: on("withoutProxyObject"),
+  };
 }

@@ -279,7 +279,7 @@ describe("shift and sweep", () => {
     );
     expect(complaint("world.levels: ghost-closer", "world.levels: goast-closer")).toBe(
       'apples.yaml:12:25: shift near: world.levels is "goast-closer", expected one of all, ghost-closer, diamond-closer, ' +
-        "ties; did you mean ghost-closer?\n  levels: which layouts are drawn, by the distances from the start to the two objects",
+        "ties; did you mean ghost-closer?\n  levels: which layouts are drawn, by the distances from the start to the two objects; all where there is one object only",
     );
     expect(complaint("shift:", "sweep: { train.stepz: [1] }\nshift:")).toBe(
       "apples.yaml:10:10: sweep: unknown key train.stepz; did you mean train.steps?",

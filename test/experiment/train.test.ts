@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { initialise } from "../../src/agents/network.ts";
-import type { Engine } from "../../src/compute/engine.ts";
+import type { Engine, UpdateStats } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
@@ -8,7 +8,7 @@ import { moduleDiagnostics } from "../../src/experiment/diagnostics.ts";
 import { createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Progress, updatesIn } from "../../src/experiment/train.ts";
 import { ARMS } from "../../src/routing/arms.ts";
-import { armCalled, type Change, fingerprint, tinyScenario, trainedBytes, trainedState, trainTiny } from "./tiny.ts";
+import { armCalled, engineOf, type Change, fingerprint, tinyScenario, trainedBytes, trainedState, trainTiny } from "./tiny.ts";
 
 let engine: Engine;
 beforeAll(async () => {
@@ -111,6 +111,84 @@ describe("determinism", () => {
     expect(watched).toBe(await trainedBytes(engine, "route"));
     expect(phases.slice(0, 7)).toEqual(["rollout", "label", "route", "advantage", "update", "idle", "rollout"]);
     expect(phases.length).toBe(5 * 6);
+  });
+});
+
+describe("random streams are named, and keyed by world, episode and step", () => {
+  const SEED = 7;
+  const change = { train: { tails: "all" } };
+
+  /** Train on a model that acts uniformly and learns nothing; tell what was lived through, and in which order rows came up. */
+  async function live(seed: number) {
+    const steps: { n: number; step: number; episode: number; action: number; features: number[] }[] = [];
+    const orders: number[][] = [];
+    let windows = 0;
+    const recorder = engineOf((spec) => ({
+      spec,
+      forward: async (_o, _first, _rows, _scale, out) => {
+        out.probabilities.fill(0.25);
+      },
+      loadRows: async () => {
+        orders.push([]);
+      },
+      update: async (indices) => {
+        orders[orders.length - 1].push(...indices);
+        return { gradNorms: new Float64Array(9) } as UpdateStats;
+      },
+      gradient: async () => new Float64Array(),
+      getState: () => Promise.reject(new Error("there is no state")),
+      setState: async () => {},
+      dispose: () => {},
+    }));
+    await trainTiny(recorder, "route", change, {
+      seed,
+      beforeLabels: (_ledger, { worlds, observations, actions, episode }) => {
+        for (let row = 0; row < actions.length; row++) {
+          const at = row * observations.stride;
+          steps.push({
+            n: row % worlds,
+            step: windows * 16 + Math.floor(row / worlds),
+            episode: episode[row],
+            action: actions[row],
+            features: [...observations.indices.subarray(at, at + observations.counts[row])].sort((a, b) => a - b),
+          });
+        }
+        windows++;
+      },
+    });
+    return { steps, orders };
+  }
+
+  test("levels are those of <seed>/level, marks of <seed>/oversight, actions of <seed>/act", async () => {
+    const { world, overseer } = createSetting(tinyScenario(change));
+    const [levels, oversight, act] = ["level", "oversight", "act"].map((name) => new Stream(SEED, name));
+    const seen = new Set<string>();
+    for (const { n, step, episode, action, features } of (await live(SEED)).steps) {
+      // four actions, equally likely
+      expect(action).toBe(Math.floor(4 * act.seek(n, step).next()));
+      const level = world.sample(levels.seek(n, episode));
+      const marks = new Uint8Array(25);
+      overseer.mark(world.sites(level), oversight.seek(n, episode), marks);
+      const out = new Uint16Array(3);
+      const state = new Int32Array(1);
+      world.start(level, oversight, state);
+      world.observe(level, state, out, 0);
+      const marked = [...marks.keys()].filter((cell) => marks[cell]).map((cell) => 75 + cell);
+      // features 25.. are Ghost, Diamond and marks; those below are the agent's cell, which starts where the level says
+      expect(features.slice(1)).toEqual([out[1], out[2], ...marked]);
+      if (!seen.has(`${n}/${episode}`)) expect(features[0]).toBe(out[0]);
+      seen.add(`${n}/${episode}`);
+    }
+    expect(seen.size).toBeGreaterThan(40);
+  });
+
+  test("each update and each epoch goes through the rows in an order of its own, another seed in another one", async () => {
+    const [{ orders }, other] = [await live(SEED), await live(SEED + 1)];
+    // 128 rows twice over in each of five updates
+    const epochs = [...orders, ...other.orders].flatMap((order) => [order.slice(0, 128), order.slice(128)]);
+    expect(epochs.length).toBe(20);
+    for (const epoch of epochs) expect(new Set(epoch).size).toBe(128);
+    expect(new Set(epochs.map((epoch) => epoch.join())).size).toBe(20);
   });
 });
 
@@ -267,6 +345,20 @@ describe("progress", () => {
   test("updatesIn rounds down, but never to nothing", () => {
     expect(updatesIn({ steps: 1000, worlds: 8, rollout: 16 })).toBe(7);
     expect(updatesIn({ steps: 1, worlds: 8, rollout: 16 })).toBe(1);
+  });
+});
+
+describe("the module that is deployed", () => {
+  test("is the one that learns from what the true goal rewards most, whatever the order and the names", () => {
+    const moduleOf = (goal: Change, routes: Change) =>
+      createSetting(tinyScenario({ goals: { true: goal, proxy: { diamond: 1, ghost: 1 } }, routes })).trueModule;
+    const plain = { diamond: ["diamond"], ghost: ["ghost"] };
+    expect(moduleOf({ diamond: 1, ghost: -1 }, plain)).toBe("diamond");
+    expect(moduleOf({ ghost: -1, diamond: 1 }, { ghost: ["ghost"], diamond: ["diamond"] })).toBe("diamond");
+    expect(moduleOf({ diamond: -1, ghost: 1 }, plain)).toBe("ghost");
+    expect(moduleOf({ diamond: 1, ghost: -1 }, { diamond: ["ghost"], ghost: ["diamond"] })).toBe("ghost");
+    // a goal that does not name the Ghost pays 0 for it, which is more than -1
+    expect(moduleOf({ diamond: -1 }, plain)).toBe("ghost");
   });
 });
 
