@@ -74,7 +74,7 @@ async function filesOf(report: Report): Promise<Map<string, string | Uint8Array>
     ["results.csv", resultsCsv(report)],
     ["summary.csv", summaryCsv(report)],
     ...pictures,
-    ["scenario.json", `${canonicalJson(report.scenario)}\n`],
+    ["scenario.json", `${canonicalJson(report.source)}\n`],
   ]);
 }
 

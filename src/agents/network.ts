@@ -2,21 +2,26 @@ import { type NetworkSpec, tensorsOf } from "../compute/engine.ts";
 import { ln } from "../core/numerics.ts";
 import type { Stream } from "../core/random.ts";
 
+/** How a network starts, see {@link initialise}. */
+export type Init = "uniform" | "orthogonal" | "kaiming";
+
 /**
  * First parameters of a network, in the order of `tensorsOf`; biases are 0.
  *
- *     uniform:     first layer U(+-0.1); hidden U(+-0.7 sqrt(6 / fanIn)); heads U(+-0.17 / sqrt(fanIn))
- *     orthogonal:  rows or columns orthonormal, times sqrt(2) (first, hidden), 0.01 (policy output), 1 (critic and gate heads)
+ *     uniform:     first layer U(+-0.1); hidden U(+-0.7 sqrt(6 / fanIn)); heads U(+-0.17 / sqrt(fanIn)); convolutions U(+-1 / sqrt(fanIn))
+ *     orthogonal:  rows or columns orthonormal, times sqrt(2) (first, hidden), 0.01 (policy output), 1 (critic and gate heads, convolutions)
+ *     kaiming:     U(+-1 / sqrt(fanIn)) everywhere
  *
  * `uniform` is the measured recipe: U(+-0.6) in the first layer scatters seeds by 0.2 in return. `orthogonal` is detail 2 of Huang et
- * al. 2022 ("The 37 implementation details of PPO"), after Saxe et al. 2014.
+ * al. 2022 ("The 37 implementation details of PPO"), after Saxe et al. 2014. `kaiming` is PyTorch's default for weights, He et al. 2015 with
+ * a negative slope of sqrt(5), which Cloud et al. 2024 start from.
  *
  * `stream(group)` opens the random stream of a group (a module's name, gate, output, critic), so that a module's first parameters
  * do not depend on which other modules there are.
  */
 export function initialise(
   spec: NetworkSpec,
-  init: "uniform" | "orthogonal",
+  init: Init,
   stream: (group: string) => Stream,
 ): Float64Array {
   const parts: Float64Array[] = [];
@@ -29,11 +34,13 @@ export function initialise(
     }
     const rng = streams.get(group) ?? stream(group);
     streams.set(group, rng);
-    if (init === "uniform") {
-      const bound = { first: 0.1, hidden: 0.7 * Math.sqrt(6 / fanIn), head: 0.17 / Math.sqrt(fanIn) }[role];
+    if (init !== "orthogonal") {
+      const kaiming = 1 / Math.sqrt(fanIn);
+      const uniform = { conv: kaiming, first: 0.1, hidden: 0.7 * Math.sqrt(6 / fanIn), head: 0.17 / Math.sqrt(fanIn) };
+      const bound = init === "kaiming" ? kaiming : uniform[role];
       parts.push(Float64Array.from({ length: size }, () => (2 * rng.next() - 1) * bound));
     } else {
-      const gain = role !== "head" ? Math.SQRT2 : name.startsWith("output") ? 0.01 : 1;
+      const gain = role === "first" || role === "hidden" ? Math.SQRT2 : name.startsWith("output") ? 0.01 : 1;
       parts.push(orthogonal(shape[0], shape[1], rng).map((x) => x * gain));
     }
   }

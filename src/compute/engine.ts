@@ -7,7 +7,10 @@ import type { Observations } from "../core/observations.ts";
  *     z      = gate logits                               `learned`: a network of its own; two modules share one logit: (z, 0)
  *     w      = softmax(z + lnScale)                      module weights; `fixed`: z = 0 (so 1/K); `none`: K = 1, w = 1
  *     logits = W_out (sum_k w_k h_k) + b_out             one output layer shared by all modules
- *     value  = critic(x)                                 widths `critic`, ReLU, then one linear unit
+ *     value  = critic(x)                                 widths `critic`, ReLU unless `criticActivation` is none, then one linear unit
+ *
+ * Gate and critic may read their input through a 1x1 convolution, c[ch, cell] = b[ch] + sum_p x[p, cell] C[p, ch], flattened channel by
+ * channel (input ch * cells + cell of the next layer) and linear: no ReLU after it. Feature p * cells + cell is plane p at a cell.
  *
  * Cloud et al. 2024 (arXiv:2410.04332), section 4.3, for two modules.
  */
@@ -25,6 +28,14 @@ export interface NetworkSpec {
   readonly gateHidden: readonly number[];
   /** Widths of the critic's hidden layers. */
   readonly critic: readonly number[];
+  /** Channels of the 1x1 convolution before the gate's first layer; 0, or left out: none. Unused unless `gate` is `learned`. */
+  readonly gateConv?: number;
+  /** Channels of the 1x1 convolution before the critic's first layer; 0, or left out: none. */
+  readonly criticConv?: number;
+  /** Cells of the map, so that planes = features / cells; needed by the convolutions only. */
+  readonly cells?: number;
+  /** `none`: the critic is a linear map, however many layers it has; `relu` if left out. */
+  readonly criticActivation?: "relu" | "none";
 }
 
 /**
@@ -38,7 +49,7 @@ export interface TensorSpec {
   /** Inputs of the tensor's layer, for initialisation; for a bias those of its matrix. */
   readonly fanIn: number;
   /** Where the layer stands, for initialisation. */
-  readonly role: "first" | "hidden" | "head";
+  readonly role: "conv" | "first" | "hidden" | "head";
 }
 
 /** The tensors of a network, in the order in which every engine and checkpoint holds them. */
@@ -48,8 +59,13 @@ export function tensorsOf(spec: NetworkSpec): TensorSpec[] {
     tensors.push({ name: `${name}.weight`, group, shape: [inputs, outputs], fanIn: inputs, role });
     tensors.push({ name: `${name}.bias`, group, shape: [outputs], fanIn: inputs, role });
   };
-  const network = (name: string, group: string, widths: readonly number[], head: number) => {
+  const network = (name: string, group: string, widths: readonly number[], head: number, channels = 0) => {
     let inputs = spec.features;
+    if (channels > 0) {
+      const { cells = 1 } = spec;
+      layer(`${name}.conv`, group, inputs / cells, channels, "conv");
+      inputs = channels * cells;
+    }
     widths.forEach((width, depth) => {
       layer(`${name}.${depth}`, group, inputs, width, depth === 0 ? "first" : "hidden");
       inputs = width;
@@ -58,10 +74,10 @@ export function tensorsOf(spec: NetworkSpec): TensorSpec[] {
   };
   for (const module of spec.modules) network(`module.${module}`, `module:${module}`, spec.hidden, 0);
   if (spec.gate === "learned") {
-    network("gate", "gate", spec.gateHidden, spec.modules.length === 2 ? 1 : spec.modules.length);
+    network("gate", "gate", spec.gateHidden, spec.modules.length === 2 ? 1 : spec.modules.length, spec.gateConv);
   }
   layer("output", "output", spec.hidden[spec.hidden.length - 1], spec.actions, "head");
-  network("critic", "critic", spec.critic, 1);
+  network("critic", "critic", spec.critic, 1, spec.criticConv);
   return tensors;
 }
 

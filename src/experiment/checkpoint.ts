@@ -2,14 +2,15 @@ import { z } from "zod";
 import { type EngineInfo, groupsOf, type NetworkSpec, type TrainState, tensorsOf } from "../compute/engine.ts";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
+import type { LoopState } from "./loop-state.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./safetensors.ts";
 
 /** The checkpoint format that this version writes and reads. */
 export const CHECKPOINT_FORMAT = 1;
 
 /**
- * A policy and its optimiser at one step of one cell, with all that `halfwatch eval` needs to use it.
- * It holds nothing of clock, host or threads: the same training gives the same bytes.
+ * A policy at one step of one cell, with all that `halfwatch eval` needs to use it; perhaps its optimiser too, and all else that
+ * training needs to go on. It holds nothing of clock, host or threads: the same training gives the same bytes.
  */
 export interface Checkpoint {
   readonly format: typeof CHECKPOINT_FORMAT;
@@ -27,7 +28,23 @@ export interface Checkpoint {
   readonly spec: NetworkSpec;
   /** The resolved scenario, as JSON. */
   readonly scenario: unknown;
-  readonly state: TrainState;
+  /** With the optimiser or, to a third of the size, without. */
+  readonly state: TrainState | Pick<TrainState, "parameters">;
+  /** What training goes on from; only with the optimiser. */
+  readonly resume?: ResumePoint | undefined;
+}
+
+/** The training loop between two updates, and the cell's files as they were then. */
+export interface ResumePoint {
+  readonly loop: Omit<LoopState, "update">;
+  /** By path in the cell; a log may have grown since. */
+  readonly files: Readonly<Record<string, FileMark>>;
+}
+
+/** A file's length in bytes, and the SHA-256 of that much of it. */
+export interface FileMark {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 const count = z.int().min(0);
@@ -57,37 +74,46 @@ const contentSchema = z.strictObject({
   update: count,
   spec: specSchema,
   scenario: z.unknown(),
+  resume: z
+    .strictObject({
+      episodes: count,
+      labelled: count,
+      files: z.record(z.string(), z.strictObject({ bytes: count, sha256: z.string() })),
+    })
+    .optional(),
 });
 
 const KIND = "checkpoint";
 const STEPS = "adam.steps";
-/** The three arrays of a state, and what their tensors' names begin with. */
-const ARRAYS = [
-  ["parameters", ""],
-  ["firstMoments", "adam.m/"],
-  ["secondMoments", "adam.v/"],
-] as const;
+/** What the names of moments, and of the loop's arrays, begin with. */
+const FIRST = "adam.m/";
+const SECOND = "adam.v/";
+const LOOP = "loop/";
 
 /**
- * Encode a checkpoint as safetensors: `<name>`, `adam.m/<name>`, `adam.v/<name>` for each tensor of the network and `adam.steps` [groups];
- * the rest is canonical JSON in the metadata, beside a checksum over the whole file. Same content, same bytes.
+ * Encode a checkpoint as safetensors: `<name>` for each tensor of the network; with the optimiser `adam.m/<name>`, `adam.v/<name>` and
+ * `adam.steps` [groups]; to go on from, `loop/<array>`. The rest is canonical JSON in the metadata, beside a checksum over the whole
+ * file. Same content, same bytes.
  *
  * @throws UserError when the training has diverged, so that a number is NaN or infinite.
  * @throws RangeError when the state does not fit the spec, or is not made of float32 numbers although the engine's are.
  */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const { format, state, spec, ...rest } = checkpoint;
+  const { format, state, spec, resume, ...rest } = checkpoint;
   const { name, precision } = rest.engine;
   const content = { ...rest, engine: { name, precision }, spec };
   const shapes = tensorsOf(spec);
   const groups = groupsOf(spec).length;
   const size = shapes.reduce((sum, tensor) => sum + elementsOf(tensor.shape), 0);
-  if (state.steps.length !== groups) {
+  const full = "steps" in state;
+  if (full && state.steps.length !== groups) {
     throw new RangeError(`encodeCheckpoint: ${state.steps.length} step counters, the spec has ${groups} groups`);
   }
+  if (resume !== undefined && !full) throw new RangeError("encodeCheckpoint: a resume point without the optimiser");
   const tensors: Tensor[] = [];
-  for (const [array, prefix] of ARRAYS) {
-    const values = state[array];
+  const arrays: [name: string, prefix: string, values: Float64Array][] = [["parameters", "", state.parameters]];
+  if (full) arrays.push(["firstMoments", FIRST, state.firstMoments], ["secondMoments", SECOND, state.secondMoments]);
+  for (const [array, prefix, values] of arrays) {
     if (values.length !== size) {
       throw new RangeError(`encodeCheckpoint: ${array} has ${values.length} elements, the spec takes ${size}`);
     }
@@ -112,11 +138,14 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
       tensors.push({ name: prefix + tensor.name, shape: tensor.shape, data });
     }
   }
-  tensors.push({ name: STEPS, shape: [groups], data: state.steps });
+  if (full) tensors.push({ name: STEPS, shape: [groups], data: state.steps });
+  for (const [array, data] of Object.entries(resume?.loop.arrays ?? {})) {
+    tensors.push({ name: LOOP + array, shape: [data.length], data });
+  }
   const metadata = new Map([
     ["halfwatch", KIND],
     ["format", String(format)],
-    ["checkpoint", canonicalJson(content)],
+    ["checkpoint", canonicalJson({ ...content, ...(resume && { resume: textOfResume(resume) }) })],
     ["sha256", UNSEALED],
   ]);
   return seal(encodeSafetensors(tensors, metadata));
@@ -149,12 +178,29 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   }
   const parsed = contentSchema.safeParse(json);
   if (!parsed.success) throw new UserError(`${subject}: ${issueText(parsed.error)}`);
-  const content = parsed.data;
+  const { resume, ...content } = parsed.data;
+  const arrays = Object.fromEntries(
+    [...file.tensors].flatMap(([key, { data }]) =>
+      key.startsWith(LOOP) && !(data instanceof Float32Array) ? [[key.slice(LOOP.length), data]] : [],
+    ),
+  );
+  const loopTensors = Object.keys(arrays).length;
+  if (resume === undefined && loopTensors > 0) throw new UserError(`${subject} has loop tensors, but no resume point`);
+  const state = readState(file, loopTensors, content.spec, content.engine.precision, subject);
+  if (resume === undefined) return { format: CHECKPOINT_FORMAT, ...content, state };
+  if (!("steps" in state)) throw new UserError(`${subject} has a resume point, but no optimiser`);
+  const { episodes, labelled, files } = resume;
   return {
     format: CHECKPOINT_FORMAT,
     ...content,
-    state: readState(file, content.spec, content.engine.precision, subject),
+    state,
+    resume: { loop: { episodes, labelled, arrays }, files },
   };
+}
+
+/** What of a resume point stands in the metadata. */
+function textOfResume({ loop: { episodes, labelled }, files }: ResumePoint) {
+  return { episodes, labelled, files };
 }
 
 /**
@@ -181,16 +227,17 @@ export function issueText(error: z.ZodError): string {
 
 function readState(
   file: Safetensors,
+  loopTensors: number,
   spec: NetworkSpec,
   precision: "float32" | "float64",
   subject: string,
-): TrainState {
+): Checkpoint["state"] {
   const shapes = tensorsOf(spec);
   const groups = groupsOf(spec).length;
-  const expected = ARRAYS.length * shapes.length + 1;
-  if (file.tensors.size !== expected) {
-    throw new UserError(`${subject} has ${file.tensors.size} tensors, its network takes ${expected}`);
-  }
+  const full = file.tensors.has(STEPS);
+  const expected = full ? 3 * shapes.length + 1 : shapes.length;
+  const found = file.tensors.size - loopTensors;
+  if (found !== expected) throw new UserError(`${subject} has ${found} tensors, its network takes ${expected}`);
   const find = (name: string, shape: readonly number[]) => {
     const tensor = file.tensors.get(name);
     if (tensor === undefined) throw new UserError(`${subject} has no tensor ${name}, which its network takes`);
@@ -220,9 +267,11 @@ function readState(
     }
     return values;
   };
+  const parameters = read("");
+  if (!full) return { parameters };
   const steps = find(STEPS, [groups]);
   if (!(steps instanceof Int32Array)) throw new UserError(`${subject}: tensor ${STEPS} is not I32`);
-  return { parameters: read(""), firstMoments: read("adam.m/"), secondMoments: read("adam.v/"), steps };
+  return { parameters, firstMoments: read(FIRST), secondMoments: read(SECOND), steps };
 }
 
 function elementsOf(shape: readonly number[]): number {

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -8,13 +9,23 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, sha256, UNSEALED } from "../core/hash.ts";
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, issueText, refuseOtherFormat } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type FileMark,
+  issueText,
+  type ResumePoint,
+  refuseOtherFormat,
+} from "./checkpoint.ts";
 
 /**
  * The run directory, and the only module of `src/` that touches files.
@@ -26,6 +37,8 @@ import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, issueText, refuseO
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
+ *                     /resume.safetensors          while unfinished: the latest point to go on from
+ *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
  *
  * Whole files appear by rename, so a reader never sees half of one. Readers leave out names that begin with a dot: those are the
  * temporary files of a write that was killed.
@@ -94,7 +107,11 @@ export interface CellPaths {
   readonly checkpoints: string;
   readonly timing: string;
   readonly result: string;
+  readonly resume: string;
 }
+
+/** A cell that was left unfinished, at its latest point to go on from. */
+export type Unfinished = Checkpoint & { readonly resume: ResumePoint };
 
 export interface FinishedCell {
   readonly paths: CellPaths;
@@ -139,6 +156,11 @@ const resultSchema = z.strictObject({
   summary: record,
 });
 
+/** The folder of a run's locks. */
+export const LOCKS = "locks";
+const FILE_OF_CELL = /^(metrics\.jsonl|evaluation\.json|episodes\.jsonl|checkpoints\/\d+\.safetensors)$/;
+/** Files of a cell that grow while it trains. */
+const LOGS: ReadonlySet<string> = new Set(["metrics.jsonl", "episodes.jsonl"]);
 const ARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const CELL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*-seed\d+-[0-9a-f]{8}$/;
 
@@ -161,6 +183,7 @@ export function cellPaths(run: string, id: string): CellPaths {
     checkpoints: join(root, "checkpoints"),
     timing: join(root, "timing.json"),
     result: join(root, "result.json"),
+    resume: join(root, "resume.safetensors"),
   };
 }
 
@@ -168,46 +191,62 @@ export function checkpointPath(cell: CellPaths, step: number): string {
   return join(cell.checkpoints, `${step}.safetensors`);
 }
 
+/** Runs `action` while no other process runs one of the same name in the same run; see lock.ts. */
+export type Guard = <T>(name: string, action: () => T) => T;
+
 /**
  * Create the run's manifest, or extend the lists of the one that is there. The rest of it never changes.
- * One process opens a run; the processes that train its cells only read it.
+ * Processes that open a run at the same time need a `guard`, or the extension of one of them is lost.
  *
  * @returns the manifest as it now stands in the directory.
  * @throws UserError when the directory holds something else, or a run that was fixed differently.
  */
-export function openRun(dir: string, manifest: Manifest): Manifest {
+export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, action) => action()): Manifest {
   const path = join(dir, "manifest.json");
   makeFolder(dir);
-  let merged = manifest;
-  if (existsSync(path)) {
-    const before = readManifest(dir);
-    for (const key of ["scenarioHash", "primary", "versions"] as const) {
-      const [was, is] = [canonicalJson(before[key]), canonicalJson(manifest[key])];
-      if (was !== is) {
-        throw new UserError(
-          `run ${dir} was begun with ${key} ${was}; this is ${is}`,
-          "what a run fixed before its first cell stays: choose another folder with --out",
-        );
-      }
-    }
-    merged = {
-      ...before,
-      arms: union(before.arms, manifest.arms),
-      seeds: union(before.seeds, manifest.seeds).sort((a, b) => a - b),
-      points: union(before.points, manifest.points),
-    };
-    if (canonicalJson(merged) === canonicalJson(before)) return before;
-  } else {
-    const strangers = listFolder(dir);
-    if (strangers.length > 0) {
+  for (;;) {
+    const before = existsSync(path) ? readManifest(dir) : undefined;
+    if (before === undefined) refuseStrangers(dir);
+    const merged = before === undefined ? manifest : extended(dir, before, manifest);
+    if (merged === before) return before;
+    // The lock is named after what is replaced. Manifests only grow, so a name that is done with never comes back.
+    const replaced = before === undefined ? "new" : hashOfFile(path);
+    const written = guard(`manifest-${replaced.slice(0, 16)}`, () => {
+      const isSame = existsSync(path) ? hashOfFile(path) === replaced : before === undefined;
+      if (isSame) writeAtomically(path, sealedJson(merged));
+      return isSame;
+    });
+    if (written) return merged;
+  }
+}
+
+/** The manifest with the lists of another added; the same object where that adds nothing. */
+function extended(dir: string, before: Manifest, more: Manifest): Manifest {
+  for (const key of ["scenarioHash", "primary", "versions"] as const) {
+    const [was, is] = [canonicalJson(before[key]), canonicalJson(more[key])];
+    if (was !== is) {
       throw new UserError(
-        `folder ${dir} is not a run: it has no manifest.json, and holds ${strangers[0]}`,
-        "choose a new or empty folder with --out",
+        `run ${dir} was begun with ${key} ${was}; this is ${is}`,
+        "what a run fixed before its first cell stays: choose another folder with --out",
       );
     }
   }
-  writeAtomically(path, sealedJson(merged));
-  return merged;
+  const merged = {
+    ...before,
+    arms: union(before.arms, more.arms),
+    seeds: union(before.seeds, more.seeds).sort((a, b) => a - b),
+    points: union(before.points, more.points),
+  };
+  return canonicalJson(merged) === canonicalJson(before) ? before : merged;
+}
+
+function refuseStrangers(dir: string): void {
+  const stranger = listFolder(dir).find((name) => name !== LOCKS);
+  if (stranger === undefined) return;
+  throw new UserError(
+    `folder ${dir} is not a run: it has no manifest.json, and holds ${stranger}`,
+    "choose a new or empty folder with --out",
+  );
 }
 
 /** @throws UserError when there is none, or it is damaged. */
@@ -223,17 +262,84 @@ export function readManifest(dir: string): Manifest {
 export function startCell(run: string, id: string): CellPaths {
   const cell = cellPaths(run, id);
   refuseFinished(cell, "startCell");
-  guarded("remove", cell.root, () => rmSync(cell.root, { recursive: true, force: true }));
+  remove(cell.root);
   makeFolder(cell.checkpoints);
   return cell;
 }
 
-/** Write the checkpoint of a step into its cell; returns its path. */
-export function writeCheckpoint(cell: CellPaths, checkpoint: Checkpoint): string {
+/** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */
+export function writeCheckpoint(cell: CellPaths, checkpoint: Checkpoint): [name: string, mark: FileMark] {
   refuseFinished(cell, "writeCheckpoint");
+  const bytes = encodeCheckpoint(checkpoint);
   const path = checkpointPath(cell, checkpoint.step);
-  writeAtomically(path, encodeCheckpoint(checkpoint));
-  return path;
+  writeAtomically(path, bytes);
+  return [`checkpoints/${basename(path)}`, { bytes: bytes.length, sha256: sha256(bytes) }];
+}
+
+/** Replace the point that an unfinished cell goes on from. Every file that it marks must be on the disk by now. */
+export function writeResumePoint(cell: CellPaths, point: Unfinished): void {
+  refuseFinished(cell, "writeResumePoint");
+  writeAtomically(cell.resume, encodeCheckpoint(point));
+}
+
+/**
+ * The point that an unfinished cell goes on from, undefined where there is none yet. Writes nothing.
+ *
+ * @throws UserError naming the file when the point is damaged, or a file that it marks is not as it was then. Writes appear whole and in
+ * order, so no kill does that: somebody or the disk did, and falling back to an older state would hide it.
+ */
+export function readResumePoint(cell: CellPaths): Unfinished | undefined {
+  if (!existsSync(cell.resume)) return undefined;
+  const { resume, ...checkpoint } = readCheckpoint(cell.resume);
+  if (resume === undefined) throw damaged(cell.resume, "holds nothing to go on from");
+  for (const [name, mark] of Object.entries(resume.files)) {
+    if (!FILE_OF_CELL.test(name))
+      throw damaged(cell.resume, `marks ${JSON.stringify(name)}, which is not a file of a cell`);
+    const path = join(cell.root, name);
+    if (!existsSync(path)) throw damaged(path, "is missing, although its cell's resume.safetensors marks it");
+    const bytes = readBytes(path);
+    const isWhole = LOGS.has(name) ? bytes.length >= mark.bytes : bytes.length === mark.bytes;
+    if (!isWhole || sha256(bytes.subarray(0, mark.bytes)) !== mark.sha256) {
+      throw damaged(path, "was changed after its cell was saved: its hash does not match");
+    }
+  }
+  return { ...checkpoint, resume };
+}
+
+/** Roll a cell back to the point that {@link readResumePoint} gave: logs are cut to their marks, files without a mark removed. */
+export function rollBack(cell: CellPaths, { resume }: Unfinished): void {
+  refuseFinished(cell, "rollBack");
+  const kept = new Set([...Object.keys(resume.files), basename(cell.resume)]);
+  const marked = (name: string) => kept.has(name) || [...kept].some((file) => file.startsWith(`${name}/`));
+  makeFolder(cell.checkpoints);
+  for (const name of namesIn(cell.root))
+    if (!marked(name) && name !== basename(cell.checkpoints)) remove(join(cell.root, name));
+  for (const name of namesIn(cell.checkpoints)) {
+    if (!marked(`checkpoints/${name}`)) remove(join(cell.checkpoints, name));
+  }
+  for (const [name, { bytes }] of Object.entries(resume.files)) {
+    const path = join(cell.root, name);
+    if (LOGS.has(name)) guarded("write", path, () => truncateSync(path, bytes));
+  }
+}
+
+/** Whether a kill in the last moment left something in a finished cell that does not belong there. */
+export function isUntidy(cell: CellPaths): boolean {
+  return existsSync(cell.result) && leftovers(cell).length > 0;
+}
+
+/** Remove what {@link isUntidy} finds. The caller holds the cell's lock. */
+export function tidyCell(cell: CellPaths): void {
+  if (isUntidy(cell)) for (const path of leftovers(cell)) remove(path);
+}
+
+function leftovers(cell: CellPaths): string[] {
+  const temporary = (folder: string) =>
+    namesIn(folder)
+      .filter((name) => name.startsWith(".") && name.endsWith(".tmp"))
+      .map((name) => join(folder, name));
+  const resume = existsSync(cell.resume) ? [cell.resume] : [];
+  return [...resume, ...temporary(cell.root), ...temporary(cell.checkpoints)];
 }
 
 /** @throws UserError naming the file when it cannot be read or is not one of our checkpoints. */
@@ -273,8 +379,8 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
     ...{ format: RUN_FORMAT, cell: cell.id, scenarioHash, arm, seed, point, engine },
     ...{ steps: trained, checkpoints, files, summary },
   } satisfies CellResult;
-  const text = sealedJson(result);
-  writeAtomically(cell.result, text);
+  writeAtomically(cell.result, sealedJson(result));
+  remove(cell.resume);
   return result;
 }
 
@@ -304,7 +410,7 @@ export function readResult(cell: CellPaths): CellResult | undefined {
     if (result.files[file] === undefined) throw damaged(cell.result, `names ${name} but records no ${file}`);
   }
   for (const [name, expected] of Object.entries(result.files)) {
-    if (!/^(metrics\.jsonl|evaluation\.json|episodes\.jsonl|checkpoints\/\d+\.safetensors)$/.test(name)) {
+    if (!FILE_OF_CELL.test(name)) {
       throw damaged(cell.result, `records ${JSON.stringify(name)}, which is not a file of a cell`);
     }
     const path = join(cell.root, name);
@@ -355,6 +461,8 @@ export class LineWriter {
   readonly path: string;
   private readonly file: number;
   private readonly limit: number;
+  private readonly hash: Hash;
+  private bytes: number;
   private pending: string[] = [];
 
   /** `limit` lines are buffered at most. */
@@ -362,6 +470,9 @@ export class LineWriter {
     this.path = path;
     this.limit = limit;
     this.file = guarded("write", path, () => openSync(path, "a"));
+    const before = isFile(path) ? readBytes(path) : new Uint8Array(0);
+    this.hash = createHash("sha256").update(before);
+    this.bytes = before.length;
   }
 
   write(record: unknown): void {
@@ -374,6 +485,15 @@ export class LineWriter {
     const bytes = new TextEncoder().encode(this.pending.join(""));
     this.pending = [];
     guarded("write", this.path, () => writeAll(this.file, bytes));
+    this.hash.update(bytes);
+    this.bytes += bytes.length;
+  }
+
+  /** Hand all lines to the disk; what the file then is. */
+  mark(): FileMark {
+    this.flush();
+    guarded("write", this.path, () => fsyncSync(this.file));
+    return { bytes: this.bytes, sha256: this.hash.copy().digest("hex") };
   }
 
   close(): void {
@@ -422,6 +542,48 @@ export function readText(path: string): string {
   return textOf(readBytes(path), path);
 }
 
+/**
+ * Create a file that is not there yet; false if it is. Among processes that try the same path, on one host or several, one succeeds. A
+ * reader may see it empty for a moment.
+ */
+export function createExclusively(path: string, content: string): boolean {
+  return guarded("create", path, () => {
+    let file: number;
+    try {
+      file = openSync(path, "wx");
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+    try {
+      writeAll(file, new TextEncoder().encode(content));
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  });
+}
+
+/** A small file's text and when it was last touched, milliseconds since 1970; undefined where there is none. */
+export function readTouched(path: string): { text: string; touched: number } | undefined {
+  try {
+    return { text: readFileSync(path, "utf8"), touched: statSync(path).mtimeMs };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw fileError("read", path, error);
+  }
+}
+
+/** Remove a file or folder, if it is there. */
+export function remove(path: string): void {
+  guarded("remove", path, () => rmSync(path, { recursive: true, force: true }));
+}
+
+export const pathExists = (path: string): boolean => existsSync(path);
+
 /** A new file beside `path`. Exclusive creation makes the name ours, among processes and hosts, without a random number. */
 function openTemporary(path: string): { file: number; temporary: string } {
   for (let attempt = 0; ; attempt++) {
@@ -452,14 +614,27 @@ function syncFolder(folder: string): void {
   }
 }
 
-function makeFolder(path: string): void {
+/** Make a folder and those above it, if they are not there. */
+export function makeFolder(path: string): void {
   guarded("create", path, () => mkdirSync(path, { recursive: true }));
 }
 
 /** Names in a folder, sorted, without those that begin with a dot. */
-function listFolder(path: string): string[] {
-  const names = guarded("read", path, () => readdirSync(path));
-  return names.filter((name) => !name.startsWith(".")).sort();
+export function listFolder(path: string): string[] {
+  return namesIn(path).filter((name) => !name.startsWith("."));
+}
+
+function namesIn(path: string): string[] {
+  return guarded("read", path, () => readdirSync(path)).sort();
+}
+
+/** Whether there is a regular file, whose content comes to an end. */
+function isFile(path: string): boolean {
+  return guarded("read", path, () => statSync(path).isFile());
+}
+
+function hashOfFile(path: string): string {
+  return sha256(readBytes(path));
 }
 
 function refuseFinished(cell: CellPaths, caller: string): void {

@@ -19,6 +19,7 @@ import { EnvBatch } from "../envs/batch.ts";
 import { labelEpisodes } from "../oversight/label.ts";
 import type { Arm } from "../routing/arms.ts";
 import { createLesson, type Lesson, routeLabels } from "../routing/route.ts";
+import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
 import { networkOf, type Setting } from "./setting.ts";
 
 /** One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps. */
@@ -55,8 +56,13 @@ export interface Training {
   readonly arm: Arm;
   readonly seed: number;
   readonly engine: Engine;
-  /** Called after each update, and awaited; may look at the model. */
-  onUpdate?(progress: Progress, model: Model): void | Promise<void>;
+  /** Where to go on: what `save` gave in a training of the same setting, arm, seed and engine. */
+  readonly from?: Saved | undefined;
+  /**
+   * Called after each update, and awaited; may look at the model. `save` copies all that the next update needs; there is none after
+   * the last update.
+   */
+  onUpdate?(progress: Progress, model: Model, save: (() => Promise<Saved>) | undefined): void | Promise<void>;
   /** Called as each phase of an update begins, and with "idle" when the update is done: for whoever has a clock. */
   onPhase?(phase: Phase): void;
   /** For tests of blindness: called once the labels are given, with a ledger that nothing may read any more on the labelled rows. */
@@ -92,9 +98,10 @@ export function updatesIn(train: { steps: number; worlds: number; rollout: numbe
 /**
  * Train one arm with one seed: rollout, label, route, advantage, update, in the order of the paper.
  *
- * The same setting, arm, seed and engine give the same parameters to the bit. The caller disposes of the model.
+ * The same setting, arm, seed and engine give the same parameters to the bit, in one go or from any saved state. The caller disposes of
+ * the model.
  */
-export async function train({ setting, arm, seed, engine, ...hooks }: Training): Promise<Trained> {
+export async function train({ setting, arm, seed, engine, from, ...hooks }: Training): Promise<Trained> {
   const { scenario, world, overseer, routes } = setting;
   const { worlds: N, rollout: T, tails } = scenario.train;
   const updates = updatesIn(scenario.train);
@@ -131,13 +138,15 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
   const advantages = new Float64Array(rowCount);
   const returns = new Float64Array(rowCount);
   const chosen = new Int32Array(rowCount);
-  const record = createRecorder(setting, batch, ledger);
-  let episodes = 0;
-  let labelled = 0;
+  const outcome = new Int8Array(N).fill(NOTHING);
+  const record = createRecorder(setting, batch, ledger, outcome);
+  const counts = { episodes: 0, labelled: 0 };
 
+  const loop: Loop = { batch, trajectory, ledger, outcome, counts };
+  const begin = from === undefined ? 0 : await restoreLoop(from, model, loop);
   let last: LastUpdate | undefined;
 
-  for (let update = 0; update < updates; update++) {
+  for (let update = begin; update < updates; update++) {
     // Rollout: the full policy acts; what it did goes to the trajectory, what that was worth to the ledger.
     hooks.onPhase?.("rollout");
     await collect(model, batch, act, update * T, rollout, record);
@@ -184,17 +193,16 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
     const normalised = scenario.train.normaliseAdvantages !== "none" && normalisation(advantages, rows);
     last = { rows, trajectory, lesson, hyper: { ...hyper, ...normalised } };
     const ended = countEpisodes(trajectory, labels.label);
-    episodes += ended.episodes;
-    labelled += ended.labelled;
-    if (tails === "carry" && update + 1 < updates)
-      carryTails(trajectory, (from, to) => moveLedgerRow(ledger, from, to));
+    counts.episodes += ended.episodes;
+    counts.labelled += ended.labelled;
+    const isLast = update + 1 === updates;
+    if (tails === "carry" && !isLast) carryTails(trajectory, (from, to) => moveLedgerRow(ledger, from, to));
     await hooks.onUpdate?.(
       {
         update: update + 1,
         updates,
         step: (update + 1) * T * N,
-        episodes,
-        labelled,
+        ...counts,
         rows: rows.length,
         learningRate: hyper.learningRate,
         entropyCoef: hyper.entropyCoef,
@@ -202,20 +210,25 @@ export async function train({ setting, arm, seed, engine, ...hooks }: Training):
         ...meansOf(stats, groupsOf(spec)),
       },
       model,
+      isLast ? undefined : () => saveLoop(model, loop, update + 1),
     );
   }
   if (last === undefined) throw new RangeError("train: there was no update");
-  return { model, step: updates * T * N, updates, episodes, labelled, last };
+  return { model, step: updates * T * N, updates, ...counts, last };
 }
 
 /**
  * Keep the ledger: after each step of the batch, write what happened into the rows from `firstRow` on. On an episode's last row stand
- * its outcome, the last event that has a route, and whether the overseer inspects it.
+ * its outcome, the last event that has a route, and whether the overseer inspects it. `outcome` [worlds] is that event so far.
  */
-function createRecorder(setting: Setting, batch: EnvBatch<unknown>, ledger: Ledger): (firstRow: number) => void {
+function createRecorder(
+  setting: Setting,
+  batch: EnvBatch<unknown>,
+  ledger: Ledger,
+  outcome: Int8Array,
+): (firstRow: number) => void {
   const { overseer, trueGoal, proxyGoal, routeOfEvent } = setting;
   const cells = batch.finalMarks.length / batch.worlds;
-  const outcome = new Int8Array(batch.worlds).fill(NOTHING);
   const marks = Array.from({ length: batch.worlds }, (_, n) => batch.finalMarks.subarray(n * cells, (n + 1) * cells));
   return (firstRow) => {
     for (let n = 0; n < batch.worlds; n++) {

@@ -61,6 +61,7 @@ export function normalQuantile(p: number): number {
   return q < 0 ? -z : z;
 }
 
+/* biome-ignore-start lint/correctness/noPrecisionLoss: the digits of the publication */
 /** Coefficients of AS 241, constant term first: |p - 1/2| <= .425, then r <= 5 and r > 5 with r = sqrt(-ln tail). */
 const CENTRE_OVER = [
   3.387132872796366608, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
@@ -86,6 +87,8 @@ const FAR_UNDER = [
   1, 5.9983220655588793769e-1, 1.3692988092273580531e-1, 1.48753612908506148525e-2, 7.868691311456132591e-4,
   1.8463183175100546818e-5, 1.4215117583164458887e-7, 2.04426310338993978564e-15,
 ];
+
+/* biome-ignore-end lint/correctness/noPrecisionLoss: the digits of the publication */
 
 /** Horner's rule; `coefficients` begin with the constant. */
 function polynomial(coefficients: readonly number[], x: number): number {

@@ -8,7 +8,16 @@ import { moduleDiagnostics } from "../../src/experiment/diagnostics.ts";
 import { createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Progress, updatesIn } from "../../src/experiment/train.ts";
 import { ARMS } from "../../src/routing/arms.ts";
-import { armCalled, engineOf, type Change, fingerprint, tinyScenario, trainedBytes, trainedState, trainTiny } from "./tiny.ts";
+import {
+  armCalled,
+  type Change,
+  engineOf,
+  fingerprint,
+  tinyScenario,
+  trainedBytes,
+  trainedState,
+  trainTiny,
+} from "./tiny.ts";
 
 let engine: Engine;
 beforeAll(async () => {

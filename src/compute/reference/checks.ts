@@ -28,6 +28,21 @@ export function checkSpec(spec: NetworkSpec): void {
       positive(`${field}[${depth}]`, width);
     });
   }
+  for (const [field, widths] of [
+    ["gateConv", spec.gateHidden],
+    ["criticConv", spec.critic],
+  ] as const) {
+    const channels = spec[field] ?? 0;
+    if (channels === 0) continue;
+    positive(field, channels);
+    positive("cells", spec.cells ?? 0);
+    if (spec.features % (spec.cells ?? 1) !== 0) {
+      refuse("create", "cells", spec.cells, `a divisor of features = ${spec.features}, so that there are whole planes`);
+    }
+    if (widths.length === 0 && (field === "criticConv" || spec.gate === "learned")) {
+      refuse("create", field, channels, "0 where there is no hidden layer after it");
+    }
+  }
   if (spec.hidden.length === 0) refuse("create", "hidden", "empty", "at least one width");
   if (spec.modules.length === 0) refuse("create", "modules", "empty", "at least one name");
   if (new Set(spec.modules).size < spec.modules.length) refuse("create", "modules", spec.modules, "distinct names");

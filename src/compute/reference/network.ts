@@ -19,13 +19,27 @@ export interface Group {
   readonly end: number;
 }
 
+/** A 1x1 convolution over the planes of an observation; its output is the input of the next layer, channel by channel. */
+export interface Convolution {
+  readonly planes: number;
+  readonly channels: number;
+  readonly cells: number;
+  /** Offset of the matrix, [planes, channels]. */
+  readonly weight: number;
+  /** Offset of the bias, [channels]. */
+  readonly bias: number;
+}
+
 /** The networks of a spec as layers over one flat parameter array. */
 export interface Layout {
   readonly modules: readonly (readonly Layer[])[];
   /** Empty unless the gate is learned. */
   readonly gate: readonly Layer[];
+  /** What the gate reads the observation through, if anything. */
+  readonly gateConv: Convolution | undefined;
   readonly output: Layer;
   readonly critic: readonly Layer[];
+  readonly criticConv: Convolution | undefined;
   /** In the order of `groupsOf`. */
   readonly groups: readonly Group[];
   /** Number of parameters. */
@@ -35,16 +49,22 @@ export interface Layout {
 /** Lay a spec out in the order of {@link tensorsOf}, in which each layer is its matrix, then its bias. */
 export function layoutOf(spec: NetworkSpec): Layout {
   const layersOf = new Map<string, Layer[]>();
+  const convolutionOf = new Map<string, Convolution>();
   const starts = new Map<string, number>();
   const tensors = tensorsOf(spec);
   let size = 0;
   for (let t = 0; t < tensors.length; t += 2) {
     const { group, shape, role } = tensors[t];
     const [inputs, outputs] = shape;
-    const layer = { inputs, outputs, weight: size, bias: size + inputs * outputs, relu: role !== "head" };
+    const [weight, bias] = [size, size + inputs * outputs];
     if (!starts.has(group)) starts.set(group, size);
-    layersOf.set(group, [...(layersOf.get(group) ?? []), layer]);
-    size = layer.bias + outputs;
+    size = bias + outputs;
+    if (role === "conv") {
+      convolutionOf.set(group, { planes: inputs, channels: outputs, cells: spec.cells ?? 1, weight, bias });
+      continue;
+    }
+    const relu = role !== "head" && !(group === "critic" && spec.criticActivation === "none");
+    layersOf.set(group, [...(layersOf.get(group) ?? []), { inputs, outputs, weight, bias, relu }]);
   }
   const names = [...starts.keys()];
   const offsets = [...starts.values(), size];
@@ -52,8 +72,10 @@ export function layoutOf(spec: NetworkSpec): Layout {
   return {
     modules: spec.modules.map((module) => layers(`module:${module}`)),
     gate: layers("gate"),
+    gateConv: convolutionOf.get("gate"),
     output: layers("output")[0],
     critic: layers("critic"),
+    criticConv: convolutionOf.get("critic"),
     groups: names.map((name, g) => ({ name, start: offsets[g], end: offsets[g + 1] })),
     size,
   };
@@ -65,8 +87,12 @@ export interface Activations {
   readonly modules: readonly (readonly Float64Array[])[];
   /** Output of each layer of the gate network. */
   readonly gate: readonly Float64Array[];
+  /** Output of the gate's convolution, [channels, cells]; empty without one. */
+  readonly gateConv: Float64Array;
   /** Output of each layer of the critic; the last holds the value. */
   readonly critic: readonly Float64Array[];
+  /** Output of the critic's convolution, [channels, cells]; empty without one. */
+  readonly criticConv: Float64Array;
   /** z + lnScale, [K]. */
   readonly gateLogits: Float64Array;
   /** ln w, [K]. */
@@ -86,12 +112,15 @@ export interface Activations {
 /** Room for one row's activations. */
 export function createActivations(layout: Layout): Activations {
   const outputs = (layers: readonly Layer[]) => layers.map((layer) => new Float64Array(layer.outputs));
+  const convolved = (conv: Convolution | undefined) => new Float64Array(conv ? conv.channels * conv.cells : 0);
   const K = layout.modules.length;
   const A = layout.output.outputs;
   return {
     modules: layout.modules.map(outputs),
     gate: outputs(layout.gate),
+    gateConv: convolved(layout.gateConv),
     critic: outputs(layout.critic),
+    criticConv: convolved(layout.criticConv),
     gateLogits: new Float64Array(K),
     lnWeights: new Float64Array(K),
     weights: new Float64Array(K),
@@ -120,11 +149,13 @@ export function forwardRow(
   layout.modules.forEach((layers, k) => {
     forwardLayers(layers, parameters, observations, row, to.modules[k]);
   });
-  forwardLayers(layout.critic, parameters, observations, row, to.critic);
+  if (layout.criticConv) convolve(layout.criticConv, parameters, observations, row, to.criticConv);
+  forwardLayers(layout.critic, parameters, observations, row, to.critic, layout.criticConv && to.criticConv);
 
   to.gateLogits.set(lnScale);
   if (layout.gate.length > 0) {
-    forwardLayers(layout.gate, parameters, observations, row, to.gate);
+    if (layout.gateConv) convolve(layout.gateConv, parameters, observations, row, to.gateConv);
+    forwardLayers(layout.gate, parameters, observations, row, to.gate, layout.gateConv && to.gateConv);
     // Of two modules only the first has a logit; the second's is 0, and softmax is the logistic function.
     to.gate[to.gate.length - 1].forEach((z, k) => {
       to.gateLogits[k] += z;
@@ -202,10 +233,16 @@ export function backwardRow(
       }
       return policy + slopes.gateLogits[k];
     });
-    backwardLayers(layout.gate, parameters, observations, row, from.gate, slope, gradient);
+    const { gateConv: conv } = layout;
+    const input = conv && from.gateConv;
+    const below = backwardLayers(layout.gate, parameters, observations, row, from.gate, slope, gradient, input);
+    if (conv) convolveBackward(conv, observations, row, below, gradient);
   }
 
-  backwardLayers(layout.critic, parameters, observations, row, from.critic, slopes.value, gradient);
+  const { criticConv: conv } = layout;
+  const input = conv && from.criticConv;
+  const below = backwardLayers(layout.critic, parameters, observations, row, from.critic, slopes.value, gradient, input);
+  if (conv) convolveBackward(conv, observations, row, below, gradient);
 }
 
 /**
@@ -230,24 +267,32 @@ export function logSoftmax(logits: Float64Array, logOut: Float64Array, out: Floa
   }
 }
 
-/** Layers over one observation; `outputs[l]` receives layer l's output, after its ReLU where it has one. */
+/**
+ * Layers over one observation, or over `input` [inputs] where it is given; `outputs[l]` receives layer l's output, after its ReLU where
+ * it has one.
+ */
 function forwardLayers(
   layers: readonly Layer[],
   parameters: Float64Array,
   observations: Observations,
   row: number,
   outputs: readonly Float64Array[],
+  input?: Float64Array,
 ): void {
   layers.forEach((layer, l) => {
-    if (l === 0) sparseAffine(layer, parameters, observations, row, outputs[0]);
-    else affine(layer, parameters, outputs[l - 1], outputs[l]);
+    const below = l === 0 ? input : outputs[l - 1];
+    if (below === undefined) sparseAffine(layer, parameters, observations, row, outputs[0]);
+    else affine(layer, parameters, below, outputs[l]);
     if (!layer.relu) return;
     const output = outputs[l];
     for (let o = 0; o < output.length; o++) if (output[o] < 0) output[o] = 0;
   });
 }
 
-/** Backward through {@link forwardLayers}: `slope` is the gradient at the last output. Adds to `gradient`. */
+/**
+ * Backward through {@link forwardLayers}: `slope` is the gradient at the last output. Adds to `gradient`; returns the gradient at
+ * `input`, empty where the layers read the observation itself.
+ */
 function backwardLayers(
   layers: readonly Layer[],
   parameters: Float64Array,
@@ -256,19 +301,65 @@ function backwardLayers(
   outputs: readonly Float64Array[],
   slope: Float64Array,
   gradient: Float64Array,
-): void {
+  input?: Float64Array,
+): Float64Array {
   let above = slope;
   for (let l = layers.length - 1; l >= 0; l--) {
     const layer = layers[l];
     // ReLU passes the gradient where its output is positive.
     const at = layer.relu ? above.map((s, o) => (outputs[l][o] > 0 ? s : 0)) : above;
-    if (l === 0) {
+    const below = l === 0 ? input : outputs[l - 1];
+    if (below === undefined) {
       sparseAffineBackward(layer, observations, row, at, gradient);
-    } else {
-      above = new Float64Array(layer.inputs);
-      affineBackward(layer, parameters, outputs[l - 1], at, gradient, above);
+      return new Float64Array(0);
+    }
+    above = new Float64Array(layer.inputs);
+    affineBackward(layer, parameters, below, at, gradient, above);
+  }
+  return above;
+}
+
+/** out[ch, cell] = b[ch] + sum_p x[p, cell] C[p, ch], plainly over all cells. Writes: `out` [channels, cells]. */
+function convolve(
+  { planes, channels, cells, weight, bias }: Convolution,
+  parameters: Float64Array,
+  observations: Observations,
+  row: number,
+  out: Float64Array,
+): void {
+  const x = pictureOf(observations, row, planes * cells);
+  for (let ch = 0; ch < channels; ch++) {
+    for (let cell = 0; cell < cells; cell++) {
+      let sum = parameters[bias + ch];
+      for (let p = 0; p < planes; p++) sum += x[p * cells + cell] * parameters[weight + p * channels + ch];
+      out[ch * cells + cell] = sum;
     }
   }
+}
+
+/** db[ch] += sum over cells of slope, dC[p, ch] += sum over cells of x[p, cell] slope (both into `gradient`); slope [channels, cells]. */
+function convolveBackward(
+  { planes, channels, cells, weight, bias }: Convolution,
+  observations: Observations,
+  row: number,
+  slope: Float64Array,
+  gradient: Float64Array,
+): void {
+  const x = pictureOf(observations, row, planes * cells);
+  for (let ch = 0; ch < channels; ch++) {
+    for (let cell = 0; cell < cells; cell++) {
+      const s = slope[ch * cells + cell];
+      gradient[bias + ch] += s;
+      for (let p = 0; p < planes; p++) gradient[weight + p * channels + ch] += x[p * cells + cell] * s;
+    }
+  }
+}
+
+/** The observation as zeros and ones, [features]. */
+function pictureOf(observations: Observations, row: number, features: number): Float64Array {
+  const x = new Float64Array(features);
+  for (const feature of activeFeatures(observations, row)) x[feature] = 1;
+  return x;
 }
 
 /** out = b + x W. */

@@ -1,5 +1,5 @@
 import type { NetworkSpec } from "../engine.ts";
-import { type Layer, layoutOf } from "../reference/network.ts";
+import { type Convolution, type Layer, layoutOf } from "../reference/network.ts";
 import { align } from "./arena.ts";
 import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
 
@@ -18,7 +18,28 @@ interface PlannedLayer {
   readonly activation: number;
 }
 
+/**
+ * A first layer behind a 1x1 convolution; all offsets are bytes in a parameter-shaped buffer. The networks run the layer that the two
+ * make together (`seenWeight`, `seenBias`), which is no parameter: assembly/convolution.ts.
+ */
+interface PlannedConvolution {
+  readonly planes: number;
+  readonly channels: number;
+  readonly cells: number;
+  readonly width: number;
+  /** Of the convolution, [planes, channels] and [channels]. */
+  readonly weight: number;
+  readonly bias: number;
+  /** Of the layer after it, [channels * cells, width] and [width]. */
+  readonly layerWeight: number;
+  readonly layerBias: number;
+  readonly seenWeight: number;
+  readonly seenBias: number;
+}
+
 interface PlannedNetwork {
+  /** Least value of an activation: 0 (ReLU), or -Infinity (none). */
+  readonly floor: number;
   readonly layers: readonly PlannedLayer[];
   readonly outputs: number;
   readonly inputs: number;
@@ -27,6 +48,12 @@ interface PlannedNetwork {
   readonly head: number;
   readonly delta: number;
   readonly headDelta: number;
+}
+
+interface Slice {
+  readonly start: number;
+  readonly bytes: number;
+  readonly group: number;
 }
 
 /** Where everything of a model lies: a padded layout of its parameters, and one thread's scratch. */
@@ -39,7 +66,10 @@ export interface Plan {
   /** Place (in floats) of each parameter of the flat order of `tensorsOf`. */
   readonly places: Int32Array;
   readonly groups: readonly string[];
-  readonly slices: readonly { readonly start: number; readonly bytes: number; readonly group: number }[];
+  readonly slices: readonly Slice[];
+  readonly convolutions: readonly PlannedConvolution[];
+  /** Slices of what the convolutions make: gradients are reduced there, but nothing is stepped. */
+  readonly seenSlices: readonly Slice[];
   readonly scratchBytes: number;
   readonly ping: number;
   readonly pong: number;
@@ -52,7 +82,8 @@ export interface Plan {
 export function planOf(spec: NetworkSpec): Plan {
   const layout = layoutOf(spec);
   const places = new Int32Array(layout.size);
-  const slices: { start: number; bytes: number; group: number }[] = [];
+  const slices: Slice[] = [];
+  const convolutions: PlannedConvolution[] = [];
   let parameterBytes = 0;
   let transposedBytes = 0;
   let scratchBytes = 0;
@@ -96,21 +127,36 @@ export function planOf(spec: NetworkSpec): Plan {
     for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = headBias / 4 + o;
     return { inputs, outputs: layer.outputs, headWeight, headBias };
   };
+  const cut = (from: number, group: number, into: Slice[]) => {
+    for (let start = from; start < parameterBytes; start += SLICE_BYTES) {
+      into.push({ start, bytes: Math.min(SLICE_BYTES, parameterBytes - start), group });
+    }
+  };
   const inGroup = <T>(group: number, build: () => T): T => {
     const from = parameterBytes;
     const built = build();
-    for (let start = from; start < parameterBytes; start += SLICE_BYTES) {
-      slices.push({ start, bytes: Math.min(SLICE_BYTES, parameterBytes - start), group });
-    }
+    cut(from, group, slices);
     return built;
   };
+  const convolution = ({ planes, channels, cells, ...from }: Convolution) => {
+    const [weight, bias] = [parameters(planes * channels), parameters(channels)];
+    for (let i = 0; i < planes * channels; i++) places[from.weight + i] = weight / 4 + i;
+    for (let ch = 0; ch < channels; ch++) places[from.bias + ch] = bias / 4 + ch;
+    return { planes, channels, cells, weight, bias };
+  };
   /** A gate or critic: its last layer is a head of its own. */
-  const ownHead = (group: number, layers: readonly Layer[]): PlannedNetwork =>
+  const ownHead = (group: number, layers: readonly Layer[], conv: Convolution | undefined): PlannedNetwork =>
     inGroup(group, () => {
+      const before = conv && convolution(conv);
       const planned = layers.slice(0, -1).map((layer, depth) => hiddenLayer(layer, depth === 0));
       const head = headLayer(layers[layers.length - 1], layers.length === 1);
       const delta = headScratch(head.outputs);
-      return { layers: planned, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
+      if (before) {
+        const { weight: layerWeight, bias: layerBias, width } = planned[0];
+        convolutions.push({ ...before, width, layerWeight, layerBias, seenWeight: 0, seenBias: 0 });
+      }
+      const floor = layers[0].relu || layers.length === 1 ? 0 : -Infinity;
+      return { layers: planned, floor, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
     });
 
   // Groups are contiguous and in the order of `groupsOf`: modules, gate, output, critic.

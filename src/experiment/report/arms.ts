@@ -55,7 +55,7 @@ function panel(table: Table, range: readonly [number, number]): Spec {
   const x = {
     type: "quantitative",
     scale: { domain: range, nice: false },
-    axis: { title: "true return per episode, discounted", format: ".1f" },
+    axis: { title: "true return per episode, discounted", format: ".1f", labelFlush: false },
   };
   const y = {
     type: "quantitative",

@@ -25,8 +25,10 @@ export interface CurvePoint {
 export interface Report {
   /** The run's name: of its directory. */
   readonly run: string;
-  /** With the arms and seeds that the run has by now. */
+  /** With the arms, seeds and points that the run has by now. */
   readonly scenario: Scenario;
+  /** The same as the run's manifest has it, to be run again: without what this version would fill in. */
+  readonly source: Readonly<Record<string, unknown>>;
   readonly scenarioHash: string;
   /** Of the package and formats that trained the cells. */
   readonly versions: Readonly<Record<string, string>>;
@@ -70,12 +72,12 @@ export async function collectReport(contents: RunContents, options: CollectOptio
   }
   // JSON is YAML, so the scenario of the manifest is checked by the same rules as one that a person wrote.
   const loaded = loadScenario({ path: `manifest.json of ${run}`, readText: () => JSON.stringify(manifest.scenario) });
-  const scenario: Scenario = {
-    ...loaded.scenario,
+  const grown = {
     arms: ARM_NAMES.filter((arm) => manifest.arms.includes(arm)),
     seeds: [...manifest.seeds],
     sweep: axesOf(manifest.points),
   };
+  const scenario: Scenario = { ...loaded.scenario, ...grown };
   const shift = options.shift ?? scenario.primary.shift;
   if (shift !== TRAINING) withShift(scenario, shift);
 
@@ -106,6 +108,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
   return {
     run,
     scenario,
+    source: { ...manifest.scenario, ...grown },
     scenarioHash: manifest.scenarioHash,
     versions: manifest.versions,
     reporter: options.reporter,

@@ -129,7 +129,7 @@ function panel(tables: readonly Table[], { title, arms, places, range, published
     type: "quantitative",
     scale: { type: "log", domain: places.domain, nice: false },
     axis: {
-      title: "coverage: fraction of episode ends that oversight sees (log scale)",
+      title: `coverage: fraction of episode ends that oversight sees (log scale${places.zero ? "; 0 % set apart" : ""})`,
       values: places.ticks.map(({ place }) => place),
       labelExpr: places.ticks.reduceRight(
         (rest, { place, text }) => `abs(datum.value / ${place} - 1) < 1e-6 ? '${text}' : ${rest}`,
@@ -243,6 +243,8 @@ function labelsOf(
 interface CoverageScale {
   readonly domain: readonly [number, number];
   readonly ticks: readonly { readonly place: number; readonly text: string }[];
+  /** Whether coverage 0 is among them. */
+  readonly zero: boolean;
   /** Where a coverage stands on the axis; 0, which no log axis has, half a decade before the first. */
   at(coverage: number): number;
   /** Where an arm's marks at a coverage stand: a little beside it, so that arms do not hide one another. */
@@ -275,7 +277,7 @@ function coverageScale(coverages: readonly number[], arms: readonly string[]): C
   ticks.sort((a, b) => a.place - b.place);
   const dodged = (coverage: number, arm: string) =>
     at(coverage) * 10 ** (stepAt(at(coverage)) * (arms.indexOf(arm) - (arms.length - 1) / 2));
-  return { domain, ticks, at, dodged };
+  return { domain, ticks, at, dodged, zero: coverages.includes(0) };
 }
 
 function coverageOf({ point }: Table): number {

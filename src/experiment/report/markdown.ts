@@ -30,7 +30,10 @@ function blockText(block: Block): string {
   }
 }
 
-/** What Markdown would take for its own: a bar would end a cell, `*`, `_`, `<`, brackets and backticks would vanish. */
+/** What Markdown would take for its own: a bar ends a cell, `*`, `_`, `<` and backticks vanish, `](` makes a link. */
 function escapeMarkdown(text: string): string {
-  return text.replace(/[\\`*_<>|[\]]/g, "\\$&").replace(/\r?\n/g, " ");
+  return text
+    .replace(/[\\`*_<>|]/g, "\\$&")
+    .replace(/\]\(/g, "]\\(")
+    .replace(/\s*\r?\n\s*/g, " ");
 }
