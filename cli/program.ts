@@ -148,6 +148,19 @@ const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/report.ts"),
   },
   {
+    name: "verify",
+    args: [["<RUN>", "a run directory"]],
+    about: "Check every file of a run, name the cells that are missing, and train some again to compare all bytes.",
+    options: [
+      new Option("--rerun <number>", "how many finished cells to train again, spread over the arms")
+        .default(0)
+        .argParser(integer("--rerun", 0, 1_000_000)),
+      jsonOption(),
+    ],
+    example: "halfwatch verify runs/quickstart-5f2c81aa --rerun 2",
+    load: () => import("./commands/verify.ts"),
+  },
+  {
     name: "list",
     args: [["[topic]", "worlds, overseers, arms or scenarios; default: all of them"]],
     about: "What there is to choose from, a line each.",

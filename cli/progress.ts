@@ -1,7 +1,8 @@
 import type { CellEvent } from "../src/experiment/launch.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 
-export type CellState = "waiting" | "running" | "done" | "failed";
+/** `elsewhere`: another process trains it. */
+export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";
 
 /** One cell as a display needs it. */
 export interface CellView {
@@ -9,11 +10,15 @@ export interface CellView {
   readonly state: CellState;
   /** Fraction of its updates that are done, [0, 1]. */
   readonly fraction: number;
+  /** Fraction of its updates that were done when this command took it up. */
+  readonly begun: number;
   readonly step: number;
   /** Latest discounted true return of the deployed view under the primary shift; null before the first. */
   readonly trueReturn: number | null;
   readonly seconds: number | null;
   readonly message: string | null;
+  /** Where it failed: "at update 12 of 366". */
+  readonly where: string | null;
 }
 
 /** A run as a display needs it: a value that {@link advance} makes anew from each event. */
@@ -35,10 +40,12 @@ export function beginRun(plans: readonly CellPlan[], finished: ReadonlyMap<strin
           plan,
           state: done ? "done" : "waiting",
           fraction: done ? 1 : 0,
+          begun: done ? 1 : 0,
           step: 0,
           trueReturn: finished.get(plan.id) ?? null,
           seconds: null,
           message: null,
+          where: null,
         },
       ];
     }),
@@ -54,7 +61,21 @@ export function advance(run: RunView, event: CellEvent): RunView {
   let steps = run.steps;
   switch (event.kind) {
     case "started":
-      after = { ...before, state: "running", fraction: 0, step: 0 };
+      after = { ...before, state: "running", fraction: 0, begun: 0, step: 0 };
+      break;
+    case "resumed": {
+      const { update, updates, step } = event;
+      after = { ...before, fraction: update / updates, begun: update / updates, step };
+      break;
+    }
+    case "held":
+      after = { ...before, state: "elsewhere" };
+      break;
+    case "stopped":
+      after = { ...before, state: "waiting" };
+      break;
+    case "found":
+      after = { ...before, state: "done", fraction: 1, begun: 1 };
       break;
     case "progress": {
       const { update, updates, step, curve } = event.metrics;
@@ -69,6 +90,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
       after = {
         ...before,
         state: "failed",
+        where: event.where,
         message: event.hint === undefined ? event.message : `${event.message}\n  ${event.hint}`,
       };
       break;
@@ -77,18 +99,18 @@ export function advance(run: RunView, event: CellEvent): RunView {
 }
 
 export function countCells({ cells }: RunView): Record<CellState, number> {
-  const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
+  const counts = { waiting: 0, running: 0, elsewhere: 0, done: 0, failed: 0 };
   for (const { state } of cells.values()) counts[state]++;
   return counts;
 }
 
 /** Seconds left, from the seconds that this command has run; null before there is anything to go by. */
 export function secondsLeft(run: RunView, elapsed: number): number | null {
-  let done = -run.before;
-  let total = -run.before;
-  for (const { fraction, state } of run.cells.values()) {
-    done += state === "failed" ? 1 : fraction;
-    total++;
+  let done = 0;
+  let total = 0;
+  for (const { fraction, begun, state } of run.cells.values()) {
+    done += (state === "failed" ? 1 : fraction) - begun;
+    total += 1 - begun;
   }
   return done <= 0.01 ? null : (elapsed * (total - done)) / done;
 }

@@ -11,7 +11,10 @@ import type { Spec } from "../src/experiment/report/figure.ts";
 
 /** Pixels of a PNG for each of the figure's own. */
 const SCALE = 2;
-const FONTS = ["400Regular/Arimo_400Regular.ttf", "700Bold/Arimo_700Bold.ttf"];
+const FONTS = [
+  import.meta.resolve("@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf"),
+  import.meta.resolve("@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf"),
+];
 
 /** A figure as an SVG text and as PNG bytes. */
 export interface Drawing {
@@ -38,7 +41,7 @@ export async function draw(spec: Spec): Promise<Drawing> {
 function toPng(svg: string): Uint8Array {
   const font = {
     loadSystemFonts: false,
-    fontFiles: FONTS.map((file) => fileURLToPath(import.meta.resolve(`@expo-google-fonts/arimo/${file}`))),
+    fontFiles: FONTS.map((url) => fileURLToPath(url)),
     defaultFontFamily: "Arimo",
   };
   return new Resvg(svg, { font, background: "white", fitTo: { mode: "zoom", value: SCALE } }).render().asPng();

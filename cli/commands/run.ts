@@ -1,21 +1,22 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { fileURLToPath } from "node:url";
 import { type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
-import { manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
+import { type Claim, guardBy, takeLock } from "../../src/experiment/lock.ts";
+import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
 import { ARM_NAMES, type ArmName, type Scenario } from "../../src/experiment/schema.ts";
-import { type CellResult, cellPaths, openRun, readResult } from "../../src/experiment/store.ts";
+import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
+import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
 import { roughly, short, thousands } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
+import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
 import { advance, beginRun, countCells, type RunView, secondsLeft } from "../progress.ts";
 import { renderTable } from "../table.ts";
@@ -48,18 +49,24 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   };
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
-  openRun(dir, manifestOf(scenario, packageVersion()));
+  const claim = ownClaim();
+  openRun(
+    dir,
+    manifestOf(scenario, packageVersion()),
+    guardBy(dir, claim, () => sleepHere(10)),
+  );
   const results = new Map<string, CellResult>();
   for (const { id } of plans) {
     const result = readResult(cellPaths(dir, id));
     if (result !== undefined) results.set(id, result);
+    if (result !== undefined) tidy(dir, id, claim);
   }
   const waiting = plans.filter(({ id }) => !results.has(id));
   const { jobs, threads } = divideCores(waiting.length, options.jobs, options.threads);
   const { shift } = scenario.primary;
 
   let view = beginRun(plans, new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)])));
-  const stop = new AbortController();
+  const stopping = listenForStop();
   let display: RunDisplay | null = null;
   if (waiting.length > 0) {
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
@@ -69,11 +76,9 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       `${resolveEngine(options.engine)}, ${jobs} side by side${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const live = process.stdout.isTTY === true && !options.plain && !options.json && !process.env.CI;
-    display = live ? await openDashboard(scenario, title, () => stop.abort()) : plainDisplay(title, shift);
+    display = live ? await openDashboard(scenario, title, stopping.request) : plainDisplay(title, shift);
     display.update(view, null);
   }
-  const onSignal = () => stop.abort();
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     await launchLocal({
       run: dir,
@@ -82,19 +87,22 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       jobs,
       threads,
       entry: cellEntry(),
-      signal: stop.signal,
+      claim,
+      pause,
+      signal: stopping.signal,
+      kill: stopping.kill,
       onEvent: (event) => {
         view = advance(view, event);
         display?.update(view, event);
       },
     });
   } finally {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    stopping.end();
     await display?.end();
   }
 
   const counts = countCells(view);
-  if (stop.signal.aborted) {
+  if (stopping.signal.aborted) {
     throw new Interrupted(
       `stopped: ${counts.done} of ${plans.length} cells are done; the same command goes on from there`,
     );
@@ -111,15 +119,32 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       run: dir,
       engine: resolveEngine(options.engine),
       cells: plans.map(({ id, arm, seed, point }) => ({ id, arm, seed, point, done: results.has(id) })),
-      failed: failed.map(({ plan, message }) => ({ id: plan.id, message })),
+      failed: failed.map(({ plan, where, message }) => ({ id: plan.id, where, message })),
       tables,
     });
   } else {
     for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
     print(`\n${dir}`);
   }
-  for (const { plan, message } of failed) say(`${plan.arm} seed ${plan.seed} failed: ${message}`);
-  if (failed.length > 0) process.exitCode = 1;
+  for (const { plan, where, message } of failed) say(`${nameOf(plan)} failed ${where}: ${message}`);
+  if (failed.length === 0) return;
+  say(`${failed.length} of ${plans.length} cells failed; the same command tries them again`);
+  process.exitCode = 1;
+}
+
+/** Remove what a kill in a cell's last moment left, unless its process is still there and does so itself. */
+function tidy(dir: string, id: string, claim: Claim): void {
+  const cell = cellPaths(dir, id);
+  if (!isUntidy(cell)) return;
+  const lock = takeLock(dir, id, claim);
+  if ("holder" in lock) return;
+  tidyCell(cell);
+  lock.discard();
+}
+
+/** `route seed 3 {"oversight.coverage":0.1}`. */
+function nameOf({ arm, seed, point }: CellPlan): string {
+  return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
 }
 
 function checkedArms(names: readonly string[]): ArmName[] {
@@ -128,19 +153,6 @@ function checkedArms(names: readonly string[]): ArmName[] {
     if (arm === undefined) throw new UserError(`--arms: unknown arm ${name}, expected some of ${ARM_NAMES.join(", ")}`);
     return arm;
   });
-}
-
-/** Cells side by side and threads in each: whole cells first, since they share nothing. */
-function divideCores(cells: number, jobs?: number, threads?: number): { jobs: number; threads: number } {
-  const cores = availableParallelism();
-  const side = jobs ?? Math.max(1, Math.min(cells, Math.floor(cores / (threads ?? 1))));
-  return { jobs: side, threads: threads ?? Math.max(1, Math.floor(cores / Math.max(side, 1))) };
-}
-
-/** The program that trains one cell: beside this one, compiled or from source as this one is. */
-function cellEntry(): { path: string; args: string[] } {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return { path: fileURLToPath(new URL(`../cell.${extension}`, import.meta.url)), args: [] };
 }
 
 function primaryReturn(result: CellResult, shift: string): number | null {
@@ -154,19 +166,25 @@ function plainDisplay(title: string, shift: string): RunDisplay {
   say(title);
   return {
     update: (view, event) => {
-      if (event === null || (event.kind !== "finished" && event.kind !== "failed")) return;
+      if (event?.kind === "held") {
+        const { holder } = event;
+        const who = holder === null ? "another process" : `process ${holder.pid} on ${holder.host}`;
+        say(`${nameOf(event.plan)} is trained by ${who}; its result is waited for`);
+      }
+      if (event?.kind === "resumed") say(`${nameOf(event.plan)} goes on at update ${event.update} of ${event.updates}`);
+      if (event?.kind !== "finished" && event?.kind !== "failed" && event?.kind !== "found") return;
       const { done, failed } = countCells(view);
       const total = view.cells.size;
       const left = secondsLeft(view, (performance.now() - begun) / 1000);
       const cell = view.cells.get(event.plan.id);
       const what =
         event.kind === "failed"
-          ? `failed: ${event.message.split("\n")[0]}`
-          : `done in ${event.seconds.toFixed(1)} s  true return ${shift} ${cell?.trueReturn == null ? "–" : short(cell.trueReturn)} (discounted)`;
+          ? `failed ${event.where}: ${event.message.split("\n")[0]}`
+          : event.kind === "found"
+            ? "done by another process"
+            : `done in ${event.seconds.toFixed(1)} s  true return ${shift} ${cell?.trueReturn == null ? "–" : short(cell.trueReturn)} (discounted)`;
       const count = `[${String(done + failed).padStart(String(total).length)}/${total}]`;
-      say(
-        `${count} ${event.plan.arm} seed ${event.plan.seed}  ${what}${left === null || left < 1 ? "" : `   left ${roughly(left)}`}`,
-      );
+      say(`${count} ${nameOf(event.plan)}  ${what}${left === null || left < 1 ? "" : `   left ${roughly(left)}`}`);
     },
     end: () => {},
   };

@@ -67,6 +67,7 @@ function shade({ state, fraction }: CellView): string {
   if (state === "failed") return "×";
   if (state === "done") return "█";
   if (state === "waiting") return "·";
+  if (state === "elsewhere") return "~";
   return "▁▂▃▄▅▆▇"[Math.min(6, Math.floor(fraction * 7))];
 }
 

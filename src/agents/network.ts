@@ -19,11 +19,7 @@ export type Init = "uniform" | "orthogonal" | "kaiming";
  * `stream(group)` opens the random stream of a group (a module's name, gate, output, critic), so that a module's first parameters
  * do not depend on which other modules there are.
  */
-export function initialise(
-  spec: NetworkSpec,
-  init: Init,
-  stream: (group: string) => Stream,
-): Float64Array {
+export function initialise(spec: NetworkSpec, init: Init, stream: (group: string) => Stream): Float64Array {
   const parts: Float64Array[] = [];
   const streams = new Map<string, Stream>();
   for (const { name, group, shape, fanIn, role } of tensorsOf(spec)) {

@@ -71,6 +71,7 @@ export async function collect(
   const { trajectory, forward, lnScale, actions, finals, finalRows } = rollout;
   const { worlds: N, capacity, window } = trajectory;
   const A = model.spec.actions;
+  const K = model.spec.modules.length;
   let truncations = 0;
   for (let slot = window; slot < capacity; slot++) {
     const firstRow = slot * N;
@@ -80,6 +81,7 @@ export async function collect(
       const action = sample(forward.probabilities, n * A, A, act.seek(n, firstStep + slot - window).next());
       actions[n] = action;
       trajectory.actions[firstRow + n] = action;
+      trajectory.choice[firstRow + n] = greatest(forward.weights, n * K, K);
       trajectory.logProbabilities[firstRow + n] = forward.logProbabilities[n * A + action];
       trajectory.values[firstRow + n] = forward.values[n];
     }
@@ -102,6 +104,13 @@ export async function collect(
   worlds.observeInto(finals, 0);
   await model.forward(finals, 0, N, lnScale, forward);
   for (let n = 0; n < N; n++) trajectory.bootstrap[n] = forward.values[n];
+}
+
+/** Index of the greatest of `count` numbers at `offset`, the first of equals. */
+function greatest(values: Float64Array, offset: number, count: number): number {
+  let best = 0;
+  for (let k = 1; k < count; k++) if (values[offset + k] > values[offset + best]) best = k;
+  return best;
 }
 
 /** Index drawn from `count` probabilities at `offset` by a uniform number u in [0, 1): the first whose cumulative sum exceeds u. */
@@ -128,6 +137,7 @@ export function carryTails(trajectory: Trajectory, move: (from: number, to: numb
       const to = (slot - shift) * worlds + n;
       copyObservation(trajectory.observations, from, trajectory.observations, to);
       trajectory.actions[to] = trajectory.actions[from];
+      trajectory.choice[to] = trajectory.choice[from];
       trajectory.logProbabilities[to] = trajectory.logProbabilities[from];
       trajectory.values[to] = trajectory.values[from];
       trajectory.terminated[to] = 0;

@@ -1,5 +1,5 @@
-const LN2_HIGH = 0.69314718036912381649; // ln 2 to 33 bits, so that k * LN2_HIGH is exact for |k| < 2^20
-const LN2_LOW = 1.90821492927058770002e-10;
+const LN2_HIGH = 0.6931471803691238; // ln 2 to 33 bits, so that k * LN2_HIGH is exact for |k| < 2^20
+const LN2_LOW = 1.9082149292705877e-10;
 
 /**
  * Natural logarithm by our own arithmetic, so that it is the same on every machine and version of Node (`Math.log` may differ in

@@ -18,6 +18,8 @@ export interface Trajectory {
   readonly first: Int32Array;
   readonly observations: Observations;
   readonly actions: Uint8Array;
+  /** The module that the gate weighed most when the row was acted on, the first of equals, [rows]. */
+  readonly choice: Uint8Array;
   /** ln of the probability that the acting policy gave the action, [rows]. */
   readonly logProbabilities: Float64Array;
   /** The critic's value of the row's observation when it was acted on, [rows], reward units. */
@@ -74,6 +76,7 @@ export function createTrajectory(worlds: number, window: number, rollout: number
     first: new Int32Array(worlds).fill(window),
     observations: createObservations(rows, stride),
     actions: new Uint8Array(rows),
+    choice: new Uint8Array(rows),
     logProbabilities: new Float64Array(rows),
     values: new Float64Array(rows),
     finalValues: new Float64Array(rows),

@@ -37,8 +37,8 @@ export function interquartileMean(values: ArrayLike<number>): number {
  * Interquartile mean over all strata together, with a stratified bootstrap: each stratum (a point of the sweep, a task) is resampled
  * within itself, seeds with replacement, as rliable does; the interval runs between percentiles of the resampled means.
  *
- * With one stratum of n seeds this is the plain bootstrap; its coverage falls short of the level where n is small
- * (test/experiment/bootstrap.test.ts has the numbers), so few seeds call for the t interval beside it.
+ * On normal values the 95 % interval covers 93 to 95 % with 20 seeds in a stratum and 91 % with 5 (test/experiment/bootstrap.test.ts):
+ * where seeds are few, read the t interval beside it.
  *
  * @throws RangeError when a stratum is empty, or a value not finite.
  * @see Agarwal et al. 2021, arXiv:2108.13264; Efron 1979, Annals of Statistics 7, 1-26.

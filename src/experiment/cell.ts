@@ -1,20 +1,42 @@
-import type { Engine, Model } from "../compute/engine.ts";
+import { basename } from "node:path";
+import type { Engine, Model, NetworkSpec } from "../compute/engine.ts";
+import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { networkPolicy } from "../evaluation/policies.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
-import { CHECKPOINT_FORMAT } from "./checkpoint.ts";
+import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "./checkpoint.ts";
 import { moduleDiagnostics } from "./diagnostics.ts";
-import type { CellPlan } from "./plan.ts";
+import type { Saved } from "./loop-state.ts";
+import { type CellPlan, planOf } from "./plan.ts";
 import { withShift } from "./scenario.ts";
 import { TRAINING } from "./schema.ts";
 import { armNamed, createSetting, type Setting, situationOf } from "./setting.ts";
-import { type CellResult, finishCell, LineWriter, startCell, writeCheckpoint, writeEvaluation } from "./store.ts";
+import {
+  type CellPaths,
+  type CellResult,
+  cellPaths,
+  finishCell,
+  LineWriter,
+  readResumePoint,
+  rollBack,
+  startCell,
+  type Unfinished,
+  writeCheckpoint,
+  writeEvaluation,
+  writeResumePoint,
+} from "./store.ts";
 import { type Phase, type Progress, train, updatesIn } from "./train.ts";
 
-/** Points of a cell's learning curve: evaluations of the primary metric, evenly spaced over the updates, the last one included. */
+/** Points of a cell's learning curve at most: checkpoints, and evaluations of the primary metric. */
 const CURVE_POINTS = 20;
+
+/** The updates after which a cell has a point of its curve: evenly spaced, the last one included. */
+export function curveUpdates(updates: number): ReadonlySet<number> {
+  const points = Math.min(CURVE_POINTS, updates);
+  return new Set(Array.from({ length: points }, (_, i) => Math.ceil(((i + 1) * updates) / points)));
+}
 
 /** A line of `metrics.jsonl`: an update, with the learning curve's point where there is one. */
 export interface Metrics extends Progress {
@@ -29,15 +51,38 @@ interface Test {
   readonly situation: Situation;
 }
 
+/** What to do after an update: go on, save first, or save and stop. */
+export type Next = "go on" | "save" | "stop";
+
 export interface CellHooks {
+  /** Called first where the cell goes on from an earlier attempt: updates made, of how many, and environment steps taken. */
+  onResume?(progress: Pick<Progress, "update" | "updates" | "step">): void;
   onProgress?(metrics: Metrics): void;
   onPhase?(phase: Phase): void;
+  /**
+   * Called after each update and between the evaluations, and awaited: for whoever has a clock, and hears signals. When a cell is saved
+   * changes none of its final bytes.
+   */
+  next?(): Next | Promise<Next>;
+}
+
+/** A cell was stopped by {@link CellHooks.next}. Nothing is lost. */
+export class Stopped extends Error {
+  constructor(id: string) {
+    super(`cell ${id} was stopped; it goes on from there`);
+    this.name = "Stopped";
+  }
 }
 
 /**
  * Train a cell, evaluate it under every shift and view, and write its files; `result.json` comes last. Returns the result.
  *
- * `run` is the run directory. A cell that was begun and not finished is begun anew. The same plan and engine write the same bytes.
+ * `run` is the run directory; the caller sees to it that no other process has the cell (lock.ts). A cell that was begun and not finished
+ * goes on from where it was saved last: at a point of its curve, before its last update, or when `next` said so. The same plan and engine
+ * write the same bytes, in one go or in many.
+ *
+ * @throws Stopped when `next` said so.
+ * @throws UserError when the training diverges, a file cannot be written, or a file of the unfinished cell is damaged.
  */
 export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks: CellHooks = {}): Promise<CellResult> {
   const { scenario, seed } = plan;
@@ -48,44 +93,65 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     return { shift, setting: at, situation: situationOf(at) };
   });
   const primary = tests.find(({ shift }) => shift === scenario.primary.shift) ?? tests[0];
-  const cell = startCell(run, plan.id);
-  const metrics = new LineWriter(cell.metrics);
   const updates = updatesIn(scenario.train);
-  const every = Math.max(1, Math.floor(updates / CURVE_POINTS));
-
-  const trained = await train({
-    setting,
-    arm,
-    seed,
-    engine,
-    ...(hooks.onPhase && { onPhase: hooks.onPhase }),
-    onUpdate: async (progress, model) => {
-      let line: Metrics = progress;
-      if ((updates - progress.update) % every === 0) {
-        const view = deployedView(model.spec.modules, setting.trueModule);
-        const { goals } = await evaluateView(model, view, primary);
-        line = { ...progress, curve: { trueReturn: goals.true.discounted, proxyReturn: goals.proxy.discounted } };
-      }
-      metrics.write(line);
-      hooks.onProgress?.(line);
-    },
-  });
-  metrics.close();
-
-  const { model } = trained;
-  writeCheckpoint(cell, {
+  const onCurve = curveUpdates(updates);
+  const { cell, point } = openCell(run, plan);
+  const files: Record<string, FileMark> = { ...point?.resume.files };
+  if (point !== undefined) hooks.onResume?.({ update: point.update, updates, step: point.step });
+  type At = Pick<Progress, "step" | "update">;
+  const checkpointAt = (progress: At, spec: NetworkSpec): Omit<Checkpoint, "state" | "resume"> => ({
     format: CHECKPOINT_FORMAT,
     scenarioHash: plan.scenarioHash,
     arm: plan.arm,
     seed,
     point: plan.point,
     engine: engine.info,
-    step: trained.step,
-    update: trained.updates,
-    spec: model.spec,
+    step: progress.step,
+    update: progress.update,
+    spec,
     scenario,
-    state: await model.getState(),
   });
+  const metrics = new LineWriter(cell.metrics);
+
+  const trained = await train({
+    setting,
+    arm,
+    seed,
+    engine,
+    from: point && savedIn(point),
+    ...(hooks.onPhase && { onPhase: hooks.onPhase }),
+    onUpdate: async (progress, model, save) => {
+      refuseDiverged(progress, plan);
+      const isPoint = onCurve.has(progress.update);
+      let line: Metrics = progress;
+      if (isPoint) {
+        const view = deployedView(model.spec.modules, setting.trueModule);
+        const { goals } = await evaluateView(model, view, primary);
+        line = { ...progress, curve: { trueReturn: goals.true.discounted, proxyReturn: goals.proxy.discounted } };
+      }
+      metrics.write(line);
+      hooks.onProgress?.(line);
+
+      if (isPoint && save !== undefined) {
+        const { parameters } = await model.getState();
+        const checkpoint = { ...checkpointAt(progress, model.spec), state: { parameters } };
+        const [name, mark] = writeCheckpoint(cell, checkpoint);
+        files[name] = mark;
+      }
+      const next = (await hooks.next?.()) ?? "go on";
+      // Before the last update too: it is made again if a kill comes while the cell is evaluated.
+      if (save !== undefined && (isPoint || next !== "go on" || progress.update === updates - 1)) {
+        const { state, loop } = await save();
+        files[basename(cell.metrics)] = metrics.mark();
+        writeResumePoint(cell, { ...checkpointAt(progress, model.spec), state, resume: { loop, files } });
+      }
+      if (next === "stop") throw new Stopped(plan.id);
+    },
+  }).finally(() => metrics.close());
+
+  const { model } = trained;
+  const atEnd = checkpointAt({ step: trained.step, update: trained.updates }, model.spec);
+  writeCheckpoint(cell, { ...atEnd, state: await model.getState() });
 
   const { modules } = model.spec;
   const deployed = deployedView(modules, setting.trueModule);
@@ -93,7 +159,10 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
   const shifts: Record<string, Record<string, Evaluation>> = {};
   for (const test of tests) {
     shifts[test.shift] = {};
-    for (const view of views) shifts[test.shift][view] = await evaluateView(model, view, test);
+    for (const view of views) {
+      if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+      shifts[test.shift][view] = await evaluateView(model, view, test);
+    }
   }
   const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
   writeEvaluation(cell, {
@@ -123,6 +192,32 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       ),
     },
   });
+}
+
+/** The cell's folder as its training goes on from it. */
+function openCell(run: string, plan: CellPlan): { cell: CellPaths; point: Unfinished | undefined } {
+  const cell = cellPaths(run, plan.id);
+  const point = readResumePoint(cell);
+  if (point === undefined) return { cell: startCell(run, plan.id), point };
+  planOf(point, plan.id, cell.resume);
+  rollBack(cell, point);
+  return { cell, point };
+}
+
+function savedIn({ state, update, resume }: Unfinished): Saved {
+  if (!("steps" in state)) throw new RangeError("savedIn: a resume point without the optimiser");
+  return { state, loop: { update, ...resume.loop } };
+}
+
+/** Learning that has become NaN or infinite never comes back. */
+function refuseDiverged(progress: Progress, plan: CellPlan): void {
+  const numbers = { ...progress, ...progress.gradNorms };
+  const bad = Object.entries(numbers).find(([, value]) => typeof value === "number" && !Number.isFinite(value));
+  if (bad === undefined) return;
+  throw new UserError(
+    `training of ${plan.arm}, seed ${plan.seed}, diverged: ${bad[0]} is ${bad[1]} at update ${progress.update}`,
+    "lower train.learningRate or train.maxGradNorm",
+  );
 }
 
 function evaluateView(model: Model, view: string, { setting, situation }: Test): Promise<Evaluation> {

@@ -12,6 +12,7 @@ import { getAt, type Place, type Problem, placeOf, placeOfKey, show, showPath, t
 interface JsonSchema {
   readonly type?: string;
   readonly const?: unknown;
+  readonly default?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
@@ -59,6 +60,9 @@ function partial(schema: unknown): unknown {
   );
 }
 
+/** Keys by which the branches of a union are told apart. */
+const TAGS = ["kind", "algorithm"];
+
 let rootSchema: JsonSchema | undefined;
 let keyPaths: string[][] | undefined;
 function root(): JsonSchema {
@@ -86,13 +90,26 @@ function schemasAt(path: readonly PropertyKey[], scenario: unknown): readonly Js
   return found;
 }
 
-/** The branches of a union that fit the value's `kind`; all of them where it has none that is known. */
+/** The key that tells the branches of a union apart, and what each branch has there. */
+function tagOf(branch: JsonSchema): { readonly key: string; readonly value: unknown } | undefined {
+  const key = TAGS.find((tag) => branch.properties?.[tag]?.const !== undefined);
+  return key === undefined ? undefined : { key, value: branch.properties?.[key]?.const };
+}
+
+/** The branches of a union that fit the value's tag, or the tag's default; all of them where it has none that is known. */
 function branches(schema: JsonSchema, value: unknown): readonly JsonSchema[] {
   const all = schema.oneOf ?? schema.anyOf;
   if (all === undefined) return [schema];
-  const kind = isRecord(value) ? value.kind : undefined;
-  const fitting = all.filter((branch) => branch.properties?.kind?.const === kind && kind !== undefined);
+  const fitting = all.filter((branch) => {
+    const tag = tagOf(branch);
+    if (tag === undefined || !isRecord(value)) return false;
+    return (value[tag.key] ?? defaultTag(all, tag.key)) === tag.value;
+  });
   return fitting.length > 0 ? fitting : all;
+}
+
+function defaultTag(branchesOfUnion: readonly JsonSchema[], key: string): unknown {
+  return branchesOfUnion.map((branch) => branch.properties?.[key]?.default).find((value) => value !== undefined);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -117,10 +134,9 @@ export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pic
   if (path.length === 1) siblings.add("extends");
   const other = siblings.has(key) ? undefined : suggest(key, siblings);
   if (other !== undefined) return { message: `${message}; did you mean ${showPath([...parent, other])}?` };
-  const kinds = kindsWith(parent, key);
-  if (kinds.length > 0) {
-    const kind = show(valueAt(scenario, [...parent, "kind"]));
-    return { message, hint: `kind ${kind} has no ${key}; it belongs to kind ${kinds.join(", ")}` };
+  const { tag, found, owners } = ownersOf(parent, key, scenario);
+  if (owners.length > 0) {
+    return { message, hint: `${tag} ${show(found)} has no ${key}; it belongs to ${tag} ${owners.join(", ")}` };
   }
   keyPaths ??= allKeyPaths(root());
   const elsewhere = keyPaths.find((candidate) => candidate[candidate.length - 1] === key);
@@ -128,12 +144,13 @@ export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pic
   return { message, ...(siblings.size > 0 ? { hint: `allowed: ${[...siblings].join(", ")}` } : {}) };
 }
 
-/** The kinds at `parent` that know `key`. */
-function kindsWith(parent: readonly PropertyKey[], key: string): string[] {
-  return schemasAt(parent, undefined)
-    .flatMap((schema) => schema.oneOf ?? [])
-    .filter((branch) => branch.properties && Object.hasOwn(branch.properties, key))
-    .map((branch) => String(branch.properties?.kind?.const));
+/** The branches at `parent` that know `key`, by their tags, and the tag that is there. */
+function ownersOf(parent: readonly PropertyKey[], key: string, scenario: unknown) {
+  const all = schemasAt(parent, undefined).flatMap((schema) => schema.oneOf ?? []);
+  const owners = all.filter((branch) => branch.properties && Object.hasOwn(branch.properties, key)).map(tagOf);
+  const tag = owners[0]?.key ?? "kind";
+  const found = valueAt(scenario, [...parent, tag]) ?? defaultTag(all, tag);
+  return { tag, found, owners: owners.map((owner) => String(owner?.value)) };
 }
 
 function allKeyPaths(schema: JsonSchema, above: readonly string[] = []): string[][] {
@@ -248,8 +265,8 @@ function describe(schema: JsonSchema): string {
   if (schema.enum) return `one of ${schema.enum.join(", ")}`;
   const union = schema.anyOf ?? schema.oneOf;
   if (union) {
-    const kinds = union.flatMap((branch) => branch.properties?.kind?.const ?? []);
-    if (kinds.length > 0) return `a map with kind ${kinds.join(", ")}`;
+    const tags = union.flatMap((branch) => tagOf(branch) ?? []);
+    if (tags.length > 0) return `a map with ${tags[0].key} ${tags.map(({ value }) => value).join(", ")}`;
     return union.map(describe).join(" or ");
   }
   switch (schema.type) {

@@ -1,7 +1,9 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/create.ts";
 import type { Metrics } from "./cell.ts";
+import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
+import { cellPaths, pathExists } from "./store.ts";
 
 /** What a process that trains one cell is told; sent to it as its first message. */
 export interface CellOrder {
@@ -11,13 +13,25 @@ export interface CellOrder {
   readonly threads: number;
 }
 
-/** What the process says. `seconds` is the cell's wall time by the process's own clock. */
+/** What the process says. `seconds` is the cell's wall time in this process by the process's own clock. */
 export type CellReport =
+  | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
   | { readonly kind: "progress"; readonly metrics: Metrics }
   | { readonly kind: "finished"; readonly seconds: number; readonly peakMemory: number }
+  /** Another process had finished the cell already. */
+  | { readonly kind: "found" }
+  /** Another process trains the cell; null where it cannot be told which. */
+  | { readonly kind: "held"; readonly holder: Owner | null }
+  /** Saved and stopped, as it was asked to. */
+  | { readonly kind: "stopped" }
   | { readonly kind: "failed"; readonly message: string; readonly hint?: string | undefined };
 
-export type CellEvent = { readonly plan: CellPlan } & (CellReport | { readonly kind: "started" });
+export type CellEvent = { readonly plan: CellPlan } & (
+  | Exclude<CellReport, { kind: "failed" }>
+  | { readonly kind: "started" }
+  /** `where`: "at update 12 of 366". */
+  | { readonly kind: "failed"; readonly where: string; readonly message: string; readonly hint?: string | undefined }
+);
 
 export interface Launch {
   readonly run: string;
@@ -30,53 +44,86 @@ export interface Launch {
   /** Program and first arguments of the process that trains one cell. */
   readonly entry: { readonly path: string; readonly args: readonly string[] };
   readonly onEvent: (event: CellEvent) => void;
-  /** Aborted: running cells are stopped, no further one is started. */
+  /** To see which cells other processes train. */
+  readonly claim: Claim;
+  /** Resolves after a moment; between two looks at cells that other processes train. */
+  readonly pause: () => Promise<void>;
+  /** Aborted: running cells save and stop, no further one is started. */
   readonly signal: AbortSignal;
+  /** Aborted: running cells end at once, and lose what they did since they were saved last. */
+  readonly kill: AbortSignal;
 }
 
 /**
  * Train cells side by side, each in a process of its own: a crash costs one cell, memory is clean, and a cluster uses the same entry.
- * Resolves when all are through or the signal came; a cell that fails is reported and the others go on.
+ *
+ * Cells that other processes train are left to them; where those fail or are killed, the cell is taken up here. Resolves when every cell is
+ * finished or failed, or the signal came; a cell that fails is reported and the others go on.
  */
 export async function launchLocal(launch: Launch): Promise<void> {
+  const { run, claim, signal, onEvent } = launch;
   const waiting = [...launch.cells];
+  const held: CellPlan[] = [];
+  const told = new Set<string>();
+  const tellHeld = (plan: CellPlan, holder: Owner | null) => {
+    held.push(plan);
+    if (!told.has(plan.id)) onEvent({ plan, kind: "held", holder });
+    told.add(plan.id);
+  };
   const worker = async () => {
-    for (let plan = waiting.shift(); plan !== undefined && !launch.signal.aborted; plan = waiting.shift()) {
-      await runProcess(launch, plan);
+    while (!signal.aborted) {
+      const plan = waiting.shift();
+      if (plan === undefined) {
+        if (held.length === 0) return;
+        await launch.pause();
+        waiting.push(...held.splice(0));
+        continue;
+      }
+      if (pathExists(cellPaths(run, plan.id).result)) {
+        onEvent({ plan, kind: "found" });
+        continue;
+      }
+      const holder = holderOf(run, plan.id, claim) ?? (await runProcess(launch, plan));
+      if (holder !== undefined) tellHeld(plan, holder);
     }
   };
   await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.cells.length) }, worker));
 }
 
-function runProcess({ run, engine, threads, entry, onEvent, signal }: Launch, plan: CellPlan): Promise<void> {
+/** Resolves when the process has ended: to who holds the cell, if that is why it did nothing. */
+function runProcess(launch: Launch, plan: CellPlan): Promise<Owner | null | undefined> {
+  const { run, engine, threads, entry, onEvent, signal, kill } = launch;
   return new Promise((resolve) => {
     const child = fork(entry.path, [...entry.args], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       serialization: "advanced",
     });
+    let done: Pick<Metrics, "update" | "updates"> | undefined;
     let settled = false;
+    let holder: Owner | null | undefined;
     let complaint = "";
+    const fail = (message: string, hint?: string) => {
+      settled = true;
+      onEvent({ plan, kind: "failed", where: whereAfter(done), message, hint });
+    };
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-4000);
     });
-    const stop = () => child.kill("SIGTERM");
-    signal.addEventListener("abort", stop);
     child.on("message", (message) => {
       const report = message as CellReport;
-      if (report.kind !== "progress") settled = true;
-      onEvent({ plan, ...report });
+      if (report.kind === "resumed") done = report;
+      if (report.kind === "progress") done = report.metrics;
+      if (report.kind === "failed") fail(report.message, report.hint);
+      else if (report.kind === "stopped" && !signal.aborted) fail("its process was told to stop by somebody else");
+      else if (report.kind === "held") holder = report.holder;
+      else onEvent({ plan, ...report });
+      if (report.kind !== "resumed" && report.kind !== "progress") settled = true;
     });
+    const forget = passOn(child, signal, kill);
     const close = (how: string) => {
-      signal.removeEventListener("abort", stop);
-      if (!settled && !signal.aborted) {
-        settled = true;
-        onEvent({
-          plan,
-          kind: "failed",
-          message: `its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`,
-        });
-      }
-      resolve();
+      forget();
+      if (!settled && !signal.aborted) fail(`its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`);
+      resolve(holder);
     };
     child.on("error", (error) => close(`could not be started: ${error.message}`));
     child.on("close", (code, killer) => close(killer === null ? `ended with code ${code}` : `was killed by ${killer}`));
@@ -84,4 +131,22 @@ function runProcess({ run, engine, threads, entry, onEvent, signal }: Launch, pl
     const order: CellOrder = { run, plan, engine, threads };
     child.send(order, () => {});
   });
+}
+
+/** Pass both signals on to a child; returns what stops that. */
+function passOn(child: ChildProcess, stop: AbortSignal, kill: AbortSignal): () => void {
+  const onStop = () => child.kill("SIGTERM");
+  const onKill = () => child.kill("SIGKILL");
+  stop.addEventListener("abort", onStop);
+  kill.addEventListener("abort", onKill);
+  return () => {
+    stop.removeEventListener("abort", onStop);
+    kill.removeEventListener("abort", onKill);
+  };
+}
+
+/** In words, where a cell is that has told of its updates so far. */
+function whereAfter(done: Pick<Metrics, "update" | "updates"> | undefined): string {
+  if (done === undefined) return "before its first update was done";
+  return done.update < done.updates ? `at update ${done.update + 1} of ${done.updates}` : "after its last update";
 }

@@ -88,13 +88,14 @@ function tailRows({ window, worlds }: Trajectory): number {
 /** The buffers of a loop that outlive an update, as views on it: what is saved is what is restored. */
 function viewsOf({ trajectory, ledger, outcome }: Loop) {
   const rows = tailRows(trajectory);
-  const { first, observations, actions, logProbabilities, values, episode } = trajectory;
+  const { first, observations, actions, choice, logProbabilities, values, episode } = trajectory;
   return {
     outcome,
     first,
     "tail.counts": observations.counts.subarray(0, rows),
     "tail.indices": observations.indices.subarray(0, rows * observations.stride),
     "tail.actions": actions.subarray(0, rows),
+    "tail.choice": choice.subarray(0, rows),
     "tail.logProbabilities": logProbabilities.subarray(0, rows),
     "tail.values": values.subarray(0, rows),
     "tail.episode": episode.subarray(0, rows),

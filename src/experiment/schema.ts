@@ -8,6 +8,7 @@ import { z } from "zod";
 const fraction = z.number().min(0).max(1);
 const positiveInteger = z.number().int().min(1);
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters, digits and hyphens, a letter first");
+const channels = z.number().int().min(0).max(256).optional();
 const widths = z.array(positiveInteger.max(4096)).min(1).max(8);
 
 const diamondGhost = z.strictObject({
@@ -64,60 +65,105 @@ export const agentSchema = z.strictObject({
   gate: z.enum(["learned", "fixed"]).default("learned").describe("how the modules are mixed; fixed: equal parts"),
   gateHidden: widths.optional().describe("widths of the gate's ReLU layers; as `hidden` where left out"),
   critic: widths.default([64, 64]).describe("widths of the critic's ReLU layers"),
+  gateConv: channels.describe("channels of a 1x1 convolution before the gate's first layer; 0, or left out: none"),
+  criticConv: channels.describe("channels of a 1x1 convolution before the critic's first layer; 0, or left out: none"),
   init: z
-    .enum(["uniform", "orthogonal"])
+    .enum(["uniform", "orthogonal", "kaiming"])
     .default("uniform")
-    .describe("uniform: first layer U(+-.1), hidden U(+-.7 sqrt(6/H)), heads U(+-.17/sqrt(H)); biases 0"),
+    .describe(
+      "uniform: first layer U(+-.1), hidden U(+-.7 sqrt(6/H)), heads U(+-.17/sqrt(H)); kaiming: U(+-1/sqrt(H)); biases 0",
+    ),
 });
 
 const span = z.union([z.number().min(0), z.tuple([z.number().min(0), z.number().min(0)])]);
 
-export const trainSchema = z.strictObject({
-  algorithm: z.literal("ppo").default("ppo").describe("how the policy is trained"),
-  steps: positiveInteger
-    .max(1e10)
-    .default(3_000_000)
-    .describe("environment steps; whole updates, rounded down, at least one"),
-  worlds: positiveInteger.max(4096).default(64).describe("worlds that step side by side"),
-  rollout: positiveInteger.max(65_536).default(128).describe("steps of each world per update"),
+const trainFields = {
+  worlds: positiveInteger.max(4096).describe("worlds that step side by side"),
+  rollout: positiveInteger.max(65_536).describe("steps of each world per update"),
+  steps: positiveInteger.max(1e10).describe("environment steps; whole updates, rounded down, at least one"),
+  learningRate: z.number().positive().max(1).describe("Adam's learning rate at the first update"),
+  anneal: z.enum(["linear", "none"]).describe("learning rate over the updates: linear to 0, or constant"),
+  adamEps: z.number().positive().max(1).describe("added to the root of Adam's second moment"),
+  valueCoef: z.number().min(0).describe("weight of the critic's loss, half the mean squared error"),
+  entropyCoef: span.describe("entropy bonus: a number, or [first, last] over the updates, linear"),
+  gateCoef: z.number().min(0).describe("weight of the gate's cross-entropy on labelled steps"),
+  unlabelledRoute: z
+    .enum(["all", "hard"])
+    .default("all")
+    .describe("which modules of a routed arm learn from unlabelled steps: all, or the one that the gate weighed most"),
+  maxGradNorm: z.number().min(0).describe("bound on the gradient's norm; 0 is off; the critic has its own"),
+  clip: z.enum(["policy", "module"]).default("policy").describe("one norm over the policy, or one for each module"),
+  tails: z
+    .enum(["carry", "all", "drop"])
+    .describe("steps of episodes that run on past the window: trained when they end, at once (unlabelled), or never"),
+};
+
+export const ppoSchema = z.strictObject({
+  // Optional within, so that a scenario that names no algorithm is found to be this one.
+  algorithm: z.literal("ppo").optional().default("ppo").describe("how the policy is trained"),
+  steps: trainFields.steps.default(3_000_000),
+  worlds: trainFields.worlds.default(64),
+  rollout: trainFields.rollout.default(128),
   epochs: positiveInteger.max(100).default(2).describe("passes over each update's steps"),
   minibatches: positiveInteger.max(4096).default(8).describe("optimiser steps per epoch; sizes differ by at most one"),
-  learningRate: z.number().positive().max(1).default(1e-3).describe("Adam's learning rate at the first update"),
-  anneal: z
-    .enum(["linear", "none"])
-    .default("linear")
-    .describe("learning rate over the updates: linear to 0, or constant"),
-  adamEps: z.number().positive().max(1).default(1e-5).describe("added to the root of Adam's second moment"),
+  learningRate: trainFields.learningRate.default(1e-3),
+  anneal: trainFields.anneal.default("linear"),
+  adamEps: trainFields.adamEps.default(1e-5),
   gaeLambda: fraction.default(0.95).describe("lambda of the generalised advantage estimates"),
   clipRange: z.number().positive().max(10).default(0.2).describe("bound on the probability ratio"),
   valueClip: z.number().min(0).default(0).describe("bound on the critic's change, reward units; 0 is off"),
-  valueCoef: z.number().min(0).default(0.5).describe("weight of the critic's loss"),
-  entropyCoef: span.default([0.1, 0]).describe("entropy bonus: a number, or [first, last] over the updates, linear"),
-  gateCoef: z.number().min(0).default(0.3).describe("weight of the gate's cross-entropy on labelled steps"),
-  maxGradNorm: z
-    .number()
-    .min(0)
-    .default(0.5)
-    .describe("bound on the gradient's norm; 0 is off; the critic has its own"),
-  clip: z.enum(["policy", "module"]).default("policy").describe("one norm over the policy, or one for each module"),
+  valueCoef: trainFields.valueCoef.default(0.5),
+  entropyCoef: trainFields.entropyCoef.default([0.1, 0]),
+  gateCoef: trainFields.gateCoef.default(0.3),
+  unlabelledRoute: trainFields.unlabelledRoute,
+  maxGradNorm: trainFields.maxGradNorm.default(0.5),
+  clip: trainFields.clip,
   normaliseAdvantages: z
     .enum(["batch", "minibatch", "none"])
     .default("batch")
     .describe("mean 0 and deviation 1 over all rows of the update, over each minibatch, or as they are"),
-  tails: z
-    .enum(["carry", "all", "drop"])
-    .default("carry")
-    .describe("steps of episodes that run on past the window: trained when they end, at once (unlabelled), or never"),
+  tails: trainFields.tails.default("carry"),
 });
+
+/** What the original code does beside its paper, see src/experiment/loop-options.ts. */
+export const QUIRKS = ["staleObservation", "lateTimeout", "unfinishedTails", "linearCritic", "keptFraction"] as const;
+export type Quirk = (typeof QUIRKS)[number];
+
+/** The trainer of Cloud et al. 2024, one gradient step per window: docs/ppo.md, "reinforce". */
+export const reinforceSchema = z.strictObject({
+  algorithm: z.literal("reinforce").describe("how the policy is trained"),
+  steps: trainFields.steps.default(327_680_000),
+  worlds: trainFields.worlds.default(512),
+  rollout: trainFields.rollout.default(32),
+  learningRate: trainFields.learningRate.default(5e-5),
+  anneal: trainFields.anneal.default("none"),
+  adamEps: trainFields.adamEps.default(1e-8),
+  valueCoef: trainFields.valueCoef.default(1),
+  entropyCoef: trainFields.entropyCoef.default(0.1),
+  gateCoef: trainFields.gateCoef.default(0.01),
+  unlabelledRoute: trainFields.unlabelledRoute,
+  maxGradNorm: trainFields.maxGradNorm.default(0),
+  clip: trainFields.clip,
+  tails: trainFields.tails.default("all"),
+  quirks: z
+    .union([z.enum(["original", "none"]), z.array(z.enum(QUIRKS)).max(QUIRKS.length)])
+    .default("none")
+    .describe("what the original code does beside its paper: all of it, none of it, or a list of these"),
+});
+
+export const trainSchema = z.discriminatedUnion("algorithm", [ppoSchema, reinforceSchema]);
 
 export const ARM_NAMES = [
   "naive",
   "filter",
   "oracle",
+  "oracle-matched",
   "route",
   "route-random-labels",
+  "route-shuffled-labels",
   "moe-no-route",
   "route-no-gate",
+  "shrinkage-matched",
 ] as const;
 
 /** The scenario's own distribution among the shifts: no shift may take its name. */

@@ -8,6 +8,7 @@ import { createOverseer } from "../oversight/create.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
 import { buildWorld, type LevelSet, worldOfLevelSet } from "./build.ts";
+import { quirksOf } from "./loop-options.ts";
 import type { Scenario } from "./schema.ts";
 
 /** The scenario's nouns, built: what training, evaluation and theory share. */
@@ -69,14 +70,21 @@ export function objectiveOf(setting: Setting, arm: Arm): Objective {
 export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): NetworkSpec {
   const { agent } = scenario;
   const several = arm.modules === "several";
+  const gate = !several ? "none" : arm.gate === "fixed" ? "fixed" : agent.gate;
+  const gateConv = gate === "learned" ? (agent.gateConv ?? 0) : 0;
+  const criticConv = agent.criticConv ?? 0;
   return {
     features: world.features + (overseer.visible ? world.height * world.width : 0),
     actions: world.actions.length,
     modules: several ? agent.modules : ["policy"],
     hidden: agent.hidden,
-    gate: !several ? "none" : arm.gate === "fixed" ? "fixed" : agent.gate,
+    gate,
     gateHidden: agent.gateHidden ?? agent.hidden,
     critic: agent.critic,
+    ...(gateConv > 0 && { gateConv }),
+    ...(criticConv > 0 && { criticConv }),
+    ...((gateConv > 0 || criticConv > 0) && { cells: world.height * world.width }),
+    ...(quirksOf(scenario.train).has("linearCritic") && { criticActivation: "none" as const }),
   };
 }
 

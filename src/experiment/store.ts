@@ -429,28 +429,46 @@ export function readResult(cell: CellPaths): CellResult | undefined {
 /**
  * Everything a run directory holds.
  *
- * @throws UserError naming the first file that is damaged or belongs to something else.
+ * `onDamage` is told of each cell that cannot be read, which is then left out; without it, the first one is thrown.
+ *
+ * @throws UserError naming a file that is damaged or belongs to something else.
  */
-export function readRun(dir: string): RunContents {
+export function readRun(dir: string, onDamage = (error: UserError): void => raise(error)): RunContents {
   const manifest = readManifest(dir);
   const finished: FinishedCell[] = [];
   const unfinished: string[] = [];
   const folder = join(dir, "cells");
   for (const id of existsSync(folder) ? listFolder(folder) : []) {
-    if (!CELL_ID.test(id)) throw new UserError(`${join(folder, id)} is not a cell of this run`, "move it elsewhere");
-    const paths = cellPaths(dir, id);
-    const result = readResult(paths);
-    if (result === undefined) {
-      listFolder(paths.root);
-      unfinished.push(id);
-      continue;
+    try {
+      const cell = readCell(dir, id, manifest);
+      if (cell === undefined) unfinished.push(id);
+      else finished.push(cell);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      onDamage(error);
     }
-    if (result.scenarioHash !== manifest.scenarioHash) {
-      throw damaged(paths.result, `has scenario hash ${result.scenarioHash}, its run has ${manifest.scenarioHash}`);
-    }
-    finished.push({ paths, result, evaluation: parseJson(readBytes(paths.evaluation), paths.evaluation) });
   }
   return { manifest, finished, unfinished };
+}
+
+/** A cell of a run; undefined while it is unfinished. */
+function readCell(dir: string, id: string, manifest: Manifest): FinishedCell | undefined {
+  const folder = join(dir, "cells");
+  if (!CELL_ID.test(id)) throw new UserError(`${join(folder, id)} is not a cell of this run`, "move it elsewhere");
+  const paths = cellPaths(dir, id);
+  const result = readResult(paths);
+  if (result === undefined) {
+    listFolder(paths.root);
+    return undefined;
+  }
+  if (result.scenarioHash !== manifest.scenarioHash) {
+    throw damaged(paths.result, `has scenario hash ${result.scenarioHash}, its run has ${manifest.scenarioHash}`);
+  }
+  return { paths, result, evaluation: parseJson(readBytes(paths.evaluation), paths.evaluation) };
+}
+
+function raise(error: Error): never {
+  throw error;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { canonicalJson } from "../core/hash.ts";
 import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
@@ -65,7 +66,7 @@ export async function summarise(
   const tables: Table[] = [];
   for (const { point, scenario: at } of expandSweep(scenario)) {
     const setting = createSetting(at);
-    const here = results.filter((result) => JSON.stringify(result.point) === JSON.stringify(point));
+    const here = results.filter((result) => canonicalJson(result.point) === canonicalJson(point));
     for (const shift of shifts) {
       const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(at, shift)));
       tables.push(await tabulate(setting, situation, point, shift, here));

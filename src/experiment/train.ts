@@ -18,7 +18,7 @@ import {
 import { EnvBatch } from "../envs/batch.ts";
 import { labelEpisodes } from "../oversight/label.ts";
 import type { Arm } from "../routing/arms.ts";
-import { createLesson, type Lesson, routeLabels } from "../routing/route.ts";
+import { averageMasks, createLesson, type Lesson, routeLabels } from "../routing/route.ts";
 import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
 import { networkOf, type Setting } from "./setting.ts";
 
@@ -116,6 +116,7 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
   const act = new Stream(seed, "act");
   const order = new Stream(seed, "shuffle");
   const randomLabels = new Stream(seed, "random-labels");
+  const redrawn = new Stream(seed, "redrawn-episodes");
   const marksAtMost = overseer.mostMarks(world.height * world.width, world.mostSites);
   const batch = new EnvBatch({
     world,
@@ -159,7 +160,11 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
 
     // Route: labels become reward, kept rows, and masks of who may learn.
     hooks.onPhase?.("route");
-    routeLabels(arm, routes, scenario.oversight.unlabelled, trajectory, labels, randomLabels, lesson);
+    const rules = { unlabelled: scenario.oversight.unlabelled, unlabelledRoute: scenario.train.unlabelledRoute };
+    const draws = { labels: randomLabels, episodes: redrawn.seek(update) };
+    routeLabels(arm, routes, rules, trajectory, labels, draws, lesson);
+    const rows = chooseRows(trajectory, lesson, tails, chosen);
+    if (arm.routing === "mean") averageMasks(lesson, rows, K);
 
     // Advantage: over whole episodes, bootstrapped where the clock or the window cut them.
     hooks.onPhase?.("advantage");
@@ -183,7 +188,6 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
 
     // Update: a few epochs of minibatches over the rows that the arm keeps.
     hooks.onPhase?.("update");
-    const rows = chooseRows(trajectory, lesson, tails, chosen);
     await model.loadRows({ ...trajectory, ...lesson, advantages, returns }, rowCount);
     const explained = explainedVariance(values, returns, rows);
     const hyper = hyperAt(scenario.train, update, updates);

@@ -244,14 +244,16 @@ export function without(tree: MapTree, ...keys: readonly string[]): MapTree {
 }
 
 /**
- * `over` on top of `base`: maps are merged key by key, everything else replaces, and so does a map whose `kind` is another
- * one (the old kind's keys mean nothing to it).
+ * `over` on top of `base`: maps are merged key by key, everything else replaces, and so does a map whose `kind` (or `algorithm`) is
+ * another one (the old kind's keys mean nothing to it).
  */
 export function merge(base: Tree, over: Tree): Tree {
   if (base.type !== "map" || over.type !== "map") return over;
-  const kind = over.entries.get("kind");
-  const baseKind = base.entries.get("kind");
-  if (kind && baseKind && toPlain(kind.value) !== toPlain(baseKind.value)) return over;
+  for (const tag of ["kind", "algorithm"]) {
+    const kind = over.entries.get(tag);
+    const baseKind = base.entries.get(tag);
+    if (kind && baseKind && toPlain(kind.value) !== toPlain(baseKind.value)) return over;
+  }
   const entries = new Map(base.entries);
   for (const [key, entry] of over.entries) {
     const old = entries.get(key);

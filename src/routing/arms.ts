@@ -10,14 +10,17 @@ export interface Arm {
    * and on unlabelled episodes what the scenario's `oversight.unlabelled` says; `true`: the true reward on everything.
    */
   readonly reward: "proxy" | "labelled" | "true";
-  /** Which episodes are trained on. */
-  readonly keep: "all" | "labelled";
+  /** Which episodes are trained on; `matched`: in each update as many as were inspected, drawn from all. */
+  readonly keep: "all" | "labelled" | "matched";
   /** `single`: one module; `several`: the scenario's `agent.modules`. */
   readonly modules: "single" | "several";
-  /** Whether labels decide which modules may learn. */
-  readonly routing: "labels" | "off";
-  /** `given` by the overseer, or `random`: the same episodes labelled, each label drawn uniformly from the routes. */
-  readonly labels: "given" | "random";
+  /** Whether labels decide which modules may learn; `mean`: every module learns from every row, by what routes would let through on average. */
+  readonly routing: "labels" | "off" | "mean";
+  /**
+   * `given` by the overseer; `random`: the same episodes labelled, each label drawn uniformly from the routes; `shuffled`: the labels of
+   * each update dealt out anew among its labelled episodes.
+   */
+  readonly labels: "given" | "random" | "shuffled";
   /** `scenario`: as `agent.gate` says; `fixed`: equal parts whatever it says. */
   readonly gate: "scenario" | "fixed";
 }
@@ -50,6 +53,13 @@ export const ARMS: ReadonlyMap<string, Arm> = new Map(
     naive,
     { ...naive, name: "filter", about: "true reward, labelled episodes only; one module", keep: "labelled" as const },
     { ...naive, name: "oracle", about: "true reward on everything; one module", reward: "true" as const },
+    {
+      ...naive,
+      name: "oracle-matched",
+      about: "true reward on as many episodes as were labelled, drawn from all; one module",
+      reward: "true" as const,
+      keep: "matched" as const,
+    },
     route,
     {
       ...route,
@@ -59,11 +69,23 @@ export const ARMS: ReadonlyMap<string, Arm> = new Map(
     },
     {
       ...route,
+      name: "route-shuffled-labels",
+      about: "placebo: as route, the labels dealt out anew among the labelled episodes",
+      labels: "shuffled" as const,
+    },
+    {
+      ...route,
       name: "moe-no-route",
       about: "placebo: as route, the gate's loss stays, every module learns from everything",
       routing: "off" as const,
     },
     { ...route, name: "route-no-gate", about: "as route, modules mixed in equal parts", gate: "fixed" as const },
+    {
+      ...route,
+      name: "shrinkage-matched",
+      about: "placebo: as route, every module learns from everything, by the routes' mean mask",
+      routing: "mean" as const,
+    },
   ].map((arm) => [arm.name, arm]),
 );
 

@@ -1,4 +1,4 @@
-import type { Stream } from "../core/random.ts";
+import { type Rng, type Stream, shuffle } from "../core/random.ts";
 import { type Labels, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
 import type { Arm, Routes } from "./arms.ts";
 
@@ -29,55 +29,74 @@ export function createLesson(rows: number, modules: number): Lesson {
   };
 }
 
+/** The scenario's rules about unlabelled episodes. */
+export interface UnlabelledRules {
+  /** What `naive` is paid on them. */
+  readonly unlabelled: "withheld" | "zero" | "proxy";
+  /**
+   * Which modules learn from unlabelled steps: `all`, or `hard`: the one that the gate weighed most when the step was taken. Where an arm
+   * does not route, all do.
+   */
+  readonly unlabelledRoute: "all" | "hard";
+}
+
+/** What placebos and matched controls draw from. */
+export interface RouteDraws {
+  /** Draws the label of an episode, indexed by (world, episode). */
+  readonly labels: Stream;
+  /** Draws among the episodes of this update, at its first draw. */
+  readonly episodes: Rng;
+}
+
 /**
  * Turn labels into reward, kept rows and masks: method of each arm.
  *
  * | label                   | modules that learn | gate, policy loss | gate, cross-entropy        |
  * |-------------------------|--------------------|-------------------|----------------------------|
  * | a key of the routes     | its route          | stopped           | towards its route, equally |
- * | nothing, or unlabelled  | all                | learns            | none                       |
+ * | nothing, or unlabelled  | all, or one (hard) | learns            | none                       |
  *
  * Where an arm does not route, every module and the gate learn from every row, and the cross-entropy stays. Output layer and
  * critic always learn. Cloud et al. 2024, section 4.3.
- *
- * `unlabelled` is the scenario's rule for what `naive` is paid on unlabelled episodes. `randomLabels` is the stream of the placebo's
- * draws, indexed by (world, episode).
  */
 export function routeLabels(
   arm: Arm,
   routes: Routes,
-  unlabelled: "withheld" | "zero" | "proxy",
+  rules: UnlabelledRules,
   trajectory: Trajectory,
   labels: Labels,
-  randomLabels: Stream,
+  draws: RouteDraws,
   lesson: Lesson,
 ): void {
-  const { worlds, capacity, first, episode } = trajectory;
+  const { worlds, capacity, first, choice } = trajectory;
+  const { unlabelled, unlabelledRoute } = rules;
   const K = arm.modules === "single" ? 1 : routes.modules.length;
+  relabel(arm, routes, trajectory, labels, draws, lesson.label);
+  const matched = arm.keep === "matched" ? matchedRows(trajectory, labels, draws.episodes) : null;
   for (let n = 0; n < worlds; n++) {
     for (let slot = first[n]; slot < capacity; slot++) {
       const row = slot * worlds + n;
-      const given = labels.label[row];
-      const isLabelled = given !== UNLABELLED;
+      const isLabelled = labels.label[row] !== UNLABELLED;
       const usesTrue = arm.reward === "true" || (arm.reward === "labelled" && isLabelled);
       const paysNothing = arm.reward === "labelled" && !isLabelled && unlabelled !== "proxy";
       lesson.reward[row] = usesTrue ? labels.trueReward[row] : paysNothing ? 0 : labels.proxyReward[row];
-      const dropped =
-        !isLabelled && (arm.keep === "labelled" || (arm.reward === "labelled" && unlabelled === "withheld"));
-      lesson.keep[row] = dropped ? 0 : 1;
+      const isDropped =
+        matched !== null
+          ? !matched[row]
+          : !isLabelled && (arm.keep === "labelled" || (arm.reward === "labelled" && unlabelled === "withheld"));
+      lesson.keep[row] = isDropped ? 0 : 1;
 
-      let label = given;
-      if (label >= 0 && arm.labels === "random") {
-        label = randomLabels.seek(n, episode[row]).below(routes.labels.length);
-      }
-      lesson.label[row] = label;
-      const learners = label >= 0 && arm.modules === "several" ? routes.learners[label] : null;
-      const stopped = learners !== null && arm.routing === "labels";
+      const label = lesson.label[row];
+      const several = arm.modules === "several";
+      const learners = label >= 0 && several ? routes.learners[label] : null;
+      const stopped = learners !== null && arm.routing !== "off";
+      const isHard = learners === null && several && arm.routing !== "off" && unlabelledRoute === "hard";
       lesson.gateMask[row] = stopped ? 0 : 1;
       for (let k = 0; k < K; k++) {
-        lesson.moduleMask[row * K + k] = stopped ? 0 : 1;
+        lesson.moduleMask[row * K + k] = stopped || isHard ? 0 : 1;
         lesson.gateTarget[row * K + k] = 0;
       }
+      if (isHard) lesson.moduleMask[row * K + choice[row]] = 1;
       if (learners === null) continue;
       for (const k of learners) {
         lesson.moduleMask[row * K + k] = 1;
@@ -85,4 +104,93 @@ export function routeLabels(
       }
     }
   }
+}
+
+/**
+ * The label that the arm routes by, on every row of its episode: the overseer's; or, for the placebos, a fair draw among the routes, or
+ * the labels of this update's labelled episodes dealt out among them anew. Which episodes are labelled never changes.
+ */
+function relabel(
+  arm: Arm,
+  routes: Routes,
+  trajectory: Trajectory,
+  labels: Labels,
+  draws: RouteDraws,
+  out: Int8Array,
+): void {
+  const { worlds, capacity, first, episode } = trajectory;
+  const dealt: number[] = [];
+  if (arm.labels === "shuffled") {
+    eachEnd(trajectory, (row) => {
+      if (labels.label[row] >= 0) dealt.push(labels.label[row]);
+    });
+    const order = Int32Array.from(dealt);
+    shuffle(order, draws.episodes);
+    dealt.splice(0, dealt.length, ...order);
+  }
+  let next = 0;
+  for (let n = 0; n < worlds; n++) {
+    let own = UNLABELLED;
+    for (let slot = capacity - 1; slot >= first[n]; slot--) {
+      const row = slot * worlds + n;
+      const given = labels.label[row];
+      if (isEnd(trajectory, row)) own = given >= 0 && arm.labels === "shuffled" ? dealt[next++] : given;
+      out[row] = given;
+      if (given < 0) continue;
+      if (arm.labels === "shuffled") out[row] = own;
+      if (arm.labels === "random") out[row] = draws.labels.seek(n, episode[row]).below(routes.labels.length);
+    }
+  }
+}
+
+/** Rows of as many of this update's episodes as were inspected, drawn uniformly from all that ended, [rows]. */
+function matchedRows(trajectory: Trajectory, labels: Labels, rng: Rng): Uint8Array {
+  const ends: number[] = [];
+  let inspected = 0;
+  eachEnd(trajectory, (row) => {
+    ends.push(row);
+    if (labels.label[row] !== UNLABELLED) inspected++;
+  });
+  const order = Int32Array.from(ends);
+  shuffle(order, rng);
+  const picked = new Set(order.subarray(0, inspected));
+  const { worlds, capacity, first } = trajectory;
+  const rows = new Uint8Array(worlds * capacity);
+  for (let n = 0; n < worlds; n++) {
+    let isPicked = false;
+    for (let slot = capacity - 1; slot >= first[n]; slot--) {
+      const row = slot * worlds + n;
+      if (isEnd(trajectory, row)) isPicked = picked.has(row);
+      if (isPicked) rows[row] = 1;
+    }
+  }
+  return rows;
+}
+
+function isEnd({ terminated, truncated }: Trajectory, row: number): boolean {
+  return terminated[row] === 1 || truncated[row] === 1;
+}
+
+/** The last rows of the episodes that ended, world by world, in each the latest first. */
+function eachEnd(trajectory: Trajectory, visit: (row: number) => void): void {
+  const { worlds, capacity, first } = trajectory;
+  for (let n = 0; n < worlds; n++) {
+    for (let slot = capacity - 1; slot >= first[n]; slot--) {
+      const row = slot * worlds + n;
+      if (isEnd(trajectory, row)) visit(row);
+    }
+  }
+}
+
+/**
+ * Replace the routing masks of the given rows by their mean over those rows, module by module: as much learning in each module as under
+ * the routes, without their direction. Writes: `lesson.moduleMask` and `lesson.gateMask` (1: the gate is not shrunk) on the rows.
+ */
+export function averageMasks(lesson: Lesson, rows: Int32Array, K: number): void {
+  for (let k = 0; k < K; k++) {
+    let sum = 0;
+    for (const row of rows) sum += lesson.moduleMask[row * K + k];
+    for (const row of rows) lesson.moduleMask[row * K + k] = sum / rows.length;
+  }
+  for (const row of rows) lesson.gateMask[row] = 1;
 }

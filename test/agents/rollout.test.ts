@@ -57,7 +57,7 @@ describe("sample", () => {
 /** A model whose value is the number of rows that it has seen before, and whose policy never changes. */
 function fixedModel(probabilities: readonly number[]): Model {
   return {
-    spec: { actions: probabilities.length } as NetworkSpec,
+    spec: { actions: probabilities.length, modules: ["policy"] } as unknown as NetworkSpec,
     forward: async (_o: Observations, _first: number, rows: number, _scale: Float64Array, out: ForwardOutput) => {
       for (let row = 0; row < rows; row++) {
         out.probabilities.set(probabilities, row * probabilities.length);

@@ -31,6 +31,8 @@ describe("--help", () => {
                                               steps to each event.
         replay [options] <RUN|CHECKPOINT>     Tell one episode step by step: map, what each module would
                                               do, gate, value, label.
+        report [options] <RUN>                Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV,
+                                              Markdown) and one HTML page about a run.
         list [options] [topic]                What there is to choose from, a line each.
         validate [options] <FILE>             Check a scenario file; every error with its line and column,
                                               all in one go.
@@ -166,6 +168,26 @@ describe("--help", () => {
       "
     `);
   });
+  test("of report", () => {
+    expect(help("report")).toMatchInlineSnapshot(`
+      "Usage: halfwatch report [options] <RUN>
+
+      Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV, Markdown) and one HTML page about a run.
+
+      Arguments:
+        RUN             a run directory
+
+      Options:
+        --shift <name>  the test distribution that figures show; default: the primary one
+        --out <folder>  where to write; default: report/ in the run directory
+        --json          one JSON document on stdout
+        -h, --help      print this help
+
+      Example:
+        halfwatch report runs/diamond-ghost-5f2c81aa
+      "
+    `);
+  });
   test("of list", () => {
     expect(help("list")).toMatchInlineSnapshot(`
       "Usage: halfwatch list [options] [topic]
@@ -238,7 +260,18 @@ describe("--help", () => {
 
   test("every command that the program lists has an example and is reached by `help` too", () => {
     const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
-    expect(names).toEqual(["run", "eval", "solve", "levels", "replay", "list", "validate", "doctor", "bench"]);
+    expect(names).toEqual([
+      "run",
+      "eval",
+      "solve",
+      "levels",
+      "replay",
+      "report",
+      "list",
+      "validate",
+      "doctor",
+      "bench",
+    ]);
     for (const name of names) {
       expect(help(name)).toMatch(new RegExp(`\\nExample:\\n  halfwatch ${name}`));
       expect(halfwatch(["help", name]).stdout).toBe(help(name));
@@ -253,7 +286,7 @@ describe("--help", () => {
       spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(trace)}`, MAIN, ...args], {
         encoding: "utf8",
       }).stderr;
-    const heavy = /node_modules\/(zod|yaml|ink|react|@tensorflow)\//;
+    const heavy = /node_modules\/(zod|yaml|ink|react|vega|@resvg|@tensorflow)\//;
     expect(traced("--help")).not.toMatch(heavy);
     expect(traced("run", "--help")).not.toMatch(heavy);
     expect(traced("run", "--help")).toMatch(/node_modules\/commander\//);
@@ -263,7 +296,7 @@ describe("--help", () => {
 });
 
 describe("what is not understood", () => {
-  const COMMANDS = "  commands: run, eval, solve, levels, replay, list, validate, doctor, bench\n";
+  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],

@@ -30,12 +30,21 @@ export const FIXED_GATE: NetworkSpec = { ...TWO_MODULES, gate: "fixed", gateHidd
 /** One affine layer each for gate and critic. */
 export const LINEAR_HEADS: NetworkSpec = { ...TWO_MODULES, hidden: [9], gateHidden: [], critic: [] };
 
+/** Five planes of three cells; the gate's convolution has fewer channels than planes, the critic's as many. */
+export const CONVOLUTIONS: NetworkSpec = { ...TWO_MODULES, features: 15, cells: 3, gateConv: 2, criticConv: 5 };
+export const LINEAR_CRITIC: NetworkSpec = { ...TWO_MODULES, criticActivation: "none" };
+/** As in Cloud et al. 2024: a convolution before a critic that is linear throughout. */
+export const FAITHFUL: NetworkSpec = { ...CONVOLUTIONS, criticActivation: "none" };
+
 export const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ["one module", ONE_MODULE],
   ["two modules", TWO_MODULES],
   ["three modules", THREE_MODULES],
   ["a fixed gate", FIXED_GATE],
   ["linear gate and critic", LINEAR_HEADS],
+  ["convolutions", CONVOLUTIONS],
+  ["a linear critic of three layers", LINEAR_CRITIC],
+  ["convolutions and a linear critic, three modules", { ...FAITHFUL, modules: ["a", "b", "c"] }],
 ];
 
 export const HYPER: Hyper = {

@@ -41,6 +41,8 @@ const AGREEING: readonly (readonly [string, NetworkSpec])[] = [
   ["wide and odd layers", WIDE],
   ["three wide modules", { ...WIDE, modules: ["a", "b", "c"], hidden: [64, 64] }],
   ["three modules and a fixed gate", { ...WIDE, modules: ["a", "b", "c"], gate: "fixed", gateHidden: [] }],
+  ["wide convolutions", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16 }],
+  ["wide convolutions, a linear critic", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16, criticActivation: "none" }],
   ["one wide module", { ...WIDE, modules: ["a"], gate: "none", gateHidden: [], actions: 2 }],
 ];
 
@@ -123,6 +125,7 @@ describe("the wasm engine repeats to the bit", () => {
   test.each([
     ["two modules", WIDE],
     ["three modules", { ...WIDE, modules: ["a", "b", "c"] }],
+    ["convolutions", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16 }],
     ["one module", { ...WIDE, modules: ["a"], gate: "none" as const, gateHidden: [] }],
   ])("on 1, 2 and 3 threads, with %s", async (_, spec) => {
     const rows = 1500;
@@ -287,6 +290,7 @@ test("records.ts names the fields of assembly/records.ts in their order", () => 
   expect(Object.fromEntries(classes)).toEqual({
     Layer: records.LAYER_FIELDS,
     Network: records.NETWORK_FIELDS,
+    Convolution: records.CONVOLUTION_FIELDS,
     Group: records.GROUP_FIELDS,
     Slice: records.SLICE_FIELDS,
     Hyper: records.HYPER_FIELDS,

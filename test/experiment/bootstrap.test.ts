@@ -117,11 +117,11 @@ describe("its bootstrap interval", () => {
     }
   });
 
-  // Style 48 asks for 93 to 97 %. Five tasks of 20 seeds have it; one task of 20 falls a little short, of 5 far: why reports print t beside.
+  // Binomial standard error of 1000 samples .7 %. Five seeds cover 91 %: the reason why reports print Student's interval beside it.
   test.each<[number, number, number, number]>([
-    [5, 20, 0.93, 0.97],
-    [1, 20, 0.91, 0.97],
-    [1, 5, 0.75, 0.92],
+    [5, 20, 0.92, 0.97],
+    [1, 20, 0.93, 0.97],
+    [1, 5, 0.88, 0.94],
   ])(
     "over %d strata of %d normal values covers the truth in a fraction of samples in [%d, %d]",
     (tasks, n, low, high) => {

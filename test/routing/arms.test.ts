@@ -14,10 +14,13 @@ afterAll(() => engine.dispose());
 /** Declared differences: control -> what it is a control of -> field -> [there, here]. */
 const DECLARED: Readonly<Record<string, readonly [of: string, fields: Readonly<Record<string, readonly string[]>>]>> = {
   "route-random-labels": ["route", { labels: ["given", "random"] }],
+  "route-shuffled-labels": ["route", { labels: ["given", "shuffled"] }],
   "moe-no-route": ["route", { routing: ["labels", "off"] }],
   "route-no-gate": ["route", { gate: ["scenario", "fixed"] }],
+  "shrinkage-matched": ["route", { routing: ["labels", "mean"] }],
   filter: ["naive", { keep: ["all", "labelled"] }],
   oracle: ["naive", { reward: ["labelled", "true"] }],
+  "oracle-matched": ["oracle", { keep: ["all", "matched"] }],
   route: ["naive", { reward: ["labelled", "proxy"], modules: ["single", "several"], routing: ["off", "labels"] }],
 };
 
@@ -43,15 +46,15 @@ describe("records", () => {
 
   test("no two arms do the same, and no two say the same", () => {
     const arms = [...ARMS.values()];
-    expect(new Set(arms.map((arm) => JSON.stringify(deedsOf(arm)))).size).toBe(7);
-    expect(new Set(arms.map(({ about }) => about)).size).toBe(7);
+    expect(new Set(arms.map((arm) => JSON.stringify(deedsOf(arm)))).size).toBe(ARMS.size);
+    expect(new Set(arms.map(({ about }) => about)).size).toBe(ARMS.size);
   });
 });
 
 describe("trained parameters", () => {
-  test("all seven arms end at different parameters", async () => {
+  test("all arms end at different parameters", async () => {
     const bytes = await Promise.all([...ARMS.keys()].map((name) => trainedBytes(engine, name)));
-    expect(new Set(bytes).size).toBe(7);
+    expect(new Set(bytes).size).toBe(ARMS.size);
   });
 
   test.each(Object.entries(DECLARED))(

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
 import { createLabels, createTrajectory, NOTHING, UNLABELLED } from "../../src/core/trajectory.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../../src/routing/arms.ts";
-import { createLesson, routeLabels } from "../../src/routing/route.ts";
+import { averageMasks, createLesson, routeLabels } from "../../src/routing/route.ts";
 import { armCalled } from "../experiment/tiny.ts";
 import { DEVIATION_LIMIT, deviations } from "../oversight/binomial.ts";
 
@@ -11,6 +11,11 @@ const GHOST = 1;
 const PROXY = 0.25;
 const TRUE = -0.5;
 const routes = createRoutes({ diamond: ["diamond"], ghost: ["ghost"] }, ["diamond", "ghost"]);
+const RULES = { unlabelled: "proxy", unlabelledRoute: "all" } as const;
+const drawsOf = (seed: number) => ({
+  labels: new Stream(seed, "random-labels"),
+  episodes: new Stream(seed, "redrawn-episodes"),
+});
 type Unlabelled = "withheld" | "zero" | "proxy";
 
 /** One row of one episode with the given label, proxy reward .25 and (where it is labelled) true reward -.5, as an arm takes it. */
@@ -22,6 +27,7 @@ function lessonOf(
   revealAll = false,
 ) {
   const trajectory = createTrajectory(1, 0, 1, 1);
+  trajectory.terminated[0] = 1;
   const labels = createLabels(1);
   labels.label[0] = label;
   labels.proxyReward[0] = PROXY;
@@ -30,7 +36,7 @@ function lessonOf(
   const lesson = createLesson(1, K);
   for (const field of [lesson.reward, lesson.moduleMask, lesson.gateMask, lesson.gateTarget]) field.fill(9);
   lesson.keep.fill(9);
-  routeLabels(arm, taught, unlabelled, trajectory, labels, new Stream(0, "random-labels"), lesson);
+  routeLabels(arm, taught, { unlabelled, unlabelledRoute: "all" }, trajectory, labels, drawsOf(0), lesson);
   return {
     reward: lesson.reward[0],
     keep: lesson.keep[0],
@@ -67,6 +73,12 @@ describe("the table of routes, every arm and every label", () => {
       { ...paid(TRUE), ...alone },
       { ...paid(TRUE), ...alone },
     ],
+    "oracle-matched": [
+      { ...paid(TRUE), ...alone },
+      { ...paid(TRUE), ...alone },
+      { ...paid(TRUE), ...alone },
+      { ...paid(TRUE, 0), ...alone }, // no episode was inspected, so none is drawn
+    ],
     route: [
       { ...paid(PROXY), ...toDiamond },
       { ...paid(PROXY), ...toGhost },
@@ -86,6 +98,9 @@ describe("the table of routes, every arm and every label", () => {
       { ...paid(PROXY), ...all },
     ],
   };
+
+  // One episode's labels dealt out anew are that episode's; masks are averaged after the rows are chosen.
+  for (const arm of ["route-shuffled-labels", "shrinkage-matched"]) Object.assign(TABLE, { [arm]: TABLE.route });
 
   test.each(Object.entries(TABLE))("%s", (name, expected) => {
     const arm = armCalled(name);
@@ -171,7 +186,7 @@ describe("random labels", () => {
         labels.label[slot * WORLDS + n] = LABELS[(episode + n) % 4];
       }
     }
-    routeLabels(arm, routes, "proxy", trajectory, labels, new Stream(4, "random-labels"), lesson);
+    routeLabels(arm, routes, RULES, trajectory, labels, drawsOf(4), lesson);
     return { trajectory, labels, lesson };
   }
 
@@ -225,7 +240,15 @@ describe("random labels", () => {
     const labels = createLabels(1);
     labels.label[0] = GHOST;
     stream.next();
-    routeLabels(armCalled("route"), routes, "proxy", trajectory, labels, stream, createLesson(1, 2));
+    routeLabels(
+      armCalled("route"),
+      routes,
+      RULES,
+      trajectory,
+      labels,
+      { labels: stream, episodes: stream },
+      createLesson(1, 2),
+    );
     expect(stream.position).toBe(1);
   });
 });
@@ -236,6 +259,93 @@ test("rows that are not filled are left alone", () => {
   lesson.reward.fill(9);
   const labels = createLabels(3);
   labels.proxyReward.fill(PROXY);
-  routeLabels(armCalled("route"), routes, "proxy", trajectory, labels, new Stream(0), lesson);
+  routeLabels(armCalled("route"), routes, RULES, trajectory, labels, drawsOf(0), lesson);
   expect([...lesson.reward]).toEqual([9, 9, PROXY]);
+});
+
+/** `count` worlds of one step each, which ends an episode with the given label. */
+function episodesLabelled(given: readonly number[]) {
+  const trajectory = createTrajectory(given.length, 0, 1, 1);
+  trajectory.terminated.fill(1);
+  const labels = createLabels(given.length);
+  labels.label.set(given);
+  return { trajectory, labels, lesson: createLesson(given.length, 2) };
+}
+
+test("shuffled labels: the same episodes labelled, the same labels among them, every order as often", () => {
+  const given = [DIAMOND, UNLABELLED, GHOST, NOTHING, GHOST, UNLABELLED];
+  const counts = new Map<string, number>();
+  const draws = drawsOf(3);
+  for (let update = 0; update < 3000; update++) {
+    const { trajectory, labels, lesson } = episodesLabelled(given);
+    const episodes = draws.episodes.seek(update);
+    routeLabels(armCalled("route-shuffled-labels"), routes, RULES, trajectory, labels, { ...draws, episodes }, lesson);
+    expect([1, 3, 5].map((row) => lesson.label[row])).toEqual([UNLABELLED, NOTHING, UNLABELLED]);
+    const dealt = [0, 2, 4].map((row) => lesson.label[row]);
+    expect(dealt.toSorted()).toEqual([DIAMOND, GHOST, GHOST]);
+    counts.set(dealt.join(), (counts.get(dealt.join()) ?? 0) + 1);
+  }
+  // three places for the one Diamond
+  expect(counts.size).toBe(3);
+  for (const count of counts.values()) expect(deviations(count, 3000, 1 / 3)).toBeLessThan(DEVIATION_LIMIT);
+});
+
+test("a shuffled label stands on every step of its episode", () => {
+  const trajectory = createTrajectory(2, 0, 6, 1);
+  const labels = createLabels(12);
+  // world 0: an episode of 2 steps, one of 4; world 1: one of 6
+  for (const [world, slots, label] of [
+    [0, [0, 1], DIAMOND],
+    [0, [2, 3, 4, 5], GHOST],
+    [1, [0, 1, 2, 3, 4, 5], GHOST],
+  ] as const) {
+    for (const slot of slots) labels.label[slot * 2 + world] = label;
+    trajectory.terminated[slots[slots.length - 1] * 2 + world] = 1;
+  }
+  for (let update = 0; update < 20; update++) {
+    const lesson = createLesson(12, 2);
+    const draws = { ...drawsOf(1), episodes: new Stream("deal").seek(update) };
+    routeLabels(armCalled("route-shuffled-labels"), routes, RULES, trajectory, labels, draws, lesson);
+    const worldZero = [0, 1, 2, 3, 4, 5].map((slot) => lesson.label[slot * 2]);
+    expect(new Set(worldZero.slice(0, 2)).size).toBe(1);
+    expect(new Set(worldZero.slice(2)).size).toBe(1);
+    expect(new Set([0, 1, 2, 3, 4, 5].map((slot) => lesson.label[slot * 2 + 1])).size).toBe(1);
+  }
+});
+
+test("oracle-matched trains on as many episodes as were inspected, every one as likely, timeouts and all", () => {
+  const given = [DIAMOND, UNLABELLED, UNLABELLED, NOTHING, UNLABELLED];
+  const kept = new Array<number>(5).fill(0);
+  const draws = drawsOf(8);
+  for (let update = 0; update < 3000; update++) {
+    const { trajectory, labels, lesson } = episodesLabelled(given);
+    const episodes = draws.episodes.seek(update);
+    routeLabels(armCalled("oracle-matched"), routes, RULES, trajectory, labels, { ...draws, episodes }, lesson);
+    expect(lesson.keep.reduce((sum, keep) => sum + keep, 0)).toBe(2);
+    lesson.keep.forEach((keep, row) => {
+      kept[row] += keep;
+    });
+  }
+  for (const count of kept) expect(deviations(count, 3000, 2 / 5)).toBeLessThan(DEVIATION_LIMIT);
+});
+
+test("hard routing: an unlabelled step teaches the module that the gate weighed most, a labelled one its route", () => {
+  const { trajectory, labels, lesson } = episodesLabelled([UNLABELLED, UNLABELLED, NOTHING, DIAMOND]);
+  trajectory.choice.set([0, 1, 1, 1]);
+  const rules = { unlabelled: "proxy", unlabelledRoute: "hard" } as const;
+  routeLabels(armCalled("route"), routes, rules, trajectory, labels, drawsOf(0), lesson);
+  expect([...lesson.moduleMask]).toEqual([1, 0, 0, 1, 0, 1, 1, 0]);
+  expect([...lesson.gateMask]).toEqual([1, 1, 1, 0]);
+  routeLabels(armCalled("moe-no-route"), routes, rules, trajectory, labels, drawsOf(0), lesson);
+  expect([...lesson.moduleMask]).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+});
+
+test("averaged masks: each module's mean over the rows, the gate open, other rows untouched", () => {
+  const lesson = createLesson(4, 2);
+  lesson.moduleMask.set([1, 0, 0, 1, 1, 1, 9, 9]);
+  lesson.gateMask.set([0, 0, 1, 9]);
+  averageMasks(lesson, Int32Array.of(0, 1, 2), 2);
+  // (1 + 0 + 1) / 3 and (0 + 1 + 1) / 3
+  expect([...lesson.moduleMask]).toEqual([2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 9, 9]);
+  expect([...lesson.gateMask]).toEqual([1, 1, 1, 9]);
 });

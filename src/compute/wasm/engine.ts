@@ -41,6 +41,7 @@ import {
 } from "./layout.ts";
 import { type Plan, planOf } from "./plan.ts";
 import {
+  CONVOLUTION_FIELDS,
   type Fields,
   GROUP_FIELDS,
   HYPER_FIELDS,
@@ -57,7 +58,8 @@ export interface Kernels {
   work(control: number, thread: number): void;
   quit(control: number): void;
   survey(model: number): number;
-  transpose(model: number): void;
+  derive(model: number): void;
+  chain(model: number): void;
   exp(x: number): number;
   log(x: number): number;
 }
@@ -212,7 +214,7 @@ class WasmModel implements Model {
     this.secondMoments = this.array(Float32Array, floats);
     const gradients = this.array(Float32Array, floats * CHUNKS);
     this.reduced = gradients.subarray(0, floats);
-    this.squares = this.array(Float64Array, plan.slices.length);
+    this.squares = this.array(Float64Array, plan.slices.length + plan.seenSlices.length);
     this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
     this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
     this.groupWords = this.array(Uint32Array, layout.groups.length * GROUP_FIELDS.length);
@@ -240,6 +242,9 @@ class WasmModel implements Model {
       groups: this.groupWords.byteOffset,
       slices: this.describeSlices(),
       sliceCount: plan.slices.length,
+      seenSliceCount: plan.seenSlices.length,
+      convolutions: this.describeConvolutions(),
+      convolutionCount: plan.convolutions.length,
       squares: this.squares.byteOffset,
       stats: this.stats.byteOffset,
       hyper: this.hyper.byteOffset,
@@ -259,7 +264,7 @@ class WasmModel implements Model {
       counts: this.staging.counts.byteOffset,
     });
     this.scatter(parameters, this.parameters);
-    host.kernels.transpose(this.record.byteOffset);
+    host.kernels.derive(this.record.byteOffset);
   }
 
   async forward(
@@ -334,7 +339,7 @@ class WasmModel implements Model {
       this.groupFloats[at + GROUP.secondScale] = 1 / (1 - power(hyper.beta2, this.steps[g]));
     }
     this.run(JOB_STEP, this.plan.slices.length, indices.length);
-    this.host.kernels.transpose(this.record.byteOffset);
+    this.host.kernels.derive(this.record.byteOffset);
     return stats;
   }
 
@@ -362,7 +367,7 @@ class WasmModel implements Model {
     this.scatter(state.firstMoments, this.firstMoments);
     this.scatter(state.secondMoments, this.secondMoments);
     this.steps.set(state.steps);
-    this.host.kernels.transpose(this.record.byteOffset);
+    this.host.kernels.derive(this.record.byteOffset);
   }
 
   dispose(): void {
@@ -394,6 +399,7 @@ class WasmModel implements Model {
     this.hyper[HYPER.perRow] = 1 / B;
     this.hyper[HYPER.perTarget] = L > 0 ? 1 / L : 0;
     this.run(JOB_BACKWARD, CHUNKS, B);
+    this.host.kernels.chain(this.record.byteOffset);
     this.run(JOB_REDUCE, this.plan.slices.length, B);
 
     const sum = (stat: number) => {
@@ -472,8 +478,15 @@ class WasmModel implements Model {
     return records.byteOffset;
   }
 
+  private describeConvolutions(): number {
+    const { convolutions } = this.plan;
+    const records = this.array(Uint32Array, convolutions.length * CONVOLUTION_FIELDS.length);
+    records.set(convolutions.flatMap((convolution) => CONVOLUTION_FIELDS.map((name) => convolution[name])));
+    return records.byteOffset;
+  }
+
   private describeSlices(): number {
-    const { slices } = this.plan;
+    const slices = [...this.plan.slices, ...this.plan.seenSlices];
     const records = this.array(Uint32Array, slices.length * SLICE_FIELDS.length);
     slices.forEach(({ start, bytes, group }, index) => {
       const at = index * SLICE_FIELDS.length;

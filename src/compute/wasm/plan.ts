@@ -5,6 +5,8 @@ import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
 
 /** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
 const SLICE_BYTES = 16384;
+/** Bits of the f32 -Infinity. */
+const NO_FLOOR = 0xff800000;
 
 /** A layer in a parameter-shaped buffer; all offsets are bytes. */
 interface PlannedLayer {
@@ -38,7 +40,7 @@ interface PlannedConvolution {
 }
 
 interface PlannedNetwork {
-  /** Least value of an activation: 0 (ReLU), or -Infinity (none). */
+  /** Least value of an activation, as the bits of an f32: 0 (ReLU), or -Infinity (none). */
   readonly floor: number;
   readonly layers: readonly PlannedLayer[];
   readonly outputs: number;
@@ -83,6 +85,7 @@ export function planOf(spec: NetworkSpec): Plan {
   const layout = layoutOf(spec);
   const places = new Int32Array(layout.size);
   const slices: Slice[] = [];
+  const seenSlices: Slice[] = [];
   const convolutions: PlannedConvolution[] = [];
   let parameterBytes = 0;
   let transposedBytes = 0;
@@ -145,38 +148,46 @@ export function planOf(spec: NetworkSpec): Plan {
     return { planes, channels, cells, weight, bias };
   };
   /** A gate or critic: its last layer is a head of its own. */
-  const ownHead = (group: number, layers: readonly Layer[], conv: Convolution | undefined): PlannedNetwork =>
+  const ownHead = (group: number, layers: readonly Layer[], conv: Convolution | undefined) =>
     inGroup(group, () => {
       const before = conv && convolution(conv);
       const planned = layers.slice(0, -1).map((layer, depth) => hiddenLayer(layer, depth === 0));
       const head = headLayer(layers[layers.length - 1], layers.length === 1);
       const delta = headScratch(head.outputs);
-      if (before) {
-        const { weight: layerWeight, bias: layerBias, width } = planned[0];
-        convolutions.push({ ...before, width, layerWeight, layerBias, seenWeight: 0, seenBias: 0 });
-      }
-      const floor = layers[0].relu || layers.length === 1 ? 0 : -Infinity;
-      return { layers: planned, floor, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
+      const floor = layers.length > 1 && !layers[0].relu ? NO_FLOOR : 0;
+      const network = { layers: planned, floor, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
+      return { network, before };
     });
+  /** A network as it runs: what stands before its first layer becomes part of that layer, outside of all groups. */
+  const asSeen = ({ network, before }: ReturnType<typeof ownHead>): PlannedNetwork => {
+    if (!before) return network;
+    const [first, ...rest] = network.layers;
+    const from = parameterBytes;
+    const [weight, bias] = [parameters(spec.features * first.width), parameters(first.width)];
+    cut(from, 0, seenSlices);
+    const layer = { layerWeight: first.weight, layerBias: first.bias, seenWeight: weight, seenBias: bias };
+    convolutions.push({ ...before, width: first.width, ...layer });
+    return { ...network, layers: [{ ...first, inputs: spec.features, weight, bias }, ...rest] };
+  };
 
   // Groups are contiguous and in the order of `groupsOf`: modules, gate, output, critic.
   let group = 0;
   const modules = layout.modules.map((layers) =>
     inGroup(group++, () => layers.map((layer, depth) => hiddenLayer(layer, depth === 0))),
   );
-  const gate = layout.gate.length > 0 ? [ownHead(group++, layout.gate)] : [];
+  const gate = layout.gate.length > 0 ? [ownHead(group++, layout.gate, layout.gateConv)] : [];
   const output = inGroup(group++, () => headLayer(layout.output, false));
-  const critic = ownHead(group++, layout.critic);
+  const critic = ownHead(group++, layout.critic, layout.criticConv);
   const networks = [
     ...modules.map((layers) => ({
       layers,
+      floor: 0,
       ...output,
       head: headScratch(output.outputs),
       delta: headScratch(output.outputs),
       headDelta: headScratch(output.outputs),
     })),
-    ...gate,
-    critic,
+    ...[...gate, critic].map(asSeen),
   ];
   const widest = Math.max(0, ...networks.flatMap(({ layers }) => layers.map(({ width }) => width)));
   const deltaBytes = (widest / PANEL) * PANEL_BYTES;
@@ -192,6 +203,8 @@ export function planOf(spec: NetworkSpec): Plan {
     transposedBytes,
     places,
     slices,
+    convolutions,
+    seenSlices,
     scratchBytes,
   };
 }

@@ -7,6 +7,7 @@ export const LAYER_FIELDS = ["inputs", "width", "weight", "bias", "transposed", 
 export const NETWORK_FIELDS = [
   "depth",
   "layers",
+  "floor",
   "outputs",
   "inputs",
   "headWeight",
@@ -14,6 +15,19 @@ export const NETWORK_FIELDS = [
   "head",
   "delta",
   "headDelta",
+] as const;
+
+export const CONVOLUTION_FIELDS = [
+  "planes",
+  "channels",
+  "cells",
+  "width",
+  "weight",
+  "bias",
+  "layerWeight",
+  "layerBias",
+  "seenWeight",
+  "seenBias",
 ] as const;
 
 export const GROUP_FIELDS = ["active", "gradientScale", "stepSize", "secondScale"] as const;
@@ -50,6 +64,9 @@ export const MODEL_FIELDS = [
   "groups",
   "slices",
   "sliceCount",
+  "seenSliceCount",
+  "convolutions",
+  "convolutionCount",
   "squares",
   "stats",
   "hyper",

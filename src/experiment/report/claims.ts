@@ -15,7 +15,7 @@ import type { ArmRow, Table } from "../summary.ts";
 import { type FractionInterval, wilsonInterval } from "../wilson.ts";
 
 /** What stands beside a row's mean. */
-export interface RowStatistics {
+interface RowStatistics {
   /** Interquartile mean of the seeds' true returns. */
   readonly iqm: BootstrapInterval;
   /** Seeds whose normalised true return is at least one half; null where it is not measurable. */
@@ -23,7 +23,7 @@ export interface RowStatistics {
 }
 
 /** `route` against another arm at one point, under one shift, as deployed; all of it on the seeds that both have. */
-export interface Claim {
+interface Claim {
   readonly against: string;
   readonly placebo: boolean;
   readonly seeds: readonly number[];

@@ -15,7 +15,7 @@ export interface ReportCell {
 }
 
 /** A point of a learning curve: discounted true return of the deployed view under the primary shift. */
-export interface CurvePoint {
+interface CurvePoint {
   /** Environment steps. */
   readonly step: number;
   readonly trueReturn: number;

@@ -63,7 +63,8 @@ export function coverageFigure(tables: readonly Table[], caption: Caption & { re
     panels.set(key, [...(panels.get(key) ?? []), table]);
   }
   const arms = [...new Set(tables.flatMap(deployedRows).map(({ arm }) => arm))];
-  const places = coverageScale(tables.map(coverageOf), arms);
+  const marked = caption.published ? PUBLISHED.map(({ coverage }) => coverage) : [];
+  const places = coverageScale(tables.map(coverageOf), marked, arms);
   const drawn = [...panels].map(([title, own], i) =>
     panel(
       own.sort((a, b) => coverageOf(a) - coverageOf(b)),
@@ -103,7 +104,7 @@ function panel(tables: readonly Table[], { title, arms, places, range, published
   });
   const reference = PUBLISHED.filter(({ arm }) => published && arms.includes(arm)).map((point) => ({
     ...point,
-    ...{ x: dodged(point.coverage, point.arm), color: armColor(point.arm), shape: armShape(point.arm) },
+    ...{ x: point.coverage, color: armColor(point.arm), shape: armShape(point.arm) },
   }));
 
   const [first, last] = places.domain;
@@ -251,8 +252,12 @@ interface CoverageScale {
   dodged(coverage: number, arm: string): number;
 }
 
-/** The log axis: labels at powers of ten, and at the values of the sweep where there is room. */
-function coverageScale(coverages: readonly number[], arms: readonly string[]): CoverageScale {
+/** The log axis of the swept coverages: ticks at powers of ten, at those and at `others`, with labels where there is room. */
+function coverageScale(
+  coverages: readonly number[],
+  others: readonly number[],
+  arms: readonly string[],
+): CoverageScale {
   const positive = coverages.filter((coverage) => coverage > 0);
   const least = positive.length > 0 ? Math.min(...positive) : 1;
   const zero = least / 10 ** 0.5;
@@ -267,7 +272,7 @@ function coverageScale(coverages: readonly number[], arms: readonly string[]): C
   const decades = [-5, -4, -3, -2, -1, 0].map((power) => 10 ** power);
   const ticks: { place: number; text: string }[] = [];
   const room = 0.06 * Math.log10(domain[1] / domain[0]);
-  for (const place of [...decades, ...positive]) {
+  for (const place of [...decades, ...positive, ...others]) {
     if (place < domain[0] || place > domain[1]) continue;
     if (ticks.some((tick) => tick.place === place)) continue;
     const free = ticks.every((tick) => tick.text === "" || Math.abs(Math.log10(tick.place / place)) > room);

@@ -200,7 +200,7 @@ function legend({ scenario }: Report): string[] {
   const { metric, shift, select } = scenario.primary;
   return [
     "The unit is the training seed; n counts seeds. Levels are inside it: returns of one seed are exact or over the same levels.",
-    "95 % t: Student's interval of the mean. IQM: interquartile mean (a quarter cut off at each end), percentile interval of 10,000 bootstrap resamples of the seeds, drawn from a fixed random stream. With few seeds the bootstrap is too narrow: trust the t interval.",
+    "95 % t: Student's interval of the mean. IQM: interquartile mean (a quarter cut off at each end), percentile interval of 10,000 bootstrap resamples of the seeds, drawn from a fixed random stream. With few seeds the bootstrap is somewhat narrow (5 normal values: 91 % instead of 95): trust the t interval.",
     "theory: the exact optimum of what the arm is paid, as it acts in this shift with all modules (view full); a dash where there is none. It is a limit that training tends to, not a bound.",
     "seeds above half: seeds with a normalised true return of at least 0.5, with Wilson's interval of their fraction.",
     "P(improvement): how often a seed of route beats a seed of the other arm, ties counting half; 0.5 is no difference.",

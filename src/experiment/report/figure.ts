@@ -3,7 +3,8 @@ import { fixed } from "./format.ts";
 
 /*
  * What all figures share. A figure is a Vega-Lite specification: plain data that a reader can open in the Vega editor, change and
- * draw again. Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart; each arm keeps its own in every figure.
+ * draw again. Each arm keeps its colour and shape in every figure. Colours are those of Okabe and Ito (2008), which colour-blind readers
+ * tell apart, without their yellow, which is lost on white; where they end, of Tol's "muted" palette (2021).
  */
 
 export type Spec = Readonly<Record<string, unknown>>;
@@ -24,6 +25,9 @@ const ARM_LOOKS: ReadonlyMap<string, { readonly color: string; readonly shape: s
   ["route-random-labels", { color: "#CC79A7", shape: "triangle-down" }],
   ["moe-no-route", { color: "#E69F00", shape: "cross" }],
   ["route-no-gate", { color: BLACK, shape: "triangle-right" }],
+  ["oracle-matched", { color: "#999933", shape: "triangle-left" }],
+  ["route-shuffled-labels", { color: "#882255", shape: "wedge" }],
+  ["shrinkage-matched", { color: "#332288", shape: "arrow" }],
 ]);
 /** Of the optimum's line. */
 export const OPTIMUM_COLOR = "#767676";

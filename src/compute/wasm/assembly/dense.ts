@@ -14,7 +14,7 @@
 
 import { PANEL_BYTES } from "../layout";
 
-/** output = relu(input W + bias); `input` has `inputs` columns, `output` has `width`, both multiples of eight. */
+/** output = max(floor, input W + bias); `input` has `inputs` columns, `output` has `width`, both multiples of eight; floor 0 is ReLU. */
 export function denseForward(
   input: usize,
   inputs: u32,
@@ -23,9 +23,10 @@ export function denseForward(
   output: usize,
   width: u32,
   rows: u32,
+  floor: f32,
 ): void {
   const panelEnd = input + <usize>(inputs >> 3) * PANEL_BYTES;
-  const zero = f32x4.splat(0);
+  const least = f32x4.splat(floor);
   for (let column: u32 = 0; column < width; column += 8) {
     const bias0 = v128.load(bias);
     const bias1 = v128.load(bias, 16);
@@ -56,16 +57,16 @@ export function denseForward(
         } while (a < panel + 32);
         panel += PANEL_BYTES;
       } while (panel < panelEnd);
-      // pmax(x, 0) keeps NaN: a diverged network must not look alive.
+      // pmax(x, floor) keeps NaN: a diverged network must not look alive.
       const c = output + row;
-      v128.store(c, f32x4.pmax(c00, zero));
-      v128.store(c, f32x4.pmax(c01, zero), 16);
-      v128.store(c, f32x4.pmax(c10, zero), 32);
-      v128.store(c, f32x4.pmax(c11, zero), 48);
-      v128.store(c, f32x4.pmax(c20, zero), 64);
-      v128.store(c, f32x4.pmax(c21, zero), 80);
-      v128.store(c, f32x4.pmax(c30, zero), 96);
-      v128.store(c, f32x4.pmax(c31, zero), 112);
+      v128.store(c, f32x4.pmax(c00, least));
+      v128.store(c, f32x4.pmax(c01, least), 16);
+      v128.store(c, f32x4.pmax(c10, least), 32);
+      v128.store(c, f32x4.pmax(c11, least), 48);
+      v128.store(c, f32x4.pmax(c20, least), 64);
+      v128.store(c, f32x4.pmax(c21, least), 80);
+      v128.store(c, f32x4.pmax(c30, least), 96);
+      v128.store(c, f32x4.pmax(c31, least), 112);
     }
     weights += <usize>inputs * 32;
     bias += 32;
@@ -74,7 +75,7 @@ export function denseForward(
 }
 
 /**
- * inputDelta = (delta W^T) where activation > 0, else 0: the gradient below a dense layer, through the ReLU beneath it.
+ * inputDelta = (delta W^T) where activation > floor, else 0: the gradient below a dense layer, through the ReLU beneath it (floor 0).
  * `transposed` is W^T in panels, [inputs / 8][width][8].
  */
 export function denseBackward(
@@ -85,9 +86,11 @@ export function denseBackward(
   inputDelta: usize,
   inputs: u32,
   rows: u32,
+  floor: f32,
 ): void {
   const panelEnd = delta + <usize>(width >> 3) * PANEL_BYTES;
   const zero = f32x4.splat(0);
+  const least = f32x4.splat(floor);
   for (let column: u32 = 0; column < inputs; column += 8) {
     for (let row: usize = 0; row < <usize>rows * 32; row += 128) {
       let c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
@@ -118,14 +121,14 @@ export function denseBackward(
       } while (panel < panelEnd);
       const c = inputDelta + row;
       const h = activation + row;
-      v128.store(c, v128.and(c00, f32x4.gt(v128.load(h), zero)));
-      v128.store(c, v128.and(c01, f32x4.gt(v128.load(h, 16), zero)), 16);
-      v128.store(c, v128.and(c10, f32x4.gt(v128.load(h, 32), zero)), 32);
-      v128.store(c, v128.and(c11, f32x4.gt(v128.load(h, 48), zero)), 48);
-      v128.store(c, v128.and(c20, f32x4.gt(v128.load(h, 64), zero)), 64);
-      v128.store(c, v128.and(c21, f32x4.gt(v128.load(h, 80), zero)), 80);
-      v128.store(c, v128.and(c30, f32x4.gt(v128.load(h, 96), zero)), 96);
-      v128.store(c, v128.and(c31, f32x4.gt(v128.load(h, 112), zero)), 112);
+      v128.store(c, v128.and(c00, f32x4.gt(v128.load(h), least)));
+      v128.store(c, v128.and(c01, f32x4.gt(v128.load(h, 16), least)), 16);
+      v128.store(c, v128.and(c10, f32x4.gt(v128.load(h, 32), least)), 32);
+      v128.store(c, v128.and(c11, f32x4.gt(v128.load(h, 48), least)), 48);
+      v128.store(c, v128.and(c20, f32x4.gt(v128.load(h, 64), least)), 64);
+      v128.store(c, v128.and(c21, f32x4.gt(v128.load(h, 80), least)), 80);
+      v128.store(c, v128.and(c30, f32x4.gt(v128.load(h, 96), least)), 96);
+      v128.store(c, v128.and(c31, f32x4.gt(v128.load(h, 112), least)), 112);
     }
     transposed += <usize>width * 32;
     activation += PANEL_BYTES;

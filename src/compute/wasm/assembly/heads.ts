@@ -41,7 +41,7 @@ export function headForward(input: usize, inputs: u32, weights: usize, outputs: 
   }
 }
 
-/** inputDelta[row, i] = sum over j of delta[j, row] weights[j, i] where input > 0, else 0. `rows` is a multiple of four. */
+/** inputDelta[row, i] = sum over j of delta[j, row] weights[j, i] where input > floor, else 0. `rows` is a multiple of four. */
 export function headBackward(
   delta: usize,
   outputs: u32,
@@ -50,8 +50,10 @@ export function headBackward(
   input: usize,
   inputDelta: usize,
   rows: u32,
+  floor: f32,
 ): void {
   const zero = f32x4.splat(0);
+  const least = f32x4.splat(floor);
   const weightsStride = <usize>inputs * 4;
   for (let column: u32 = 0; column < inputs; column += 8) {
     for (let row: usize = 0; row < rows; row += 4) {
@@ -78,14 +80,14 @@ export function headBackward(
       }
       const h = input + row * 32;
       const c = inputDelta + row * 32;
-      v128.store(c, v128.and(c00, f32x4.gt(v128.load(h), zero)));
-      v128.store(c, v128.and(c01, f32x4.gt(v128.load(h, 16), zero)), 16);
-      v128.store(c, v128.and(c10, f32x4.gt(v128.load(h, 32), zero)), 32);
-      v128.store(c, v128.and(c11, f32x4.gt(v128.load(h, 48), zero)), 48);
-      v128.store(c, v128.and(c20, f32x4.gt(v128.load(h, 64), zero)), 64);
-      v128.store(c, v128.and(c21, f32x4.gt(v128.load(h, 80), zero)), 80);
-      v128.store(c, v128.and(c30, f32x4.gt(v128.load(h, 96), zero)), 96);
-      v128.store(c, v128.and(c31, f32x4.gt(v128.load(h, 112), zero)), 112);
+      v128.store(c, v128.and(c00, f32x4.gt(v128.load(h), least)));
+      v128.store(c, v128.and(c01, f32x4.gt(v128.load(h, 16), least)), 16);
+      v128.store(c, v128.and(c10, f32x4.gt(v128.load(h, 32), least)), 32);
+      v128.store(c, v128.and(c11, f32x4.gt(v128.load(h, 48), least)), 48);
+      v128.store(c, v128.and(c20, f32x4.gt(v128.load(h, 64), least)), 64);
+      v128.store(c, v128.and(c21, f32x4.gt(v128.load(h, 80), least)), 80);
+      v128.store(c, v128.and(c30, f32x4.gt(v128.load(h, 96), least)), 96);
+      v128.store(c, v128.and(c31, f32x4.gt(v128.load(h, 112), least)), 112);
     }
     weights += 32;
     input += PANEL_BYTES;

@@ -12,6 +12,7 @@
 
 import { BLOCK_ROWS, CHUNKS, JOB_BACKWARD, JOB_FORWARD, JOB_REDUCE, STATS } from "../layout";
 import { reduceSlice, stepSlice } from "./adam";
+import { chainAll, seeAll } from "./convolution";
 import { emitBlock, lossBlock, mixBlock } from "./loss";
 import { exp as exponential, log as logarithm } from "./math";
 import { backwardBlock, forwardBlock, transposeAll } from "./network";
@@ -158,9 +159,15 @@ export function survey(at: usize): u32 {
   return targets;
 }
 
-/** Bring the transposed weights up to date with the parameters. */
-export function transpose(model: usize): void {
+/** Bring what is derived from the parameters up to date: transposed weights, and the first layers that convolutions make. */
+export function derive(model: usize): void {
   transposeAll(changetype<Model>(model));
+  seeAll(changetype<Model>(model));
+}
+
+/** The gradients behind convolutions, once the chunks are done and before they are reduced. */
+export function chain(model: usize): void {
+  chainAll(changetype<Model>(model));
 }
 
 export function exp(x: f64): f64 {

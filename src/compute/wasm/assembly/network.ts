@@ -37,13 +37,13 @@ export function forwardBlock(
     let input = scratch + first.activation;
     sparseForward(
       rowNumbers, rows, stride, counts, features,
-      parameters + first.weight, parameters + first.bias, input, first.width,
+      parameters + first.weight, parameters + first.bias, input, first.width, network.floor,
     );
     for (let depth: u32 = 1; depth < network.depth; depth++) {
       const layer = layerAt(network, depth);
       const output = scratch + layer.activation;
       denseForward(
-        input, layer.inputs, parameters + layer.weight, parameters + layer.bias, output, layer.width, paddedRows,
+        input, layer.inputs, parameters + layer.weight, parameters + layer.bias, output, layer.width, paddedRows, network.floor,
       );
       input = output;
     }
@@ -98,13 +98,14 @@ export function backwardBlock(
     let below = scratch + model.pong;
     headBackward(
       scratch + network.delta, network.outputs, parameters + network.headWeight, network.inputs, top, delta, paddedRows,
+      network.floor,
     );
     for (; depth > 0; depth--) {
       const beneath = layerAt(network, depth - 1);
       const input = scratch + beneath.activation;
       denseBiasGradient(delta, layer.width, gradient + layer.bias, paddedRows);
       denseWeightGradient(input, layer.inputs, delta, layer.width, gradient + layer.weight, paddedRows);
-      denseBackward(delta, layer.width, layer.transposed, input, below, layer.inputs, paddedRows);
+      denseBackward(delta, layer.width, layer.transposed, input, below, layer.inputs, paddedRows, network.floor);
       const free = delta;
       delta = below;
       below = free;

@@ -2,7 +2,8 @@
 // record in this order, 4 bytes each (`Hyper`: 8), so the two change together.
 //
 // Every parameter-shaped buffer (parameters, moments, the gradient of a chunk) has one layout, in floats:
-//   first layer  [features, width]           a feature's row is contiguous, as the sparse kernels want it
+//   convolution  [planes, channels]          few numbers, read one by one
+//   first layer  [features, width]           a feature's row is contiguous, as the sparse kernels want it; so is the layer after a convolution
 //   dense layer  [width / 8, inputs, 8]      panels of eight outputs, as the forward pass wants it
 //   head         [outputs, inputs]           an output's weights are contiguous
 // with `width` and `inputs` padded to multiples of eight by zeros. Padding stays zero: its activations and gradients are zero.
@@ -29,6 +30,8 @@ export class Network {
   /** Layers; 0 for a head that reads the features. */
   depth: u32;
   layers: usize;
+  /** Least value of an activation: 0 (ReLU), or -Infinity (none). */
+  floor: f32;
   /** Outputs of the head. */
   outputs: u32;
   /** Padded inputs of the head (features, unpadded, if depth = 0). */
@@ -42,6 +45,29 @@ export class Network {
   delta: u32;
   /** the loss gradient that the head's weights see. */
   headDelta: u32;
+}
+
+/**
+ * A 1x1 convolution and the layer after it, which the networks run as one first layer, see convolution.ts. Byte offsets in a
+ * parameter-shaped buffer.
+ */
+@unmanaged
+export class Convolution {
+  planes: u32;
+  channels: u32;
+  cells: u32;
+  /** Padded outputs of the layer after it. */
+  width: u32;
+  /** [planes, channels] */
+  weight: u32;
+  /** [channels] */
+  bias: u32;
+  /** The layer after it, [channels * cells, width] and [width]. */
+  layerWeight: u32;
+  layerBias: u32;
+  /** The two as one first layer, [planes * cells, width] and [width]: no parameters, and in no group. */
+  seenWeight: u32;
+  seenBias: u32;
 }
 
 /** A contiguous range of parameters that is clipped and stepped alike. */
@@ -103,6 +129,10 @@ export class Model {
   groups: usize;
   slices: usize;
   sliceCount: u32;
+  /** Slices after those: of the first layers that convolutions make. */
+  seenSliceCount: u32;
+  convolutions: usize;
+  convolutionCount: u32;
   /** Sum of squares of each slice's gradient, f64. */
   squares: usize;
   /** Statistics [CHUNKS, STATS, 2], f64: even rows, odd rows. */

@@ -4,9 +4,9 @@
 import { BLOCK_ROWS, PANEL_BYTES } from "../layout";
 
 /**
- * output = relu(bias + sum of the weight rows of a row's features) for the rows whose numbers stand at `rowNumbers`.
- * `weights` [features, width], `output` in panels. Rows past `rows` up to a multiple of four become relu(bias): finite values, as
- * the dense kernels need them.
+ * output = max(floor, bias + sum of the weight rows of a row's features) for the rows whose numbers stand at `rowNumbers`; floor 0 is
+ * ReLU. `weights` [features, width], `output` in panels. Rows past `rows` up to a multiple of four become max(floor, bias): finite
+ * values, as the dense kernels need them.
  */
 export function sparseForward(
   rowNumbers: usize,
@@ -18,8 +18,9 @@ export function sparseForward(
   bias: usize,
   output: usize,
   width: u32,
+  floor: f32,
 ): void {
-  const zero = f32x4.splat(0);
+  const least = f32x4.splat(floor);
   const rowBytes = <usize>width * 4;
   const paddedRows = (rows + 3) & ~3;
   for (let row: u32 = 0; row < paddedRows; row++) {
@@ -49,14 +50,14 @@ export function sparseForward(
         s6 = f32x4.add(s6, v128.load(w, 96));
         s7 = f32x4.add(s7, v128.load(w, 112));
       }
-      v128.store(out, f32x4.pmax(s0, zero));
-      v128.store(out, f32x4.pmax(s1, zero), 16);
-      v128.store(out, f32x4.pmax(s2, zero), PANEL_BYTES);
-      v128.store(out, f32x4.pmax(s3, zero), PANEL_BYTES + 16);
-      v128.store(out, f32x4.pmax(s4, zero), 2 * PANEL_BYTES);
-      v128.store(out, f32x4.pmax(s5, zero), 2 * PANEL_BYTES + 16);
-      v128.store(out, f32x4.pmax(s6, zero), 3 * PANEL_BYTES);
-      v128.store(out, f32x4.pmax(s7, zero), 3 * PANEL_BYTES + 16);
+      v128.store(out, f32x4.pmax(s0, least));
+      v128.store(out, f32x4.pmax(s1, least), 16);
+      v128.store(out, f32x4.pmax(s2, least), PANEL_BYTES);
+      v128.store(out, f32x4.pmax(s3, least), PANEL_BYTES + 16);
+      v128.store(out, f32x4.pmax(s4, least), 2 * PANEL_BYTES);
+      v128.store(out, f32x4.pmax(s5, least), 2 * PANEL_BYTES + 16);
+      v128.store(out, f32x4.pmax(s6, least), 3 * PANEL_BYTES);
+      v128.store(out, f32x4.pmax(s7, least), 3 * PANEL_BYTES + 16);
       out += 4 * PANEL_BYTES;
     }
     for (; column < rowBytes; column += 32) {
@@ -66,8 +67,8 @@ export function sparseForward(
         s0 = f32x4.add(s0, v128.load(w));
         s1 = f32x4.add(s1, v128.load(w, 16));
       }
-      v128.store(out, f32x4.pmax(s0, zero));
-      v128.store(out, f32x4.pmax(s1, zero), 16);
+      v128.store(out, f32x4.pmax(s0, least));
+      v128.store(out, f32x4.pmax(s1, least), 16);
       out += PANEL_BYTES;
     }
   }

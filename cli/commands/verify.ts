@@ -1,0 +1,186 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UserError } from "../../src/core/errors.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
+import { type CellPlan, planOf } from "../../src/experiment/plan.ts";
+import {
+  cellPaths,
+  checkpointPath,
+  type FinishedCell,
+  type Manifest,
+  readBytes,
+  readCheckpoint,
+  readResumePoint,
+  readRun,
+} from "../../src/experiment/store.ts";
+import { Interrupted } from "../interrupted.ts";
+import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
+import { print, printJson, say } from "../output.ts";
+import { ownClaim } from "../owner.ts";
+import { packageVersion } from "../package.ts";
+
+export interface VerifyOptions {
+  readonly rerun?: number;
+  readonly json?: boolean;
+}
+
+/** A cell of the manifest. */
+interface CellName {
+  readonly arm: string;
+  readonly seed: number;
+  readonly point: Readonly<Record<string, unknown>>;
+}
+
+/** What became of a cell that was trained again. */
+interface Repetition {
+  readonly id: string;
+  /** Files compared. */
+  readonly files: number;
+  /** Paths of those that differ. */
+  readonly differing: readonly string[];
+  /** Why there is nothing to compare. */
+  readonly failure: string | null;
+}
+
+/** Check every file of a run, what is missing, and whether training some cells again gives the same bytes. */
+export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyOptions): Promise<void> {
+  const damaged: string[] = [];
+  const note = ({ message }: UserError) => void damaged.push(message);
+  const { manifest, finished, unfinished } = readRun(dir, note);
+  for (const id of unfinished) {
+    try {
+      readResumePoint(cellPaths(dir, id));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      note(error);
+    }
+  }
+  const expected = cellsOf(manifest);
+  const have = new Set(finished.map(({ result }) => keyOf(result)));
+  const missing = expected.filter((cell) => !have.has(keyOf(cell)));
+  const known = new Set(expected.map(keyOf));
+  for (const { paths, result } of finished) {
+    if (!known.has(keyOf(result)))
+      damaged.push(`${paths.result} is of a cell that the run's manifest.json does not name`);
+  }
+  const version = manifest.versions.halfwatch;
+  if (rerun > 0 && version !== packageVersion()) {
+    say(`the run was made by halfwatch ${version}, this is ${packageVersion()}: other bytes are no proof of anything`);
+  }
+  const repeated = await repeat(spreadOverArms(finished, rerun));
+
+  const differing = repeated.flatMap((repetition) => repetition.differing);
+  const isSound =
+    damaged.length + missing.length + differing.length === 0 && repeated.every(({ failure }) => failure === null);
+  if (!isSound) process.exitCode = 1;
+  const files = finished.reduce((sum, { result }) => sum + Object.keys(result.files).length + 1, 1);
+  if (json) {
+    printJson({
+      run: dir,
+      sound: isSound,
+      expected: expected.length,
+      finished: finished.length,
+      unfinished,
+      files,
+      missing,
+      damaged,
+      repeated,
+    });
+    return;
+  }
+  const lines = [
+    `${finished.length} of ${expected.length} cells are finished and whole (${files} files)`,
+    ...damaged.map((message) => `damaged: ${message}`),
+    ...missing.map((cell) => `missing: ${cell.arm} seed ${cell.seed}${pointText(cell)}`),
+    ...repeated.map(({ id, files: compared, differing: others, failure }) =>
+      failure !== null
+        ? `repeated: ${id} could not be: ${failure}`
+        : others.length === 0
+          ? `repeated: ${id}, all ${compared} files the same, byte for byte`
+          : `repeated: ${id}, ${others.length} of ${compared} files differ`,
+    ),
+    ...differing.map((path) => `differs: ${path}`),
+  ];
+  print(lines.join("\n"));
+}
+
+/** Every cell that the manifest names. */
+function cellsOf({ arms, seeds, points }: Manifest): CellName[] {
+  return points.flatMap((point) => arms.flatMap((arm) => seeds.map((seed) => ({ arm, seed, point }))));
+}
+
+const keyOf = ({ arm, seed, point }: CellName): string => canonicalJson([arm, seed, point]);
+const pointText = ({ point }: CellName): string => (Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`);
+
+/** The same `count` cells of a run every time: an arm after the other, in an arm by the hash of their ids. */
+function spreadOverArms(cells: readonly FinishedCell[], count: number): FinishedCell[] {
+  const byHash = [...cells].sort((a, b) => (sha256(a.paths.id) < sha256(b.paths.id) ? -1 : 1));
+  const arms = new Map<string, FinishedCell[]>();
+  for (const cell of byHash) arms.set(cell.result.arm, [...(arms.get(cell.result.arm) ?? []), cell]);
+  const rounds = [...arms]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, own]) => own.map((cell, round) => ({ cell, round })));
+  return rounds
+    .sort((a, b) => a.round - b.round)
+    .slice(0, count)
+    .map(({ cell }) => cell);
+}
+
+/** Train cells again in a folder of their own, and compare all that they wrote. */
+async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
+  if (cells.length === 0) return [];
+  const folder = mkdtempSync(join(tmpdir(), "halfwatch-verify-"));
+  const stopping = listenForStop();
+  try {
+    const failures = new Map<string, string>();
+    const plans: CellPlan[] = [];
+    for (const { paths, result } of cells) {
+      const path = checkpointPath(paths, result.checkpoints.last);
+      try {
+        plans.push(planOf(readCheckpoint(path), paths.id, path));
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        failures.set(paths.id, error.message);
+      }
+    }
+    const { jobs, threads } = divideCores(plans.length);
+    for (const engine of ["wasm", "reference"] as const) {
+      await launchLocal({
+        run: folder,
+        cells: plans.filter((plan) => plan.engine === engine),
+        engine,
+        jobs,
+        threads,
+        entry: cellEntry(),
+        claim: ownClaim(),
+        pause,
+        signal: stopping.signal,
+        kill: stopping.kill,
+        onEvent: (event: CellEvent) => {
+          if (event.kind === "started") say(`training ${event.plan.id} again`);
+          if (event.kind === "failed") failures.set(event.plan.id, `${event.message} (${event.where})`);
+        },
+      });
+    }
+    if (stopping.signal.aborted) throw new Interrupted("stopped: nothing was changed");
+    return cells.map(({ paths, result }) => {
+      const again = cellPaths(folder, paths.id);
+      const failure =
+        failures.get(paths.id) ?? (existsSync(again.result) ? null : `engine ${result.engine} is unknown`);
+      if (failure !== null) return { id: paths.id, files: 0, differing: [], failure };
+      const names = new Set(["result.json", ...Object.keys(result.files)]);
+      const differing = [...names].filter((name) => !sameFile(join(paths.root, name), join(again.root, name)));
+      return { id: paths.id, files: names.size, differing: differing.map((name) => join(paths.root, name)), failure };
+    });
+  } finally {
+    stopping.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Files that were written beyond these are named in result.json, which differs then. */
+function sameFile(a: string, b: string): boolean {
+  return existsSync(b) && Buffer.compare(readBytes(a), readBytes(b)) === 0;
+}
