@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import type { Engine } from "../src/compute/engine.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
 import { loadScenario } from "../src/experiment/scenario.ts";
-import { trainSchema } from "../src/experiment/schema.ts";
+import { ppoSchema, reinforceSchema } from "../src/experiment/schema.ts";
 import { readText } from "../src/experiment/store.ts";
 import type { Progress } from "../src/experiment/train.ts";
 import { ARMS } from "../src/routing/arms.ts";
@@ -151,13 +151,13 @@ describe("docs/ppo.md", () => {
   afterAll(() => engine.dispose());
 
   test("names every key of train", () => {
-    const keys = Object.keys(trainSchema.shape).filter((key) => key !== "algorithm");
+    const keys = Object.keys({ ...ppoSchema.shape, ...reinforceSchema.shape }).filter((key) => key !== "algorithm");
     expect(keys.filter((key) => !text.includes(`\`train.${key}\``))).toEqual([]);
   });
 
   test.each(["docs/ppo.md", "docs/routing.md"])("%s: a value that stands behind a key is its default", (file) => {
     const { train, agent } = tinyScenario({ train: {}, agent: {} });
-    const defaults = { train: { ...trainSchema.parse({}) }, agent: { ...agent, critic: [64, 64], hidden: [64, 64] } };
+    const defaults = { train: { ...ppoSchema.parse({}) }, agent: { ...agent, critic: [64, 64], hidden: [64, 64] } };
     expect(Object.keys(defaults.train)).toEqual(Object.keys(train));
     const stated = matches(read(file), /`(train|agent)\.(\w+)`:? (`\w+`|\[[^\]]*\]|\d[\d.e-]*)/g);
     for (const [part, key, value] of stated) {

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import type { NetworkSpec } from "../../src/compute/engine.ts";
+import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Phase, train } from "../../src/experiment/train.ts";
@@ -23,7 +24,8 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
   const threads = options.threads ?? 1;
   const path = `${packageRoot()}/scenarios/diamond-ghost.yaml`;
   const { scenario: recipe } = loadScenario({ path, readText: readInputText });
-  const { worlds, rollout, steps: recipeSteps, epochs } = recipe.train;
+  const { worlds, rollout, steps: recipeSteps } = recipe.train;
+  const { epochs } = loopOptions(recipe.train);
   const perUpdate = worlds * rollout;
   const results = [];
   for (const arm of ["naive", "route"]) {

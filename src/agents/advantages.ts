@@ -51,6 +51,26 @@ export function gaeInto(input: GaeInput, advantages: Float64Array): void {
 }
 
 /**
+ * Discounted returns to the end of the episode or of the window, whichever comes first, with nothing after it; and what they are above
+ * the critic's value.
+ *
+ *     R[t] = r[t] + gamma * (1 - done[t]) * R[t+1]          A[t] = R[t] - v[t]
+ *
+ * Williams 1992 (REINFORCE with a baseline). Shapes as in {@link gaeInto}. Writes: `advantages`, `returns` [T, N].
+ */
+export function returnsInto(
+  input: Omit<GaeInput, "lambda" | "nextValues">,
+  advantages: Float64Array,
+  returns: Float64Array,
+): void {
+  const { T, N, values } = input;
+  const nothing = new Float64Array(T * N);
+  // Advantages over a critic of zeros are the returns.
+  gaeInto({ ...input, lambda: 1, values: nothing, nextValues: nothing }, returns);
+  for (let row = 0; row < T * N; row++) advantages[row] = returns[row] - values[row];
+}
+
+/**
  * Value of the state that each step led to: the step's own final observation where it was truncated, the world's current
  * observation at the window's end, else the next step's. Unspecified where the step terminated. Writes: `nextValues` [capacity, worlds].
  */

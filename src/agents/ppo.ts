@@ -52,6 +52,17 @@ export function hyperAt(options: PpoOptions, update: number, updates: number): H
   };
 }
 
+/** The numbers of a loss whose policy, entropy and value terms are multiplied by `factor`; the gate's is not. */
+export function scaledLoss(hyper: Hyper, factor: number): Hyper {
+  const { advantageScale, entropyCoef, valueCoef } = hyper;
+  return {
+    ...hyper,
+    advantageScale: factor * advantageScale,
+    entropyCoef: factor * entropyCoef,
+    valueCoef: factor * valueCoef,
+  };
+}
+
 /**
  * The epochs of one PPO update: each passes over the rows once, in minibatches whose sizes differ by at most one, in an order drawn
  * from `order`. Schulman et al. 2017 (arXiv:1707.06347), algorithm 1.

@@ -58,6 +58,9 @@ export function createRollout(trajectory: Trajectory, actions: number, modules: 
  * cumulative probabilities. `afterStep(firstRow)` is called after each step, while the worlds still show what happened, so that the
  * caller can keep the ledger; the learner's side does not know it.
  *
+ * `pictures: "stale"` shows a world's first step after an automatic reset within the window the old episode's last observation: the policy
+ * acts on the old picture in the new episode (a fault of Cloud et al. 2024's code, to be repeated). `current` is right.
+ *
  * Writes: the trajectory's slots from `window` on; final values of truncated steps; the bootstrap values.
  */
 export async function collect(
@@ -67,6 +70,7 @@ export async function collect(
   firstStep: number,
   rollout: Rollout,
   afterStep: (firstRow: number) => void,
+  pictures: "current" | "stale" = "current",
 ): Promise<void> {
   const { trajectory, forward, lnScale, actions, finals, finalRows } = rollout;
   const { worlds: N, capacity, window } = trajectory;
@@ -76,6 +80,12 @@ export async function collect(
   for (let slot = window; slot < capacity; slot++) {
     const firstRow = slot * N;
     worlds.observeInto(trajectory.observations, firstRow);
+    for (let n = 0; pictures === "stale" && slot > window && n < N; n++) {
+      const before = firstRow - N + n;
+      if (trajectory.terminated[before] || trajectory.truncated[before]) {
+        copyObservation(worlds.finals, n, trajectory.observations, firstRow + n);
+      }
+    }
     await model.forward(trajectory.observations, firstRow, N, lnScale, forward);
     for (let n = 0; n < N; n++) {
       const action = sample(forward.probabilities, n * A, A, act.seek(n, firstStep + slot - window).next());

@@ -58,10 +58,10 @@ const specSchema = z
     gate: z.enum(["none", "learned", "fixed"]),
     gateHidden: z.array(width),
     critic: z.array(width),
-    gateConv: width.optional(),
-    criticConv: width.optional(),
-    cells: width.optional(),
-    criticActivation: z.enum(["relu", "none"]).optional(),
+    gateConv: width.exactOptional(),
+    criticConv: width.exactOptional(),
+    cells: width.exactOptional(),
+    criticActivation: z.enum(["relu", "none"]).exactOptional(),
   })
   .refine((spec) => new Set(spec.modules).size === spec.modules.length, {
     error: "names a module twice",

@@ -1,6 +1,6 @@
-import { gaeInto, nextValuesInto } from "../agents/advantages.ts";
+import { gaeInto, nextValuesInto, returnsInto } from "../agents/advantages.ts";
 import { initialise } from "../agents/network.ts";
-import { hyperAt, learn, normalisation } from "../agents/ppo.ts";
+import { hyperAt, learn, normalisation, scaledLoss } from "../agents/ppo.ts";
 import { carryTails, collect, createRollout, tailOf } from "../agents/rollout.ts";
 import type { Engine, Hyper, Model, UpdateStats } from "../compute/engine.ts";
 import { groupsOf } from "../compute/engine.ts";
@@ -16,10 +16,11 @@ import {
   UNLABELLED,
 } from "../core/trajectory.ts";
 import { EnvBatch } from "../envs/batch.ts";
-import { labelEpisodes } from "../oversight/label.ts";
+import { labelEpisodes, labelTails } from "../oversight/label.ts";
 import type { Arm } from "../routing/arms.ts";
 import { averageMasks, createLesson, type Lesson, routeLabels } from "../routing/route.ts";
 import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
+import { loopOptions } from "./loop-options.ts";
 import { networkOf, type Setting } from "./setting.ts";
 
 /** One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps. */
@@ -102,8 +103,12 @@ export function updatesIn(train: { steps: number; worlds: number; rollout: numbe
  * the model.
  */
 export async function train({ setting, arm, seed, engine, from, ...hooks }: Training): Promise<Trained> {
-  const { scenario, world, overseer, routes } = setting;
-  const { worlds: N, rollout: T, tails } = scenario.train;
+  const { scenario, overseer, routes } = setting;
+  const { worlds: N, rollout: T } = scenario.train;
+  const options = loopOptions(scenario.train);
+  const { tails, quirks } = options;
+  const late = quirks.has("lateTimeout") ? 1 : 0;
+  const world = { ...setting.world, horizon: setting.world.horizon + late };
   const updates = updatesIn(scenario.train);
   const spec = networkOf(setting, arm);
   const K = spec.modules.length;
@@ -150,12 +155,13 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
   for (let update = begin; update < updates; update++) {
     // Rollout: the full policy acts; what it did goes to the trajectory, what that was worth to the ledger.
     hooks.onPhase?.("rollout");
-    await collect(model, batch, act, update * T, rollout, record);
+    await collect(model, batch, act, update * T, rollout, record, quirks.has("staleObservation") ? "stale" : "current");
 
     // Label: the overseer inspects the episodes that ended, and opens the door by that much.
     hooks.onPhase?.("label");
     hooks.beforeLabels?.(ledger, trajectory);
     labelEpisodes(trajectory, ledger, arm.reward === "true", labels);
+    if (quirks.has("unfinishedTails")) labelTails(trajectory, labels);
     hooks.afterLabels?.(ledger, trajectory);
 
     // Route: labels become reward, kept rows, and masks of who may learn.
@@ -166,35 +172,29 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
     const rows = chooseRows(trajectory, lesson, tails, chosen);
     if (arm.routing === "mean") averageMasks(lesson, rows, K);
 
-    // Advantage: over whole episodes, bootstrapped where the clock or the window cut them.
+    // Advantage: over whole episodes, bootstrapped where the clock or the window cut them, or plain returns.
     hooks.onPhase?.("advantage");
-    nextValuesInto(trajectory, nextValues);
     const { values, terminated, truncated } = trajectory;
-    gaeInto(
-      {
-        T: trajectory.capacity,
-        N,
-        gamma: scenario.discount,
-        lambda: scenario.train.gaeLambda,
-        rewards: lesson.reward,
-        values,
-        nextValues,
-        terminated,
-        truncated,
-      },
-      advantages,
-    );
-    for (let row = 0; row < rowCount; row++) returns[row] = advantages[row] + values[row];
+    const { discount: gamma } = scenario;
+    const lived = { T: trajectory.capacity, N, gamma, rewards: lesson.reward, values, terminated, truncated };
+    if (options.bootstrap) {
+      nextValuesInto(trajectory, nextValues);
+      gaeInto({ ...lived, lambda: options.gaeLambda, nextValues }, advantages);
+      for (let row = 0; row < rowCount; row++) returns[row] = advantages[row] + values[row];
+    } else {
+      returnsInto(lived, advantages, returns);
+    }
 
     // Update: a few epochs of minibatches over the rows that the arm keeps.
     hooks.onPhase?.("update");
     await model.loadRows({ ...trajectory, ...lesson, advantages, returns }, rowCount);
     const explained = explainedVariance(values, returns, rows);
-    const hyper = hyperAt(scenario.train, update, updates);
-    const stats = await learn(model, rows, advantages, scenario.train, hyper, order.seek(update));
+    const kept = quirks.has("keptFraction") ? rows.length / (T * N) : 1;
+    const hyper = scaledLoss(hyperAt(options, update, updates), kept);
+    const stats = await learn(model, rows, advantages, options, hyper, order.seek(update));
 
     hooks.onPhase?.("idle");
-    const normalised = scenario.train.normaliseAdvantages !== "none" && normalisation(advantages, rows);
+    const normalised = options.normaliseAdvantages !== "none" && normalisation(advantages, rows);
     last = { rows, trajectory, lesson, hyper: { ...hyper, ...normalised } };
     const ended = countEpisodes(trajectory, labels.label);
     counts.episodes += ended.episodes;

@@ -3,9 +3,10 @@ import { describe, expect, test } from "vitest";
 import { annealed, boundary, hyperAt, learn, normalisation, type PpoOptions } from "../../src/agents/ppo.ts";
 import type { Hyper, Model, UpdateStats } from "../../src/compute/engine.ts";
 import { Stream } from "../../src/core/random.ts";
+import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 
-const OPTIONS: PpoOptions = { ...tinyScenario().train, learningRate: 1e-3, entropyCoef: [0.1, 0] };
+const OPTIONS: PpoOptions = { ...loopOptions(tinyScenario().train), learningRate: 1e-3, entropyCoef: [0.1, 0] };
 
 /** A model that only writes down what it was asked to learn from. */
 function recorder() {

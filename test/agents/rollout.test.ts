@@ -11,6 +11,7 @@ import { Stream } from "../../src/core/random.ts";
 import { createTrajectory, type Trajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { createDiamondGhost } from "../../src/envs/diamond-ghost.ts";
+import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
@@ -103,7 +104,7 @@ test("the observation acted on is the world as it is, on each of 1,000 steps", a
   const batch = createBatch(N);
   const acted: number[][] = [];
   const model = {
-    spec: { actions: 4 } as NetworkSpec,
+    spec: { actions: 4, modules: ["policy"] } as unknown as NetworkSpec,
     forward: async (o: Observations, first: number, rows: number, _scale: Float64Array, out: ForwardOutput) => {
       acted.length = 0;
       for (let row = 0; row < rows; row++) acted.push(featuresOf(o, first + row));
@@ -214,7 +215,7 @@ describe.each(["reference", "wasm"] as const)("%s", (name) => {
       const ones = (length: number) => new Float64Array(length).fill(1);
       const masks = { moduleMask: ones(rows * K), gateMask: ones(rows), gateTarget: new Float64Array(rows * K) };
       await model.loadRows({ ...trajectory, advantages, returns, ...masks }, rows);
-      const options = { ...tinyScenario().train, minibatches: 3, epochs: 2, learningRate: 0.05 };
+      const options = { ...loopOptions(tinyScenario().train), minibatches: 3, epochs: 2, learningRate: 0.05 };
       const all = Int32Array.from({ length: rows }, (__, row) => row);
       const stats = await learn(model, all, advantages, options, hyperAt(options, 0, 1), new Stream(1, "shuffle"));
       expect(stats[0].approxKl).toBe(0);
