@@ -1,3 +1,4 @@
+import type { Verdict } from "../src/evaluation/verdict.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
 import type { ArmRow, Table } from "../src/experiment/summary.ts";
 import { ARMS } from "../src/routing/arms.ts";
@@ -37,9 +38,10 @@ export function renderTable(scenario: Scenario, table: Table, width: number): st
     ]);
     lines.push(...alignColumns(compared).map((line) => `  ${line.trimEnd()}`), "");
   }
+  lines.push(...renderVerdicts(shown), ...renderSelections(scenario, shown));
   const first = shown[0];
   lines.push(
-    `cost per seed: ${thousands(first.steps)} environment steps, ${thousands(first.episodes)} episodes (${first.arm}); labels: inspected episodes, timeouts included`,
+    `cost per seed: ${thousands(first.steps)} environment steps, ${thousands(first.episodes)} episodes (${first.arm}); labels: inspected episodes, timeouts included; label-legal inspected ${thousands(first.validated)} more in validation`,
     "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: the optimum",
     ...notes,
   );
@@ -66,6 +68,48 @@ function columnsOf(rows: readonly ArmRow[], optimum: number): Column[] {
       (event): Column => ({ head: event, text: ({ rates }) => short(rates[event], 2), align: "right", yields: 2 }),
     ),
     { head: "labels", text: ({ labelled }) => thousands(labelled), align: "right", yields: 4 },
+  ];
+}
+
+/** What each arm pursues where nobody looks, with the three numbers that say so, means over the seeds. */
+function renderVerdicts(rows: readonly ArmRow[]): string[] {
+  const body = rows.map(({ arm, verdicts = [] }) => {
+    const counts = new Map<string, number>();
+    for (const { verdict } of verdicts) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+    const named = [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
+    const mean = (of: (verdict: Verdict) => number | null) => {
+      const values = verdicts.map(of);
+      if (values.some((value) => value === null)) return "–";
+      return short(values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length, 2).padStart(5);
+    };
+    return [
+      arm,
+      mean(({ trueReturn }) => trueReturn),
+      mean(({ proxyReturn }) => proxyReturn),
+      mean(({ capability }) => capability),
+      named.join(", "),
+    ];
+  });
+  const heading =
+    "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance):";
+  return [
+    heading,
+    ...alignColumns([["arm", "true", "proxy", "able", "seeds"], ...body]).map((line) => `  ${line}`),
+    "",
+  ];
+}
+
+/** The returns under each rule of selection, from the same trainings. */
+function renderSelections({ primary }: Scenario, rows: readonly ArmRow[]): string[] {
+  const body = rows.flatMap(({ arm, selections }) => {
+    if (selections === undefined) return [];
+    const { last, "label-legal": legal, oracle } = selections;
+    return [[arm, short(last.mean), short(legal.mean), short(oracle.mean), short(oracle.mean - legal.mean)]];
+  });
+  return [
+    `selection (the table above: ${primary.select}): mean true return of the checkpoint that each rule picks, and the leak, oracle - label-legal:`,
+    ...alignColumns([["arm", "last", "label-legal", "oracle", "leak"], ...body]).map((line) => `  ${line}`),
+    "",
   ];
 }
 

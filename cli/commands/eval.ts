@@ -2,9 +2,11 @@ import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
 import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { blindPolicy, networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
+import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
+import { quirksOf } from "../../src/experiment/loop-options.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting, objectiveOf, type Setting, situationOf } from "../../src/experiment/setting.ts";
@@ -21,6 +23,7 @@ export interface EvalOptions {
   readonly shift?: string;
   readonly set?: readonly string[];
   readonly greedy?: boolean;
+  readonly metric?: "stepwise";
   readonly engine: EngineChoice;
   readonly json?: boolean;
 }
@@ -50,14 +53,8 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const policy = networkPolicy(model, view, setting.world, setting.overseer.visible, options.greedy ?? false);
-    report(
-      { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed },
-      view.name,
-      scenario,
-      options,
-      await evaluate(situation, policy),
-      situation,
-    );
+    const who = { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed };
+    await report(who, view.name, scenario, options, policy, situation);
   } finally {
     await engine.dispose();
   }
@@ -77,7 +74,7 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
   const training = createSetting(scenario);
   const { situation } = testOf(scenario, options.shift);
   const policy = scripted(options.policy, training, situation);
-  report({ policy: options.policy }, "full", scenario, options, await evaluate(situation, policy), situation);
+  await report({ policy: options.policy }, "full", scenario, options, policy, situation);
 }
 
 /** The scenario, or one of its shifts, laid out for evaluation. */
@@ -92,9 +89,12 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
   if (name === "random") return randomPolicy();
   const goals = training.goals.map((goal) => goal.name);
   if (kind === "optimal" && goals.includes(of)) return optimalForGoal(situation, of);
+  const { events } = training.world;
+  if (kind === "blind" && events.includes(of)) return blindPolicy(of, training.trueGoal, training.world);
   const arm = kind === "optimal" ? ARMS.get(of) : undefined;
   if (arm === undefined) {
-    const known = ["random", ...[...goals, ...ARMS.keys()].map((target) => `optimal:${target}`)];
+    const optima = [...goals, ...ARMS.keys()].map((target) => `optimal:${target}`);
+    const known = ["random", ...optima, ...events.map((event) => `blind:${event}`)];
     const meant = suggest(name, known);
     throw new UserError(
       `--policy ${name}: unknown policy${meant === undefined ? "" : `; did you mean ${meant}?`}`,
@@ -106,14 +106,29 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
   return theory.policy;
 }
 
-function report(
+/** The published experiment's metric under each goal, with the quirks that the scenario trains with. */
+async function stepwise(scenario: Scenario, policy: Policy, situation: Situation) {
+  const quirks = quirksOf(scenario.train);
+  const options = {
+    window: STEPWISE_WINDOW,
+    stalePictures: quirks.has("staleObservation"),
+    lateBy: quirks.has("lateTimeout") ? 1 : 0,
+  };
+  const returns = await stepwiseReturns(situation, policy, options);
+  return { ...options, returns };
+}
+
+async function report(
   who: Readonly<Record<string, unknown>>,
   view: string,
   scenario: Scenario,
-  { shift, greedy, json }: EvalOptions,
-  evaluation: Evaluation,
-  { bounds, goals }: Situation,
-): void {
+  { shift, greedy, metric, json }: EvalOptions,
+  policy: Policy,
+  situation: Situation,
+): Promise<void> {
+  const { bounds, goals } = situation;
+  const evaluation: Evaluation = await evaluate(situation, policy);
+  const stepped = metric === "stepwise" ? await stepwise(scenario, policy, situation) : undefined;
   const { levels, exact, rates, markedRates, steps, entropy, weights } = evaluation;
   if (json) {
     printJson({
@@ -130,6 +145,7 @@ function report(
       steps,
       entropy,
       weights,
+      ...(stepped && { stepwise: stepped }),
     });
     return;
   }
@@ -162,4 +178,11 @@ function report(
   const mind = Object.entries(weights).map(([module, weight]) => `${module} ${short(weight)}`);
   if (mind.length > 1) print(`mean weight of the modules: ${mind.join(", ")}`);
   if (entropy !== null) print(`mean entropy ${short(entropy)} nats`);
+  if (stepped) {
+    const { window, stalePictures, lateBy, returns } = stepped;
+    const quirks = [...(stalePictures ? ["stale observations"] : []), ...(lateBy > 0 ? ["late timeouts"] : [])];
+    const values = Object.entries(returns).map(([goal, value]) => `${goal} ${short(value)}`);
+    const how = quirks.length > 0 ? `, ${quirks.join(" and ")} as in the original code` : "";
+    print(`stepwise return (windows of ${window} steps${how}): ${values.join(", ")}`);
+  }
 }

@@ -59,7 +59,8 @@ export function seal(bytes: Uint8Array): Uint8Array {
 export function isSealed(bytes: Uint8Array, claimed: string): boolean {
   const at = /^[0-9a-f]{64}$/.test(claimed) ? placeOfSeal(bytes, claimed) : -1;
   if (at < 0) return false;
-  const unsealed = bytes.slice();
+  // Not `slice`: that of a Buffer, which is what files are read into, is a view.
+  const unsealed = new Uint8Array(bytes);
   unsealed.set(new TextEncoder().encode(UNSEALED), at);
   return sha256(unsealed) === claimed;
 }

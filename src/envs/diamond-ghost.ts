@@ -143,6 +143,11 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
       return [level.ghost, level.diamond].filter((cell) => cell >= 0);
     },
 
+    without(level: DiamondGhostLevel, event: string): DiamondGhostLevel | null {
+      if (event === "ghost") return { ...level, ghost: -1 };
+      return event === "diamond" ? { ...level, diamond: -1 } : null;
+    },
+
     parse(map: string, state: Int32Array): DiamondGhostLevel {
       const level = parseLevel(map, size, hasWalls, options.objects ?? "both");
       state[0] = level.start;

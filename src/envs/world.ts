@@ -48,6 +48,9 @@ export interface World<Level = unknown> {
   /** Cells that an overseer may mark: those on which an episode can terminate. */
   sites(level: Level): readonly number[];
 
+  /** The level as it would be if the object whose reaching emits `event` were floor; null where the event has no such object. */
+  without?(level: Level, event: string): Level | null;
+
   /** Read a map; `state` receives the state that the map shows. @throws UserError naming row and column. */
   parse(map: string, state: Int32Array): Level;
   /**

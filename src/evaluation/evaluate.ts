@@ -59,12 +59,7 @@ export async function evaluate(situation: Situation, policy: Policy): Promise<Ev
   let steps = 0;
   let entropy: number | null = 0;
 
-  for (let begin = 0; begin < tasks.length; ) {
-    let end = begin;
-    for (let states = 0; end < tasks.length && (end === begin || states + tasks[end].graph.size <= BLOCK); end++) {
-      states += tasks[end].graph.size;
-    }
-    const block = tasks.slice(begin, end);
+  for (const block of taskBlocks(tasks)) {
     const actings = await policy.act(block);
     block.forEach(({ graph, starts, marks, weight }, i) => {
       const acting = actings[i];
@@ -87,7 +82,6 @@ export async function evaluate(situation: Situation, policy: Policy): Promise<Ev
         for (let k = 0; k < weights.length; k++) weights[k] += visits * acting.weights[s * weights.length + k];
       }
     });
-    begin = end;
   }
 
   const byEvent = (values: (e: number) => number) => events.map((event, e) => [event, values(e)] as const);
@@ -112,6 +106,16 @@ export async function evaluate(situation: Situation, policy: Policy): Promise<Ev
     entropy: entropy === null || steps === 0 ? null : entropy / steps,
     weights: Object.fromEntries(policy.modules.map((module, k) => [module, weights[k] / steps])),
   };
+}
+
+/** The tasks in blocks of about 8,192 states, for a policy to act in at once. */
+export function* taskBlocks(tasks: readonly Task[]): Generator<readonly Task[]> {
+  for (let begin = 0, end = 0; begin < tasks.length; begin = end) {
+    for (let states = 0; end < tasks.length && (end === begin || states + tasks[end].graph.size <= BLOCK); end++) {
+      states += tasks[end].graph.size;
+    }
+    yield tasks.slice(begin, end);
+  }
 }
 
 /** Entropy of row s of probabilities [S, A], nats. */

@@ -1,6 +1,7 @@
 import type { ForwardOutput, Model } from "../compute/engine.ts";
+import type { Goal } from "../core/goal.ts";
 import { createObservations } from "../core/observations.ts";
-import { rewardTable } from "../envs/graph.ts";
+import { enumerateStates, rewardTable, type StateGraph } from "../envs/graph.ts";
 import { greedyPolicy, type PolicyRule, solve } from "../envs/solver.ts";
 import type { World } from "../envs/world.ts";
 import type { View } from "../routing/views.ts";
@@ -38,6 +39,50 @@ export function optimalForGoal(situation: Situation, goalName: string): Policy {
   const goal = goals.find(({ name }) => name === goalName);
   if (goal === undefined) throw new RangeError(`optimalForGoal: unknown goal ${goalName}`);
   return optimalPolicy(`optimal:${goalName}`, ({ graph }) => rewardTable(graph, goal), discount, world.horizon);
+}
+
+/**
+ * The shortest way to what a goal rewards most, blind to the object of an event: uniform over the moves that shorten the way as if that
+ * object were floor, over all moves where there is no way. @throws RangeError where the event has no object in this world.
+ */
+export function blindPolicy(event: string, goal: Goal, world: World): Policy {
+  const best = goal.rewards.indexOf(Math.max(...goal.rewards));
+  return {
+    name: `blind:${event}`,
+    modules: [],
+    act: async (tasks) =>
+      tasks.map(({ level, graph }) => {
+        const seen = world.without?.(level, event) ?? null;
+        if (seen === null) throw new RangeError(`blindPolicy: world ${world.kind} has no object of event ${event}`);
+        // Every state is a first state here, so that states keep their numbers, also beyond the object.
+        return { policy: shorteningMoves(enumerateStates(world, seen, graph.states), best, graph.size) };
+      }),
+  };
+}
+
+/** Uniform over the moves that shorten the way to an event, or over all where none does, for the first `size` states, [size, A]. */
+function shorteningMoves(graph: StateGraph, event: number, size: number): Float64Array {
+  const { size: S, actions: A, next, eventSets } = graph;
+  const stepsLeft = new Float64Array(S).fill(Infinity);
+  const after = (i: number) => ((eventSets[i] >>> event) & 1 ? 0 : stepsLeft[next[i]]);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = 0; i < S * A; i++) {
+      const steps = after(i) + 1;
+      if (steps >= stepsLeft[Math.floor(i / A)]) continue;
+      stepsLeft[Math.floor(i / A)] = steps;
+      changed = true;
+    }
+  }
+  const policy = new Float64Array(size * A);
+  for (let s = 0; s < size; s++) {
+    const row = policy.subarray(s * A, (s + 1) * A);
+    for (let a = 0; a < A; a++) row[a] = after(s * A + a) < stepsLeft[s] ? 1 : 0;
+    if (row.every((p) => p === 0)) row.fill(1);
+    const ways = row.reduce((sum, p) => sum + p, 0);
+    for (let a = 0; a < A; a++) row[a] /= ways;
+  }
+  return policy;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Evaluation, evaluate, normalise, type Policy } from "./evaluate.ts";
+import { evaluate, normalise, type Policy } from "./evaluate.ts";
 import { noisyPolicy } from "./policies.ts";
 import { noisyBounds, type Situation } from "./situation.ts";
 
@@ -68,28 +68,30 @@ export function judge(
   return { verdict: name(), trueReturn, proxyReturn, capability, controls };
 }
 
-/** Evaluate a policy on the levels and controls that a verdict rests on, and judge it. */
+/**
+ * Evaluate a policy on the levels and controls that a verdict rests on, and judge it. `policyIn` gives the policy for a situation: always
+ * the same for a network, made for it where a policy is the optimum of something.
+ */
 export async function verdictOf(
   situations: VerdictSituations,
-  policy: Policy,
+  policyIn: (situation: Situation) => Policy,
   thresholds: VerdictThresholds = VERDICT_THRESHOLDS,
 ): Promise<Verdict> {
-  const trueReturnIn = async (situation: Situation) => normalisedTrue(await evaluate(situation, policy));
-  const distinguishing = await evaluate(situations.distinguishing, policy);
-  const noisy = await evaluate(situations.agreeing, noisyPolicy(policy, ACTION_NOISE));
-  const bounds = noisyBounds(situations.agreeing, ACTION_NOISE);
-  const { name } = situations.agreeing.goals[0];
+  const { distinguishing, agreeing, mirrored, withoutProxyObject } = situations;
+  const trueReturnIn = async (situation: Situation) =>
+    (await evaluate(situation, policyIn(situation))).goals.true.normalised;
+  const parted = await evaluate(distinguishing, policyIn(distinguishing));
+  const noisy = await evaluate(agreeing, noisyPolicy(policyIn(agreeing), ACTION_NOISE));
+  const { random, optimum } = noisyBounds(agreeing, ACTION_NOISE);
   return judge(
-    normalisedTrue(distinguishing),
-    distinguishing.goals.proxy.normalised,
+    parted.goals.true.normalised,
+    parted.goals.proxy.normalised,
     {
-      agreeing: await trueReturnIn(situations.agreeing),
-      noise: normalise(noisy.goals[name].discounted, bounds.random[0], bounds.optimum[0]),
-      mirrored: await trueReturnIn(situations.mirrored),
-      withoutProxyObject: await trueReturnIn(situations.withoutProxyObject),
+      agreeing: await trueReturnIn(agreeing),
+      noise: normalise(noisy.goals.true.discounted, random[0], optimum[0]),
+      mirrored: await trueReturnIn(mirrored),
+      withoutProxyObject: await trueReturnIn(withoutProxyObject),
     },
     thresholds,
   );
 }
-
-const normalisedTrue = ({ goals }: Evaluation): number | null => goals.true.normalised;

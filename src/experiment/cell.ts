@@ -4,6 +4,7 @@ import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { networkPolicy } from "../evaluation/policies.ts";
 import type { Situation } from "../evaluation/situation.ts";
+import { verdictOf } from "../evaluation/verdict.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "./checkpoint.ts";
@@ -11,15 +12,19 @@ import { moduleDiagnostics } from "./diagnostics.ts";
 import type { Saved } from "./loop-state.ts";
 import { type CellPlan, planOf } from "./plan.ts";
 import { withShift } from "./scenario.ts";
-import { TRAINING } from "./schema.ts";
-import { armNamed, createSetting, type Setting, situationOf } from "./setting.ts";
+import { SELECTIONS, type Selection, TRAINING } from "./schema.ts";
+import { type Candidate, select, type Validation, validate } from "./select.ts";
+import { armNamed, createSetting, type Setting, situationOf, verdictSituationsOf } from "./setting.ts";
 import {
   type CellPaths,
   type CellResult,
   cellPaths,
+  checkpointPath,
   finishCell,
   LineWriter,
+  readCheckpoint,
   readResumePoint,
+  readText,
   rollBack,
   startCell,
   type Unfinished,
@@ -40,8 +45,16 @@ export function curveUpdates(updates: number): ReadonlySet<number> {
 
 /** A line of `metrics.jsonl`: an update, with the learning curve's point where there is one. */
 export interface Metrics extends Progress {
-  /** Exact discounted returns of the deployed view under the primary shift. */
-  readonly curve?: { readonly trueReturn: number; readonly proxyReturn: number };
+  readonly curve?: CurvePoint;
+}
+
+/** A checkpoint on the learning curve, as the deployed view. */
+interface CurvePoint {
+  /** Exact discounted returns under the primary shift. */
+  readonly trueReturn: number;
+  readonly proxyReturn: number;
+  /** What it showed on validation episodes of the training distribution. */
+  readonly validation: Validation;
 }
 
 /** A test distribution of a cell, and whether its policies are shown marks. */
@@ -127,7 +140,9 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       if (isPoint) {
         const view = deployedView(model.spec.modules, setting.trueModule);
         const { goals } = await evaluateView(model, view, primary);
-        line = { ...progress, curve: { trueReturn: goals.true.discounted, proxyReturn: goals.proxy.discounted } };
+        const validation = await validate(setting, model, view, seed, scenario.evaluation.validationEpisodes);
+        const [trueReturn, proxyReturn] = [goals.true.discounted, goals.proxy.discounted];
+        line = { ...progress, curve: { trueReturn, proxyReturn, validation } };
       }
       metrics.write(line);
       hooks.onProgress?.(line);
@@ -165,12 +180,41 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     }
   }
   const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
+  const { world, overseer } = setting;
+  const asDeployed = networkPolicy(model, parseView(deployed, modules), world, overseer.visible, false);
+  const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
+  model.dispose();
+
+  // The checkpoints that the other rules would have chosen, as deployed.
+  const candidates = readCurve(cell);
+  const selected: Record<string, { step: number; shifts: Record<string, Evaluation> }> = {};
+  for (const rule of SELECTIONS) {
+    const step = select(rule, candidates);
+    const chosen = { step, shifts: {} as Record<string, Evaluation> };
+    if (step === trained.step) {
+      for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
+    } else {
+      const { state } = readCheckpoint(checkpointPath(cell, step));
+      const earlier = await engine.create(model.spec, state.parameters);
+      for (const test of tests) {
+        if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+        chosen.shifts[test.shift] = await evaluateView(earlier, deployed, test);
+      }
+      earlier.dispose();
+    }
+    selected[rule] = chosen;
+  }
+  const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
+  const sumOver = (count: (validation: Validation) => number) =>
+    candidates.reduce((sum, { validation }) => sum + count(validation), 0);
   writeEvaluation(cell, {
     deployed,
     shifts,
+    verdict,
+    selected,
+    selectionLeak: primaryReturn("oracle") - primaryReturn("label-legal"),
     modules: { ...diagnostics, ...(modules.length > 1 && { shifts: moduleMeasures(setting, deployed, shifts) }) },
   });
-  model.dispose();
 
   return finishCell(cell, {
     scenarioHash: plan.scenarioHash,
@@ -179,11 +223,22 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     point: plan.point,
     engine: engine.info.name,
     steps: trained.step,
-    checkpoints: { last: trained.step },
+    checkpoints: Object.fromEntries(SELECTIONS.map((rule) => [rule, selected[rule].step])),
     summary: {
       deployed,
       episodes: trained.episodes,
       labelled: trained.labelled,
+      validation: {
+        episodes: sumOver(({ episodes }) => episodes),
+        labelled: sumOver(({ labelled }) => labelled),
+      },
+      verdict,
+      selected: Object.fromEntries(
+        SELECTIONS.map((rule) => [
+          rule,
+          Object.fromEntries(Object.entries(selected[rule].shifts).map(([shift, e]) => [shift, briefly(e)])),
+        ]),
+      ),
       returns: Object.fromEntries(
         Object.entries(shifts).map(([shift, byView]) => [
           shift,
@@ -207,6 +262,15 @@ function openCell(run: string, plan: CellPlan): { cell: CellPaths; point: Unfini
 function savedIn({ state, update, resume }: Unfinished): Saved {
   if (!("steps" in state)) throw new RangeError("savedIn: a resume point without the optimiser");
   return { state, loop: { update, ...resume.loop } };
+}
+
+/** The checkpoints of the curve as the rules of selection see them, from the metrics that were written. */
+function readCurve(cell: CellPaths): Candidate[] {
+  const lines = readText(cell.metrics).trimEnd().split("\n");
+  return lines.flatMap((line) => {
+    const { step, curve } = JSON.parse(line) as Metrics;
+    return curve === undefined ? [] : [{ step, validation: curve.validation, trueReturn: curve.trueReturn }];
+  });
 }
 
 /** Learning that has become NaN or infinite never comes back. */

@@ -146,12 +146,16 @@ export const reinforceSchema = z.strictObject({
   clip: trainFields.clip,
   tails: trainFields.tails.default("all"),
   quirks: z
-    .union([z.enum(["original", "none"]), z.array(z.enum(QUIRKS)).max(QUIRKS.length)])
+    .union([z.enum(["original", "none"]), z.array(z.enum(QUIRKS)).min(1).max(QUIRKS.length)])
     .default("none")
     .describe("what the original code does beside its paper: all of it, none of it, or a list of these"),
 });
 
 export const trainSchema = z.discriminatedUnion("algorithm", [ppoSchema, reinforceSchema]);
+
+/** Rules that choose which checkpoint of a training is reported (select.ts). */
+export const SELECTIONS = ["last", "label-legal", "oracle"] as const;
+export type Selection = (typeof SELECTIONS)[number];
 
 export const ARM_NAMES = [
   "naive",
@@ -208,6 +212,12 @@ export const scenarioSchema = z.strictObject({
   evaluation: z
     .strictObject({
       levels: positiveInteger.max(1_000_000).default(1000).describe("levels drawn where they cannot all be enumerated"),
+      validationEpisodes: positiveInteger
+        .max(1_000_000)
+        .default(2000)
+        .describe(
+          "episodes that each checkpoint plays for the selection `label-legal`; the inspected ones are counted as cost",
+        ),
     })
     .prefault({}),
   primary: z
@@ -217,7 +227,7 @@ export const scenarioSchema = z.strictObject({
         .default("true-return")
         .describe("discounted return under which goal"),
       shift: name.default("unseen").describe("the test distribution, a name of `shift`, or training"),
-      select: z.enum(["last"]).default("last").describe("which checkpoint is reported"),
+      select: z.enum(SELECTIONS).default("last").describe("which checkpoint is reported"),
     })
     .prefault({})
     .describe("the one number that is compared, fixed before the first cell"),

@@ -5,17 +5,8 @@ import { createObservations } from "../core/observations.ts";
 import { Stream } from "../core/random.ts";
 import { EnvBatch } from "../envs/batch.ts";
 import { parseView } from "../routing/views.ts";
+import type { Selection } from "./schema.ts";
 import type { Setting } from "./setting.ts";
-
-/**
- * Rules that choose which checkpoint of a training is reported.
- *
- * `last`: the final one. `label-legal`: the best by the true return of those validation episodes that the overseer inspected: all
- * that somebody without the ground truth could do. `oracle`: the best by the exact true return under the primary shift: an upper bound
- * that nobody could reach. Their difference, oracle - label-legal, is the *selection leak*.
- */
-export const SELECTIONS = ["last", "label-legal", "oracle"] as const;
-export type Selection = (typeof SELECTIONS)[number];
 
 /** What a checkpoint showed on validation episodes of the training distribution. */
 export interface Validation {
@@ -99,7 +90,15 @@ export async function validate(
   return { episodes: finished, labelled, trueReturn: labelled === 0 ? null : sum / labelled };
 }
 
-/** The step that a rule chooses among a training's checkpoints, in order of step; the later one of equals. @throws RangeError without any. */
+/**
+ * The step that a rule chooses among a training's checkpoints, in order of step; the later one of equals.
+ *
+ * `last`: the final one. `label-legal`: the best by the true return of those validation episodes that the overseer inspected: all
+ * that somebody without the ground truth could do. `oracle`: the best by the exact true return under the primary shift: an upper bound
+ * that nobody could reach. Their difference in that return, oracle - label-legal, is the *selection leak*.
+ *
+ * @throws RangeError without any.
+ */
 export function select(rule: Selection, candidates: readonly Candidate[]): number {
   if (candidates.length === 0) throw new RangeError("select: there is no checkpoint");
   const score = (candidate: Candidate, index: number): number => {

@@ -205,14 +205,15 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
   const path = join(dir, "manifest.json");
   makeFolder(dir);
   for (;;) {
-    const before = existsSync(path) ? readManifest(dir) : undefined;
+    const bytes = existsSync(path) ? readBytes(path) : undefined;
+    const before = bytes && parseSealedJson(bytes, path, manifestSchema);
     if (before === undefined) refuseStrangers(dir);
     const merged = before === undefined ? manifest : extended(dir, before, manifest);
     if (merged === before) return before;
     // The lock is named after what is replaced. Manifests only grow, so a name that is done with never comes back.
-    const replaced = before === undefined ? "new" : hashOfFile(path);
+    const replaced = bytes === undefined ? "new" : sha256(bytes);
     const written = guard(`manifest-${replaced.slice(0, 16)}`, () => {
-      const isSame = existsSync(path) ? hashOfFile(path) === replaced : before === undefined;
+      const isSame = existsSync(path) ? sha256(readBytes(path)) === replaced : bytes === undefined;
       if (isSame) writeAtomically(path, sealedJson(merged));
       return isSame;
     });
@@ -651,10 +652,6 @@ function isFile(path: string): boolean {
   return guarded("read", path, () => statSync(path).isFile());
 }
 
-function hashOfFile(path: string): string {
-  return sha256(readBytes(path));
-}
-
 function refuseFinished(cell: CellPaths, caller: string): void {
   if (existsSync(cell.result)) throw new RangeError(`${caller}: cell ${cell.id} is finished`);
 }
@@ -669,7 +666,10 @@ function sealedJson(content: object): Uint8Array {
 }
 
 function readSealedJson<T>(path: string, schema: z.ZodType<T>): T {
-  const bytes = readBytes(path);
+  return parseSealedJson(readBytes(path), path, schema);
+}
+
+function parseSealedJson<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {
   const json = parseJson(bytes, path);
   if (typeof json !== "object" || json === null || !("format" in json))
     throw damaged(path, "is not a file of a run: it has no format");

@@ -2,9 +2,10 @@ import { canonicalJson } from "../core/hash.ts";
 import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
+import type { Verdict } from "../evaluation/verdict.ts";
 import type { BriefEvaluation } from "./cell.ts";
 import { expandSweep, withShift } from "./scenario.ts";
-import { type Scenario, TRAINING } from "./schema.ts";
+import { type Scenario, type Selection, TRAINING } from "./schema.ts";
 import { armNamed, createSetting, objectiveOf, type Setting, situationOf } from "./setting.ts";
 import { type MeanInterval, meanInterval, pairedInterval } from "./statistics.ts";
 import type { CellResult } from "./store.ts";
@@ -24,8 +25,12 @@ export interface ArmRow {
   readonly rates: Readonly<Record<string, number>>;
   /** Discounted true return of the exact optimum of the arm's own objective, or why there is none. */
   readonly theory: number | string;
-  /** Means per seed: inspected episodes, episodes, environment steps. */
+  /** Only on the deployed view's row: what the seeds came to under each rule of selection, and what they pursue. */
+  readonly selections?: Readonly<Record<Selection, MeanInterval>>;
+  readonly verdicts?: readonly Verdict[];
+  /** Means per seed: inspected episodes of training and of validation, episodes, environment steps. */
   readonly labelled: number;
+  readonly validated: number;
   readonly episodes: number;
   readonly steps: number;
 }
@@ -89,7 +94,18 @@ async function tabulate(
     const deployed = String(own[0].summary.deployed);
     for (const view of Object.keys(briefs(own[0], shift))) {
       const theory = view === "full" ? await theoryLine(setting, situation, arm) : `the view ${view} has none`;
-      rows.push(rowOf(arm, view, view === deployed, own, shift, theory));
+      const { select } = setting.scenario.primary;
+      rows.push(
+        view === deployed
+          ? deployedRow(arm, view, own, shift, theory, select)
+          : rowOf(
+              arm,
+              view,
+              own,
+              own.map((result) => briefs(result, shift)[view]),
+              theory,
+            ),
+      );
     }
   }
   const shown = rows.filter(({ deployed }) => deployed);
@@ -114,22 +130,47 @@ function briefs(result: CellResult, shift: string): Record<string, BriefEvaluati
   return returns[shift] ?? {};
 }
 
-function rowOf(
+/** The deployed view's row: the checkpoints that the primary rule selects, and the other rules beside them. */
+function deployedRow(
   arm: string,
   view: string,
-  deployed: boolean,
   results: readonly CellResult[],
   shift: string,
   theory: number | string,
+  rule: Selection,
 ): ArmRow {
-  const evaluations = results.map((result) => briefs(result, shift)[view]);
+  const under = (selection: Selection) => results.map((result) => selectedBriefs(result)[selection][shift]);
+  const intervalOf = (selection: Selection) => meanInterval(under(selection).map(({ discounted }) => discounted.true));
+  return {
+    ...rowOf(arm, view, results, under(rule), theory),
+    deployed: true,
+    selections: {
+      last: intervalOf("last"),
+      "label-legal": intervalOf("label-legal"),
+      oracle: intervalOf("oracle"),
+    },
+    verdicts: results.map(({ summary }) => summary.verdict as Verdict),
+  };
+}
+
+function selectedBriefs(result: CellResult): Record<Selection, Record<string, BriefEvaluation>> {
+  return result.summary.selected as Record<Selection, Record<string, BriefEvaluation>>;
+}
+
+function rowOf(
+  arm: string,
+  view: string,
+  results: readonly CellResult[],
+  evaluations: readonly BriefEvaluation[],
+  theory: number | string,
+): ArmRow {
   const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
   const trueReturns = evaluations.map(({ discounted }) => discounted.true);
   const proxyReturns = evaluations.map(({ discounted }) => discounted.proxy);
   return {
     arm,
     view,
-    deployed,
+    deployed: false,
     seeds: results.map(({ seed }) => seed),
     trueReturns,
     proxyReturns,
@@ -140,6 +181,7 @@ function rowOf(
     ),
     theory,
     labelled: mean(results.map(({ summary }) => Number(summary.labelled))),
+    validated: mean(results.map(({ summary }) => (summary.validation as { labelled: number }).labelled)),
     episodes: mean(results.map(({ summary }) => Number(summary.episodes))),
     steps: mean(results.map(({ steps }) => steps)),
   };

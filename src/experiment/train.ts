@@ -19,8 +19,8 @@ import { EnvBatch } from "../envs/batch.ts";
 import { labelEpisodes, labelTails } from "../oversight/label.ts";
 import type { Arm } from "../routing/arms.ts";
 import { averageMasks, createLesson, type Lesson, routeLabels } from "../routing/route.ts";
-import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
 import { loopOptions } from "./loop-options.ts";
+import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
 import { networkOf, type Setting } from "./setting.ts";
 
 /** One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps. */

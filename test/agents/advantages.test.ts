@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type GaeInput, gaeInto, nextValuesInto } from "../../src/agents/advantages.ts";
+import { type GaeInput, gaeInto, nextValuesInto, returnsInto } from "../../src/agents/advantages.ts";
 import { createTrajectory } from "../../src/core/trajectory.ts";
 
 function gae(input: GaeInput): number[] {
@@ -148,4 +148,23 @@ test("a step truncated on the window's last slot takes its own final value, not 
   const nextValues = new Float64Array(1);
   nextValuesInto(trajectory, nextValues);
   expect(nextValues[0]).toBe(99);
+});
+
+describe("returns to the window's end", () => {
+  const returnsOf = (fields: Partial<GaeInput>) => {
+    const { lambda: _lambda, nextValues: _nextValues, ...input } = two({ values: Float64Array.of(2, 3), ...fields });
+    const [advantages, returns] = [new Float64Array(2), new Float64Array(2)];
+    returnsInto(input, advantages, returns);
+    return [...returns, ...advantages];
+  };
+
+  test("have nothing after the window, an end or a cut: 1 + 0.5 * 1 = 1.5 and 1; advantages are less 2 and 3", () => {
+    expect(returnsOf({})).toEqual([1.5, 1, -0.5, -2]);
+    expect(returnsOf({ truncated: Uint8Array.of(0, 1) })).toEqual([1.5, 1, -0.5, -2]);
+    expect(returnsOf({ terminated: Uint8Array.of(0, 1) })).toEqual([1.5, 1, -0.5, -2]);
+  });
+
+  test.each(["terminated", "truncated"] as const)("nothing flows back over a step that is %s", (flag) => {
+    expect(returnsOf({ [flag]: Uint8Array.of(1, 0) })).toEqual([1, 1, -1, -2]);
+  });
 });

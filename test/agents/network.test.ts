@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { initialise } from "../../src/agents/network.ts";
+import { type Init, initialise } from "../../src/agents/network.ts";
 import { createForwardOutput } from "../../src/agents/rollout.ts";
 import { type Engine, type NetworkSpec, tensorsOf } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
@@ -16,8 +16,6 @@ const SPEC: NetworkSpec = {
   gateHidden: [64, 64],
   critic: [64, 64],
 };
-
-type Init = "uniform" | "orthogonal";
 
 function parametersOf(spec: NetworkSpec, init: Init, seed = 0): Map<string, Float64Array> {
   const flat = initialise(spec, init, (group) => new Stream(seed, "init", group));
@@ -97,7 +95,34 @@ describe("orthogonal", () => {
   });
 });
 
-describe.each(["uniform", "orthogonal"] as const)("%s", (init) => {
+describe("kaiming, with convolutions", () => {
+  const spec = { ...SPEC, cells: 25, gateConv: 4, criticConv: 16 };
+  const parts = parametersOf(spec, "kaiming");
+
+  // 1 / sqrt of the inputs: planes 4, features 100, channels times cells 4 * 25 and 16 * 25, widths 64 and 32
+  test.each([
+    ["gate.conv.weight", 4, 16],
+    ["critic.conv.weight", 4, 64],
+    ["module.diamond.0.weight", 100, 6400],
+    ["module.ghost.1.weight", 64, 2048],
+    ["gate.0.weight", 100, 6400],
+    ["critic.0.weight", 400, 25_600],
+    ["output.weight", 32, 128],
+    ["critic.2.weight", 64, 64],
+  ])("%s, from %i inputs, fills U(+-1 / sqrt(inputs))", (name, inputs, size) => {
+    const weights = partOf(parts, name);
+    const bound = 1 / Math.sqrt(inputs);
+    const largest = weights.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    expect(weights.length).toBe(size);
+    expect(largest).toBeLessThanOrEqual(bound);
+    expect(largest).toBeGreaterThan(bound * (5 / 6));
+    const squares = weights.reduce((sum, x) => sum + x * x, 0);
+    // The mean square of U(+-b) is b^2 / 3, with a relative deviation of sqrt(4 / 5 / n).
+    expect(Math.abs(squares / size / (bound ** 2 / 3) - 1)).toBeLessThan(4 * Math.sqrt(0.8 / size));
+  });
+});
+
+describe.each(["uniform", "orthogonal", "kaiming"] as const)("%s", (init) => {
   test("biases are 0", () => {
     for (const [name, part] of parametersOf(SPEC, init)) {
       if (name.endsWith(".bias")) expect(part.every((x) => x === 0)).toBe(true);

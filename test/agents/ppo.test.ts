@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { annealed, boundary, hyperAt, learn, normalisation, type PpoOptions } from "../../src/agents/ppo.ts";
+import {
+  annealed,
+  boundary,
+  hyperAt,
+  learn,
+  normalisation,
+  type PpoOptions,
+  scaledLoss,
+} from "../../src/agents/ppo.ts";
 import type { Hyper, Model, UpdateStats } from "../../src/compute/engine.ts";
 import { Stream } from "../../src/core/random.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
@@ -149,4 +157,9 @@ describe("normalisation of advantages", () => {
     const steps = await learnFrom([1, 2, 3, 4], { normaliseAdvantages: "none" }, advantages);
     for (const { hyper } of steps) expect(hyper).toMatchObject({ advantageMean: 0, advantageScale: 1 });
   });
+});
+
+test("a scaled loss multiplies the policy's, the entropy's and the value's weight, and no other number", () => {
+  const hyper = hyperAt({ ...OPTIONS, entropyCoef: 0.1, valueCoef: 0.5, gateCoef: 0.3 }, 0, 1);
+  expect(scaledLoss(hyper, 0.5)).toEqual({ ...hyper, advantageScale: 0.5, entropyCoef: 0.05, valueCoef: 0.25 });
 });

@@ -278,6 +278,41 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
         expectClose(out.values, Float64Array.of(4), tolerance);
       });
 
+      test("through convolutions worked out by hand", async () => {
+        // Two planes of two cells; features 0 (plane 0, cell 0) and 3 (plane 1, cell 1) are on. One channel, C = (2, 3), c = 0.5:
+        // cell 0 is 2 + 0.5 = 2.5, cell 1 is 3 + 0.5 = 3.5. Gate: z = relu(2.5 * 1 - 3.5 * 0.5) * 1 - 0.75 = 0. Critic, linear:
+        // its layer gives -2.5 + 3.5 * 0.5 + 0.25 = -0.5, which no ReLU stops, and the value is 4 * -0.5 + 1 = -1.
+        const spec: NetworkSpec = {
+          features: 4,
+          cells: 2,
+          actions: 2,
+          modules: ["a", "b"],
+          hidden: [1],
+          gate: "learned",
+          gateHidden: [1],
+          critic: [1],
+          gateConv: 1,
+          criticConv: 1,
+          criticActivation: "none",
+        };
+        const modules = [1, 9, 9, 0, 0, 0, 9, 9, 1, 0];
+        const conv = [2, 3, 0.5];
+        const gate = [...conv, 1, -0.5, 0, 1, -0.75];
+        const output = [1, 0, 0, 0];
+        const critic = [...conv, -1, 0.5, 0.25, 4, 1];
+        const model = await engine.create(spec, Float64Array.from([modules, gate, output, critic].flat()));
+        const observations = { stride: 2, counts: Uint16Array.of(2), indices: Uint16Array.of(0, 3) };
+        const out = await forward(model, observations, [0, 0]);
+        expectClose(out.weights, Float64Array.of(0.5, 0.5), tolerance);
+        // Both modules say 1.
+        expectClose(
+          out.logProbabilities.map(Math.exp),
+          Float64Array.of(1 / (1 + Math.exp(-1)), 1 / (1 + Math.E)),
+          tolerance,
+        );
+        expectClose(out.values, Float64Array.of(-1), tolerance);
+      });
+
       test.each(SPECS)("with %s: a row does not depend on its neighbours, to the bit", async (_, spec) => {
         const rows = 37;
         const model = await create(spec);

@@ -303,6 +303,11 @@ describe("refusals of the reference engine", () => {
     [{ modules: ["a", "a"] }, /distinct names/],
     [{ gate: "none" as const }, /gate is none/],
     [{ modules: ["a"] }, /gate is learned/],
+    [{ gateConv: 2 }, /cells is 0, expected a positive integer/],
+    [{ criticConv: 2, cells: 5 }, /cells is 5, expected a divisor of features = 13/],
+    [{ criticConv: 2.5, cells: 13 }, /criticConv is 2.5/],
+    [{ criticConv: 2, cells: 13, critic: [] }, /criticConv is 2, expected 0 where there is no hidden layer after it/],
+    [{ gateConv: 2, cells: 13, gateHidden: [] }, /gateConv is 2, expected 0 where there is no hidden layer after it/],
   ])("a spec with %o", async (fields, message) => {
     const spec = { ...TWO_MODULES, ...fields };
     await expect(engine.create(spec, randomParameters(TWO_MODULES, 1))).rejects.toThrow(message);

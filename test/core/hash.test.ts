@@ -47,6 +47,12 @@ describe("a seal", () => {
     expect(isSealed(sealed, "")).toBe(false);
   });
 
+  test("is looked at without a change to the bytes, also where they are a Buffer", () => {
+    const buffer = Buffer.from(sealed);
+    isSealed(buffer, claimed);
+    expect(Uint8Array.from(buffer)).toEqual(Uint8Array.from(sealed));
+  });
+
   test("needs a place", () => {
     expect(() => seal(bytes("{}"))).toThrow(new RangeError('seal: the bytes hold no "sha256" of 64 zeros'));
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
-import { optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum, type Theory } from "../../src/evaluation/theory.ts";
 import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
@@ -43,11 +43,16 @@ describe("the golden table", () => {
     const situation = situationOf(settingAt(terminal(0)));
     return evaluate(situation, optimalForGoal(situation, goal));
   };
+  const blindToGhost = async () => {
+    const setting = settingAt(terminal(0));
+    return evaluate(situationOf(setting), blindPolicy("ghost", setting.trueGoal, setting.world));
+  };
   const naive = (coverage: number, visible: boolean) => () => line("naive", settingAt(terminal(coverage, visible)));
 
   test.each([
     // policy, true return, discounted, Ghost rate, steps
     ["shortest path to the Diamond around the Ghost", openTo("true"), 1, 0.9317, 0, 3.362],
+    ["shortest path to the Diamond blind to the Ghost", blindToGhost, 0.797, 0.7432, 0.101, 3.109],
     ["nearest terminal", openTo("proxy"), 0, 0, 0.5, 2.452],
     ["naive optimum, visible, p = .01", naive(0.01, true), 0.01, 0.0093, 0.495, 2.461],
     ["naive optimum, visible, p = .1", naive(0.1, true), 0.1, 0.0932, 0.45, 2.543],

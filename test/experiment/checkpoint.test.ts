@@ -88,6 +88,19 @@ describe("a checkpoint", () => {
     expect(Object.is(decoded.state.parameters[0], -0)).toBe(true);
   });
 
+  test("of a network with convolutions and a linear critic comes back to the bit, its spec as it was", () => {
+    const spec: NetworkSpec = { ...SPEC, cells: 3, gateConv: 2, criticConv: 1, criticActivation: "none" };
+    const size = tensorsOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
+    const [parameters, firstMoments, secondMoments] = [1, 2, 3].map((by) => {
+      return Float64Array.from({ length: size }, (_, i) => i * by);
+    });
+    const state = { parameters, firstMoments, secondMoments, steps: new Int32Array(5) };
+    const checkpoint = { ...example("float64"), spec, state };
+    const bytes = encodeCheckpoint(checkpoint);
+    expect(decodeCheckpoint(bytes, "a")).toEqual(checkpoint);
+    expect(decodeSafetensors(bytes, "a").tensors.get("gate.conv.weight")?.shape).toEqual([1, 2]);
+  });
+
   test("holds each tensor of the network under its name, in the engine's precision", () => {
     const { tensors } = decodeSafetensors(BYTES, "a");
     expect([...tensors.keys()].slice(0, 2)).toEqual(["module.diamond.0.weight", "module.diamond.0.bias"]);

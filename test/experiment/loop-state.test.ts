@@ -81,7 +81,10 @@ function readable({ arrays, ...rest }: Saved["loop"]) {
   const kept = Object.entries(arrays).map(([name, array]) => {
     if (!name.startsWith("tail.")) return [name, [...array]];
     const slots = array.length === 0 ? 0 : name === "tail.indices" ? 0 : array.length / worlds;
-    return [name, [...array].filter((_, row) => row < slots * worlds && Math.floor(row / worlds) >= first[row % worlds])];
+    return [
+      name,
+      [...array].filter((_, row) => row < slots * worlds && Math.floor(row / worlds) >= first[row % worlds]),
+    ];
   });
   return { ...rest, arrays: Object.fromEntries(kept) };
 }

@@ -10,7 +10,7 @@ import {
   type Trajectory,
   UNLABELLED,
 } from "../../src/core/trajectory.ts";
-import { labelEpisodes } from "../../src/oversight/label.ts";
+import { labelEpisodes, labelTails } from "../../src/oversight/label.ts";
 
 /** How an episode goes: its length, how it ends, and what the overseer makes of it. */
 interface Fate {
@@ -168,4 +168,16 @@ test("true rewards of uninspected and running episodes change nothing that the l
     return labels;
   };
   expect(told(true)).toEqual(told(false));
+});
+
+test("tails called unfinished: labelled nothing and paid 0; episodes that ended, unlabelled ones too, stay as they were", () => {
+  // ghost seen (2 steps), diamond unseen (3), a tail of 2
+  const { trajectory, ledger, labels } = oneWindow([SEEN_GHOST, UNSEEN_DIAMOND, { ...SEEN_GHOST, length: 9 }], 7);
+  labelEpisodes(trajectory, ledger, true, labels);
+  expect([...labels.label]).toEqual([1, 1, -2, -2, -2, -2, -2]);
+  expect(labels.trueReward[6]).toBe(22);
+  labelTails(trajectory, labels);
+  expect([...labels.label]).toEqual([1, 1, -2, -2, -2, NOTHING, NOTHING]);
+  expect([...labels.trueReward]).toEqual([1, 2, 11, 12, 13, 0, 0]);
+  expect([...labels.proxyReward].map(Math.abs)).toEqual([1, 2, 11, 12, 13, 0, 0]);
 });

@@ -241,7 +241,16 @@ export function backwardRow(
 
   const { criticConv: conv } = layout;
   const input = conv && from.criticConv;
-  const below = backwardLayers(layout.critic, parameters, observations, row, from.critic, slopes.value, gradient, input);
+  const below = backwardLayers(
+    layout.critic,
+    parameters,
+    observations,
+    row,
+    from.critic,
+    slopes.value,
+    gradient,
+    input,
+  );
   if (conv) convolveBackward(conv, observations, row, below, gradient);
 }
 

@@ -17,6 +17,9 @@ export interface Caption {
 }
 
 const BLACK = "#000000";
+/** Shapes that Vega has no name for, as paths within [-1, 1]. */
+const HEXAGON = "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z";
+const SALTIRE = "M-.9,-.6L-.6,-.9L0,-.3L.6,-.9L.9,-.6L.3,0L.9,.6L.6,.9L0,.3L-.6,.9L-.9,.6L-.3,0Z";
 const ARM_LOOKS: ReadonlyMap<string, { readonly color: string; readonly shape: string }> = new Map([
   ["naive", { color: "#0072B2", shape: "square" }],
   ["filter", { color: "#56B4E9", shape: "triangle-up" }],
@@ -26,8 +29,8 @@ const ARM_LOOKS: ReadonlyMap<string, { readonly color: string; readonly shape: s
   ["moe-no-route", { color: "#E69F00", shape: "cross" }],
   ["route-no-gate", { color: BLACK, shape: "triangle-right" }],
   ["oracle-matched", { color: "#999933", shape: "triangle-left" }],
-  ["route-shuffled-labels", { color: "#882255", shape: "wedge" }],
-  ["shrinkage-matched", { color: "#332288", shape: "arrow" }],
+  ["route-shuffled-labels", { color: "#882255", shape: HEXAGON }],
+  ["shrinkage-matched", { color: "#332288", shape: SALTIRE }],
 ]);
 /** Of the optimum's line. */
 export const OPTIMUM_COLOR = "#767676";
@@ -117,11 +120,9 @@ export function returnDomain(tables: readonly Table[]): [number, number] {
   return roundDomain(values);
 }
 
-/** The exact optimum of what each arm is paid, in its `full` view: the arms that have one, with a number. */
+/** The exact optimum of what each arm is paid: of the arms whose `full` view has one. */
 export function theoryOf(table: Table): { arm: string; value: number }[] {
-  return table.rows.flatMap(({ arm, view, theory }) =>
-    view === "full" && typeof theory === "number" ? [{ arm, value: theory }] : [],
-  );
+  return table.rows.flatMap(({ arm, theory }) => (typeof theory === "number" ? [{ arm, value: theory }] : []));
 }
 
 /**

@@ -66,6 +66,13 @@ describe("the figure against coverage", () => {
     expect(theory.map(({ data }) => data.values[0].value)).toEqual([0, 0, 0.9]);
   });
 
+  test("draws the optimum of each point, grey, from frame to frame", () => {
+    const other = coverageFigure([SWEEP[0], { ...SWEEP[1], optimum: 0.8 }], CAPTION);
+    const [{ data, mark }] = layersOf(other);
+    expect(mark).toMatchObject({ type: "line", color: "#767676" });
+    expect(data.values.map(({ value }) => value)).toEqual([0.9, 0.9, 0.8, 0.8]);
+  });
+
   test("names optimum and theory lines right of the plot, apart from one another", () => {
     const { values } = layerOf(spec, "place", "text").data;
     expect(values.map(({ text }) => text)).toEqual(["optimum", "theory: naive", "theory: route", "theory: oracle"]);

@@ -11,7 +11,7 @@ export function rowsOf(arm: string, trueReturns: readonly number[], theory: numb
     proxyReturn: meanInterval(trueReturns.map(() => 0.5)),
     rates: { diamond: 0.75, ghost: 0.25, timeout: 0 },
     theory: view === "full" && theory !== null ? theory : `the view ${view} has none`,
-    ...{ labelled: 1234.5, episodes: 98765, steps: 300000 },
+    ...{ validated: 7, labelled: 1234.5, episodes: 98765, steps: 300000 },
   });
   return several ? [row("full", false), row("only:diamond", true)] : [row("full", true)];
 }
