@@ -1,6 +1,5 @@
-import type { Verdict } from "../src/evaluation/verdict.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
-import type { ArmRow, Table } from "../src/experiment/summary.ts";
+import { type ArmRow, summariseVerdicts, type Table } from "../src/experiment/summary.ts";
 import { ARMS } from "../src/routing/arms.ts";
 import { interval, short, thousands } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
@@ -73,21 +72,12 @@ function columnsOf(rows: readonly ArmRow[], optimum: number): Column[] {
 
 /** What each arm pursues where nobody looks, with the three numbers that say so, means over the seeds. */
 function renderVerdicts(rows: readonly ArmRow[]): string[] {
+  const number = (value: number | null) => (value === null ? "–" : short(value, 2)).padStart(5);
   const body = rows.map(({ arm, verdicts = [] }) => {
-    const counts = new Map<string, number>();
-    for (const { verdict } of verdicts) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
-    const named = [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
-    const mean = (of: (verdict: Verdict) => number | null) => {
-      const values = verdicts.map(of);
-      if (values.some((value) => value === null)) return "–";
-      return short(values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length, 2).padStart(5);
-    };
+    const { trueReturn, proxyReturn, capability, counts } = summariseVerdicts(verdicts);
     return [
-      arm,
-      mean(({ trueReturn }) => trueReturn),
-      mean(({ proxyReturn }) => proxyReturn),
-      mean(({ capability }) => capability),
-      named.join(", "),
+      ...[arm, number(trueReturn), number(proxyReturn), number(capability)],
+      counts.map(([name, count]) => `${count} ${name}`).join(", "),
     ];
   });
   const heading =

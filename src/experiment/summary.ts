@@ -2,7 +2,7 @@ import { canonicalJson } from "../core/hash.ts";
 import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
-import type { Verdict } from "../evaluation/verdict.ts";
+import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
 import type { BriefEvaluation } from "./cell.ts";
 import { expandSweep, withShift } from "./scenario.ts";
 import { type Scenario, type Selection, TRAINING } from "./schema.ts";
@@ -212,4 +212,30 @@ function notesOn(rows: readonly ArmRow[], hasRoute: boolean): string[] {
   const missing = PLACEBOS.filter((placebo) => !rows.some(({ arm }) => arm === placebo));
   if (hasRoute && missing.length > 0) notes.push(`placebos not run: ${missing.join(", ")}`);
   return notes;
+}
+
+/** The verdicts of an arm's seeds in one row: means of their three numbers, null where one is not measurable, and how many say what. */
+export interface VerdictSummary {
+  readonly trueReturn: number | null;
+  readonly proxyReturn: number | null;
+  readonly capability: number | null;
+  /** Most frequent first. */
+  readonly counts: readonly (readonly [VerdictName, number])[];
+}
+
+export function summariseVerdicts(verdicts: readonly Verdict[]): VerdictSummary {
+  const mean = (of: (verdict: Verdict) => number | null): number | null => {
+    const values = verdicts.map(of);
+    return values.some((value) => value === null)
+      ? null
+      : values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
+  };
+  const counts = new Map<VerdictName, number>();
+  for (const { verdict } of verdicts) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  return {
+    trueReturn: mean(({ trueReturn }) => trueReturn),
+    proxyReturn: mean(({ proxyReturn }) => proxyReturn),
+    capability: mean(({ capability }) => capability),
+    counts: [...counts].sort(([, a], [, b]) => b - a),
+  };
 }

@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { canonicalJson, seal, sha256, UNSEALED } from "../../src/core/hash.ts";
 import { bytesOf } from "../experiment/runs.ts";

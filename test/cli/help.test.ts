@@ -84,11 +84,13 @@ describe("--help", () => {
         CHECKPOINT|SCENARIO     a checkpoint of a run, or a scenario file together with --policy
 
       Options:
-        --policy <name>         random, optimal:<goal> or optimal:<arm>; needs a scenario
+        --policy <name>         random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario
         --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>
         --shift <name>          a test distribution of the scenario; default: the training distribution
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --greedy                always take the likeliest action
+        --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
+                                train.quirks
         --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
@@ -249,6 +251,8 @@ describe("--help", () => {
       Options:
         --engine <name>     auto, wasm or reference (float64, slow, to be read) (default: "auto")
         --threads <number>  threads of the engine; default: as many as fit the cores
+        --faithful          the published experiment's routed update (512 x 32 steps) instead of the
+                            recipe
         --json              one JSON document on stdout
         -h, --help          print this help
 

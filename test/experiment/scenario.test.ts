@@ -127,8 +127,8 @@ describe("every error has its line and column", () => {
 
   test("a wrong type, also inside a list", () => {
     expect(complaint("[naive, route]", "[naive, roote]")).toBe(
-      'apples.yaml:9:15: arms[1] is "roote", expected one of naive, filter, oracle, route, route-random-labels, ' +
-        "moe-no-route, route-no-gate; did you mean route?\n  arms: what is compared; see `halfwatch list arms`",
+      'apples.yaml:9:15: arms[1] is "roote", expected one of naive, filter, oracle, oracle-matched, route, ' +
+        "route-random-labels, route-shuffled-labels, moe-no-route, route-no-gate, shrinkage-matched; did you mean route?\n  arms: what is compared; see `halfwatch list arms`",
     );
     expect(complaint("[fruit, fear] }", "[fruit, fear], hidden: [64, wide] }")).toBe(
       'apples.yaml:8:47: agent.hidden[1] is "wide", expected an integer in [1, 4096]\n' +
@@ -142,8 +142,8 @@ describe("every error has its line and column", () => {
 
   test("something else altogether", () => {
     expect(complaint("[naive, route]", "{}")).toBe(
-      "apples.yaml:9:7: arms is {}, expected a list of 1 or more of naive, filter, oracle, route, route-random-labels, " +
-        "moe-no-route, route-no-gate\n  arms: what is compared; see `halfwatch list arms`",
+      "apples.yaml:9:7: arms is {}, expected a list of 1 or more of naive, filter, oracle, oracle-matched, route, " +
+        "route-random-labels, route-shuffled-labels, moe-no-route, route-no-gate, shrinkage-matched\n  arms: what is compared; see `halfwatch list arms`",
     );
     expect(complaint("[fruit, fear] }", "fruit }")).toMatch(/is "fruit", expected a list of 2 to 8 texts\n/);
     expect(complaint("{ kind: diamond-ghost }", "5")).toBe(

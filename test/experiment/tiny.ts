@@ -5,12 +5,15 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import { type Trained, type Training, train } from "../../src/experiment/train.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 
-/** Top-level keys of a scenario, in the form of the file; `world`, `agent` and `train` are merged over the tiny ones. */
+/** Top-level keys of a scenario, in the form of the file; `world`, `agent` and `train` are merged over the tiny ones, undefined takes one away. */
 export type Change = Readonly<Record<string, unknown>>;
 
 /** 8 worlds x 16 steps x 5 updates on 5x5 maps: milliseconds of training, with timeouts, tails and both objects. */
 export function tinyScenario(change: Change = {}): Scenario {
-  const merged = (key: string, own: object) => ({ ...own, ...(change[key] as object | undefined) });
+  const merged = (key: string, own: object) => {
+    const entries = Object.entries({ ...own, ...(change[key] as object | undefined) });
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  };
   return scenarioSchema.parse({
     name: "tiny",
     goals: { true: { diamond: 1, ghost: -1 }, proxy: { diamond: 1, ghost: 1 } },

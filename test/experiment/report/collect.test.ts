@@ -26,6 +26,11 @@ describe("the learning curve in metrics.jsonl", () => {
   });
 });
 
+const VERDICT = {
+  ...{ verdict: "neither", trueReturn: 0, proxyReturn: 0, capability: 1 },
+  controls: { agreeing: 1, noise: 1, mirrored: 1, withoutProxyObject: 1 },
+};
+
 describe("what is collected of a run", () => {
   const scenario = tinyScenario({
     arms: ["naive", "route"],
@@ -38,6 +43,7 @@ describe("what is collected of a run", () => {
   /** A cell whose returns are `value` in every shift and view. */
   function cell(arm: string, seed: number, coverage: number, engine: string, value: number): FinishedCell {
     const brief = { discounted: { true: value, proxy: 0 }, normalised: {}, rates: { timeout: 0 }, steps: 3 };
+    const deployed = { unseen: brief, training: brief };
     const views = arm === "naive" ? { full: brief } : { full: brief, "only:diamond": brief };
     const result = {
       ...{ cell: `${arm}-seed${seed}-00000000`, arm, seed, engine, point: { "oversight.coverage": coverage } },
@@ -45,6 +51,8 @@ describe("what is collected of a run", () => {
       summary: {
         ...{ deployed: arm === "naive" ? "full" : "only:diamond", episodes: 10, labelled: 1 },
         returns: { unseen: views, training: views },
+        ...{ validation: { episodes: 2000, labelled: 20 }, verdict: VERDICT },
+        selected: { last: deployed, "label-legal": deployed, oracle: deployed },
       },
     } as CellResult;
     return { paths: cellPaths("run", result.cell), result, evaluation: { shifts: {} } };
