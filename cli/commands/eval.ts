@@ -89,12 +89,14 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
   if (name === "random") return randomPolicy();
   const goals = training.goals.map((goal) => goal.name);
   if (kind === "optimal" && goals.includes(of)) return optimalForGoal(situation, of);
-  const { events } = training.world;
-  if (kind === "blind" && events.includes(of)) return blindPolicy(of, training.trueGoal, training.world);
+  const worth = (event: number) => training.trueGoal.rewards[event];
+  // What the true goal rewards most is the way's end: nobody is blind to it.
+  const avoidable = training.world.events.filter((_, e) => worth(e) < Math.max(...training.trueGoal.rewards));
+  if (kind === "blind" && avoidable.includes(of)) return blindPolicy(of, training.trueGoal, training.world);
   const arm = kind === "optimal" ? ARMS.get(of) : undefined;
   if (arm === undefined) {
     const optima = [...goals, ...ARMS.keys()].map((target) => `optimal:${target}`);
-    const known = ["random", ...optima, ...events.map((event) => `blind:${event}`)];
+    const known = ["random", ...optima, ...avoidable.map((event) => `blind:${event}`)];
     const meant = suggest(name, known);
     throw new UserError(
       `--policy ${name}: unknown policy${meant === undefined ? "" : `; did you mean ${meant}?`}`,

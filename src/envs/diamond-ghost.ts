@@ -18,6 +18,8 @@ export interface DiamondGhostOptions {
   readonly levels: "all" | "ghost-closer" | "diamond-closer" | "ties";
   /** Which objects there are; both unless given. With one object only there are no distances to compare: `levels` has no effect. */
   readonly objects?: "both" | "diamond-only" | "ghost-only";
+  /** Only levels on which the Ghost is closer by exactly so many steps; any unless given. */
+  readonly gap?: number | null;
   /** Whether every level that is drawn is turned left for right; not unless given. */
   readonly mirrored?: boolean;
 }
@@ -195,7 +197,7 @@ function validate({ size, horizon, walls }: DiamondGhostOptions): void {
 
 /** The world's distribution of levels, to be sampled or enumerated. */
 function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
-  const { size, walls: kind, levels, objects = "both", mirrored = false } = options;
+  const { size, walls: kind, levels, objects = "both", mirrored = false, gap = null } = options;
   const cells = size * size;
   const hasGhost = objects !== "diamond-only";
   const hasDiamond = objects !== "ghost-only";
@@ -206,10 +208,13 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
 
   /** Whether a level is of the class that `options.levels` names. */
   function isWanted(walls: Uint8Array, ghost: number, diamond: number, start: number): boolean {
-    if (levels === "all" || objects !== "both") return true;
+    if ((levels === "all" && gap === null) || objects !== "both") return true;
     paths.distancesInto(walls, start, -1, distances);
     const lead = distances[diamond] - distances[ghost];
+    if (gap !== null && lead !== gap) return false;
     switch (levels) {
+      case "all":
+        return true;
       case "ghost-closer":
         return lead > 0;
       case "diamond-closer":

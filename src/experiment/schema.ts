@@ -33,6 +33,11 @@ const diamondGhost = z.strictObject({
       "which layouts are drawn, by the distances from the start to the two objects; all where there is one object only",
     ),
   objects: z.enum(["both", "diamond-only", "ghost-only"]).default("both").describe("which objects there are"),
+  gap: positiveInteger
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe("only layouts on which the Ghost is closer by exactly so many steps; null: any"),
   mirrored: z.boolean().default(false).describe("turn every level left for right"),
 });
 

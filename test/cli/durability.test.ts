@@ -136,8 +136,8 @@ describe("two runners at once", () => {
   test("that ask for different seeds and arms lose nothing of the manifest", async () => {
     await inTinyFolder(async (folder) => {
       const runs = [
-        startRun(folder, ["--seeds", "0", "--arms", "naive"]),
-        startRun(folder, ["--seeds", "1", "--arms", "route"]),
+        startRun(folder, ["--seeds", "0..0", "--arms", "naive"]),
+        startRun(folder, ["--seeds", "1..1", "--arms", "route"]),
       ];
       for (const { code } of await Promise.all(runs.map(({ done }) => done))) expect(code).toBe(0);
       const { arms, seeds } = JSON.parse(readFileSync(join(runIn(folder), "manifest.json"), "utf8"));
@@ -261,7 +261,7 @@ describe("verify", () => {
   const inFinished = (action: (dir: string, verify: (...args: string[]) => ReturnType<typeof halfwatch>) => void) =>
     inTinyFolder(async (folder) => {
       if (!existsSync(MASTER.path)) {
-        expect((await startRun(folder, ["--seeds", "0"]).done).code).toBe(0);
+        expect((await startRun(folder, ["--seeds", "0..0"]).done).code).toBe(0);
         MASTER.path = `${folder}-master`;
         cpSync(runIn(folder), MASTER.path, { recursive: true });
       }

@@ -33,6 +33,8 @@ describe("--help", () => {
                                               do, gate, value, label.
         report [options] <RUN>                Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV,
                                               Markdown) and one HTML page about a run.
+        verify [options] <RUN>                Check every file of a run, name the cells that are missing,
+                                              and train some again to compare all bytes.
         list [options] [topic]                What there is to choose from, a line each.
         validate [options] <FILE>             Check a scenario file; every error with its line and column,
                                               all in one go.
@@ -190,6 +192,26 @@ describe("--help", () => {
       "
     `);
   });
+  test("of verify", () => {
+    expect(help("verify")).toMatchInlineSnapshot(`
+      "Usage: halfwatch verify [options] <RUN>
+
+      Check every file of a run, name the cells that are missing, and train some again to compare all
+      bytes.
+
+      Arguments:
+        RUN               a run directory
+
+      Options:
+        --rerun <number>  how many finished cells to train again, spread over the arms (default: 0)
+        --json            one JSON document on stdout
+        -h, --help        print this help
+
+      Example:
+        halfwatch verify runs/quickstart-5f2c81aa --rerun 2
+      "
+    `);
+  });
   test("of list", () => {
     expect(help("list")).toMatchInlineSnapshot(`
       "Usage: halfwatch list [options] [topic]
@@ -271,6 +293,7 @@ describe("--help", () => {
       "levels",
       "replay",
       "report",
+      "verify",
       "list",
       "validate",
       "doctor",
@@ -300,7 +323,7 @@ describe("--help", () => {
 });
 
 describe("what is not understood", () => {
-  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, list, validate, doctor, bench\n";
+  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],

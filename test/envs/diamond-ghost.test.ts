@@ -419,6 +419,17 @@ describe("which objects there are", () => {
   });
 });
 
+test("by gap, the layouts with the Ghost closer add up: gaps 1 to 7 are all 5,856 of them, and there is no eighth", () => {
+  const levels = (gap: number) => {
+    const world = createDiamondGhost({ ...OPEN, gap });
+    return [...(world.enumerate() ?? [])].reduce((sum, { starts }) => sum + starts.length, 0);
+  };
+  const counts = [1, 2, 3, 4, 5, 6, 7].map(levels);
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5856);
+  expect(Math.min(...counts)).toBeGreaterThan(0);
+  expect(levels(8)).toBe(0);
+});
+
 test("a mirrored world draws the same levels turned left for right, walls and all", () => {
   const options: DiamondGhostOptions = {
     ...OPEN,
