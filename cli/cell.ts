@@ -95,8 +95,8 @@ function whenToSave(lock: Lock): () => Promise<Next> {
     const now = performance.now();
     longest = Math.max(longest, now - before);
     before = now;
-    // A tenth for the saving itself.
-    if (now - saved + longest < 0.9 * LOSS * 1000) return "go on";
+    // The next update may be a quarter longer than any before; a tenth is for the saving itself.
+    if (now - saved + 1.25 * longest < 0.9 * LOSS * 1000) return "go on";
     saved = now;
     return "save";
   };

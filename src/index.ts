@@ -80,7 +80,8 @@ export type { Observations } from "./core/observations.ts";
 // Training: one arm, one seed. `runCell` also evaluates, and writes the cell's files into a run directory.
 
 export type { Labels, Ledger, Trajectory } from "./core/trajectory.ts";
-export { type CellHooks, type Metrics, runCell } from "./experiment/cell.ts";
+export { type CellHooks, type Metrics, type Next, runCell, Stopped } from "./experiment/cell.ts";
+export type { LoopState, Saved } from "./experiment/loop-state.ts";
 export { type CellPlan, manifestOf, planCells, runName } from "./experiment/plan.ts";
 export { type LastUpdate, type Phase, type Progress, type Trained, type Training, train } from "./experiment/train.ts";
 

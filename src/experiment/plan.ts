@@ -42,7 +42,7 @@ export function planCells(scenario: Scenario, engine: string): CellPlan[] {
 }
 
 /** The id of the cell that trains an arm with a seed on a scenario without a sweep. */
-export function idOf({ scenario, arm, seed, engine }: Pick<CellPlan, "scenario" | "arm" | "seed" | "engine">): string {
+function idOf({ scenario, arm, seed, engine }: Pick<CellPlan, "scenario" | "arm" | "seed" | "engine">): string {
   const { arms: _arms, seeds: _seeds, about: _about, name: _name, ...determining } = scenario;
   return cellId({ format: CHECKPOINT_FORMAT, scenario: determining, arm: armNamed(arm), seed, engine });
 }

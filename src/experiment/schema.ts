@@ -156,7 +156,7 @@ export const reinforceSchema = z.strictObject({
     .describe("what the original code does beside its paper: all of it, none of it, or a list of these"),
 });
 
-export const trainSchema = z.discriminatedUnion("algorithm", [ppoSchema, reinforceSchema]);
+const trainSchema = z.discriminatedUnion("algorithm", [ppoSchema, reinforceSchema]);
 
 /** Rules that choose which checkpoint of a training is reported (select.ts). */
 export const SELECTIONS = ["last", "label-legal", "oracle"] as const;

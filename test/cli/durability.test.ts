@@ -56,7 +56,6 @@ describe("a run that is stopped", () => {
     "by %s saves its cells, exits with 130 and goes on from there",
     async (signal) => {
       await inTinyFolder(async (folder) => {
-        // A point of the curve is 9 updates apart: what goes on between two of them was saved by the stop.
         const run = await runUntil(folder, 40);
         const begun = performance.now();
         kill(run.pid, signal);
@@ -196,19 +195,24 @@ describe("a cell that fails", () => {
   });
 });
 
+/** Whether a command of the system succeeds. */
+function shell(command: string): boolean {
+  return spawnSync(command, { shell: true }).status === 0;
+}
+
 describe("a disk", () => {
   /** Mount a small file system at `path` while `action` runs. */
   async function onSmallDisk(path: string, size: string, action: () => Promise<void>): Promise<void> {
     mkdirSync(path);
-    expect(spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", path]).status).toBe(0);
+    expect(shell(`mount -t tmpfs -o size=${size} none ${path}`)).toBe(true);
     try {
       await action();
     } finally {
-      spawnSync("umount", ["-l", path]);
+      shell(`umount -l ${path}`);
     }
   }
   // Only root may mount; elsewhere test/experiment/store.test.ts writes to /dev/full.
-  const canMount = isLinux && isRoot && spawnSync("unshare", ["-m", "true"]).status === 0;
+  const canMount = isLinux && isRoot && shell("unshare -m true");
 
   test.skipIf(!canMount)(
     "that is full stops cells by name, keeps what was finished, and lets them go on once there is room",
@@ -218,7 +222,7 @@ describe("a disk", () => {
           const full = await startRun(folder, ["--jobs", "2"]).done;
           expect(full.code).toBe(1);
           expect(full.stderr).toMatch(/cannot write runs\/tiny-\w+\/cells\/.*: the disk is full \(ENOSPC\)/);
-          spawnSync("mount", ["-o", "remount,size=50m", join(folder, "runs")]);
+          shell(`mount -o remount,size=50m ${join(folder, "runs")}`);
           const again = await startRun(folder, ["--jobs", "2"]).done;
           expect([again.code, again.stderr.includes("failed")]).toEqual([0, false]);
           expect(bytesOf(runIn(folder))).toEqual(expected);
@@ -233,7 +237,7 @@ describe("a disk", () => {
       await inTinyFolder(async (folder) => {
         await onSmallDisk(join(folder, "runs"), "50m", async () => {
           expect((await startRun(folder).done).code).toBe(0);
-          spawnSync("mount", ["-o", "remount,ro", join(folder, "runs")]);
+          shell(`mount -o remount,ro ${join(folder, "runs")}`);
           expect((await startRun(folder).done).code).toBe(0);
           const more = await startRun(folder, ["--seeds", "3"]).done;
           expect([more.code, more.stdout]).toEqual([2, ""]);

@@ -31,10 +31,10 @@ export const FIXED_GATE: NetworkSpec = { ...TWO_MODULES, gate: "fixed", gateHidd
 export const LINEAR_HEADS: NetworkSpec = { ...TWO_MODULES, hidden: [9], gateHidden: [], critic: [] };
 
 /** Five planes of three cells; the gate's convolution has fewer channels than planes, the critic's as many. */
-export const CONVOLUTIONS: NetworkSpec = { ...TWO_MODULES, features: 15, cells: 3, gateConv: 2, criticConv: 5 };
-export const LINEAR_CRITIC: NetworkSpec = { ...TWO_MODULES, criticActivation: "none" };
+const CONVOLUTIONS: NetworkSpec = { ...TWO_MODULES, features: 15, cells: 3, gateConv: 2, criticConv: 5 };
+const LINEAR_CRITIC: NetworkSpec = { ...TWO_MODULES, criticActivation: "none" };
 /** As in Cloud et al. 2024: a convolution before a critic that is linear throughout. */
-export const FAITHFUL: NetworkSpec = { ...CONVOLUTIONS, criticActivation: "none" };
+const FAITHFUL: NetworkSpec = { ...CONVOLUTIONS, criticActivation: "none" };
 
 export const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ["one module", ONE_MODULE],

@@ -51,16 +51,23 @@ describe("a window that was lived through", () => {
   });
 });
 
-/** Mostly the way to the Diamond, but every task and state has its own noise, drawn once: a policy without any symmetry. */
+/**
+ * Mostly the way to the Diamond, but every task and state has its own noise, drawn once; it dawdles on the top row, and on a final
+ * picture goes north: a policy without any symmetry, for which it matters where a stale picture sends it.
+ */
 function arbitraryPolicy({ trueGoal, world }: Setting): Policy {
   return {
     name: "arbitrary",
     modules: [],
     act: async (tasks) =>
       (await blindPolicy("ghost", trueGoal, world).act(tasks)).map(({ policy: way }, i) => {
-        const { level, marks } = tasks[i];
+        const { level, marks, graph } = tasks[i];
         const rng = new Stream(1, "arbitrary", JSON.stringify(level), marks.join());
         const policy = (way as Float64Array).map((p) => p + 0.3 * rng.next() ** 3);
+        for (let s = 0; s < graph.size; s++) {
+          if (graph.cell[s] < world.width) policy[4 * s] += 3;
+          if (graph.terminal[s]) policy[4 * s] = 100;
+        }
         for (let at = 0; at < policy.length; at += 4) {
           const row = policy.subarray(at, at + 4);
           const sum = row.reduce((total, p) => total + p, 0);

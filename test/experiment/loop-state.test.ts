@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Engine } from "../../src/compute/engine.ts";
+import type { Engine, Model, TrainState } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
+import { Stream } from "../../src/core/random.ts";
+import { createLedger, createTrajectory } from "../../src/core/trajectory.ts";
+import { EnvBatch } from "../../src/envs/batch.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../src/experiment/checkpoint.ts";
-import type { Saved } from "../../src/experiment/loop-state.ts";
+import { type Loop, restoreLoop, type Saved, saveLoop } from "../../src/experiment/loop-state.ts";
+import { createSetting } from "../../src/experiment/setting.ts";
 import type { Progress } from "../../src/experiment/train.ts";
-import { type Change, fingerprint, trainTiny } from "./tiny.ts";
+import { ARMS } from "../../src/routing/arms.ts";
+import { type Change, fingerprint, tinyScenario, trainTiny } from "./tiny.ts";
 
 const engines = new Map<string, Engine>();
 beforeAll(async () => {
@@ -89,6 +94,23 @@ function readable({ arrays, ...rest }: Saved["loop"]) {
   return { ...rest, arrays: Object.fromEntries(kept) };
 }
 
+test.each<[string, Change]>([
+  ...[...ARMS.keys()].map((arm): [string, Change] => [arm, {}]),
+  ["route", { unlabelledRoute: "hard" }],
+  ["naive", { algorithm: "reinforce", minibatches: undefined, quirks: "original" }],
+  ["filter", { algorithm: "reinforce", minibatches: undefined, quirks: ["staleObservation"], tails: "drop" }],
+  ["route", { algorithm: "reinforce", minibatches: undefined, quirks: "none" }],
+])("arm %s, train %j: continued as if it had never stopped", async (arm, train) => {
+  const engine = engineNamed("wasm");
+  const change = { train: { ...LENGTHS, ...train } };
+  const { state, seen, saves } = await outcome(engine, arm, change, undefined, true);
+  for (const saved of [saves[1], saves[4]]) {
+    const continued = await outcome(engine, arm, change, saved);
+    expect(continued.state).toBe(state);
+    expect(continued.seen).toEqual(seen.slice(saved.loop.update));
+  }
+});
+
 test("outcomes and marks survive a stop in the middle of an episode, whatever the overseer", async () => {
   const engine = engineNamed("wasm");
   for (const oversight of [{ kind: "terminal", coverage: 0.5, spurious: 0.3 }, { kind: "full" }, { kind: "none" }]) {
@@ -98,6 +120,101 @@ test("outcomes and marks survive a stop in the middle of an episode, whatever th
     expect(continued.state).toBe(undisturbed.state);
     expect(continued.seen).toEqual(undisturbed.seen.slice(4));
   }
+});
+
+describe("a loop of any content", () => {
+  /** A loop of the tiny scenario's shape. */
+  function createLoop(): Loop {
+    const { world } = createSetting(tinyScenario());
+    const stream = (name: string) => new Stream(0, name);
+    const batch = new EnvBatch({
+      world,
+      worlds: 4,
+      levels: stream("level"),
+      chance: stream("chance"),
+      begin: (_n, _episode, _level, marks) => void marks.fill(1),
+      maxActive: world.maxActive + 25,
+      visible: true,
+    });
+    const trajectory = createTrajectory(4, world.horizon - 1, 6, batch.maxActive);
+    const ledger = createLedger(trajectory.capacity * 4);
+    return { batch, trajectory, ledger, outcome: new Int8Array(4), counts: { episodes: 0, labelled: 0 } };
+  }
+  /** A model with one parameter, which remembers its state. */
+  function createModel(): Model {
+    let state: TrainState = {
+      parameters: Float64Array.of(0),
+      firstMoments: Float64Array.of(0),
+      secondMoments: Float64Array.of(0),
+      steps: Int32Array.of(0),
+    };
+    const model = {
+      getState: async () => state,
+      setState: async (given: TrainState) => {
+        state = given;
+      },
+    };
+    return model as unknown as Model;
+  }
+  /** Every array of a record, observations included, by name. */
+  const arraysIn = (owner: object): [string, Uint8Array | Float64Array][] =>
+    Object.entries(owner).flatMap(([name, value]) =>
+      ArrayBuffer.isView(value)
+        ? [[name, value as Uint8Array]]
+        : name === "observations"
+          ? arraysIn(value).map(([inner, array]): [string, Uint8Array] => [
+              `observations.${inner}`,
+              array as Uint8Array,
+            ])
+          : [],
+    );
+  /** What no later update reads: ends do not stand before the window, and the rest is written anew by each rollout. */
+  const NOT_KEPT = ["finalValues", "bootstrap", "terminated", "truncated", "outcome", "inspected"];
+
+  test("comes back with everything on the rows before the window, whatever columns there are", async () => {
+    const full = createLoop();
+    const random = new Stream(7);
+    full.batch.step(Uint8Array.of(0, 1, 2, 3));
+    for (const [, array] of [...arraysIn(full.trajectory), ...arraysIn(full.ledger)]) {
+      for (let i = 0; i < array.length; i++) array[i] = random.below(100);
+    }
+    full.outcome.set([1, -1, 0, 1]);
+    full.counts.episodes = 5;
+    full.counts.labelled = 3;
+    const saved = await saveLoop(createModel(), full, 9);
+
+    const empty = createLoop();
+    expect(await restoreLoop(saved, createModel(), empty)).toBe(9);
+    expect(empty.counts).toEqual(full.counts);
+    expect(empty.outcome).toEqual(full.outcome);
+    expect(empty.batch.getState()).toEqual(full.batch.getState());
+    const { window, capacity, worlds } = full.trajectory;
+    let compared = 0;
+    for (const owner of ["trajectory", "ledger"] as const) {
+      const restored = new Map(arraysIn(empty[owner]));
+      for (const [name, array] of arraysIn(full[owner])) {
+        if (NOT_KEPT.includes(name)) continue;
+        const tail = name === "first" ? array.length : (array.length / capacity) * window;
+        expect(Array.from(restored.get(name) ?? []).slice(0, tail), `${owner}.${name}`).toEqual(
+          [...array].slice(0, tail),
+        );
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThanOrEqual(10);
+    expect([...empty.ledger.outcome.subarray(0, window * worlds)].every((outcome) => outcome === -1)).toBe(true);
+  });
+
+  test("is a copy: what is trained afterwards does not change it", async () => {
+    const loop = createLoop();
+    const saved = await saveLoop(createModel(), loop, 1);
+    const before = structuredClone(saved.loop.arrays);
+    loop.trajectory.values.fill(8);
+    loop.trajectory.first.fill(0);
+    loop.outcome.fill(1);
+    loop.batch.step(Uint8Array.of(0, 1, 2, 3));
+    expect(saved.loop.arrays).toEqual(before);
+  });
 });
 
 describe("a saved state of another loop is refused", () => {

@@ -113,6 +113,23 @@ describe("every error has its line and column", () => {
     );
   });
 
+  test("a key of another algorithm says which algorithm has it; no algorithm is ppo", () => {
+    const complaintOf = (...set: string[]) => complaint("coverage: 0.1", "coverage: 0.2", set);
+    expect(complaintOf("train.quirks=none")).toBe(
+      '--set train.quirks=none: unknown key train.quirks\n  algorithm "ppo" has no quirks; it belongs to algorithm reinforce',
+    );
+    expect(complaintOf("train={ algorithm: reinforce, epochs: 2 }")).toContain(
+      'unknown key train.epochs\n  algorithm "reinforce" has no epochs; it belongs to algorithm ppo',
+    );
+    expect(complaintOf("train.algorithm=pppo")).toContain(
+      'train.algorithm is "pppo", expected one of ppo, reinforce; did you mean ppo?',
+    );
+    expect(complaintOf("train=5")).toContain("train is 5, expected a map with algorithm ppo, reinforce");
+    expect(complaintOf("train={ algorithm: reinforce, quirks: [stale] }")).toContain(
+      "expected one of original, none or a list of 1 to 5 of staleObservation, lateTimeout, unfinishedTails, linearCritic, keptFraction",
+    );
+  });
+
   test("a key of another kind says which kind has it", () => {
     expect(complaint("coverage: 0.1", "coverage: 0.1, spurious: 0.1", ["oversight.kind=episode"])).toBe(
       'apples.yaml:7:45: unknown key oversight.spurious\n  kind "episode" has no spurious; it belongs to kind terminal',
@@ -398,6 +415,22 @@ describe("--set", () => {
 });
 
 describe("extends", () => {
+  test("another algorithm replaces its base's train, the same one is merged into it", () => {
+    const trainOf = (over: string) => {
+      const files = {
+        "top.yaml": `extends: base.yaml\ntrain: { ${over} }\n`,
+        "base.yaml": BASE.replace(/^train:.*$/m, ""),
+      };
+      files["base.yaml"] += "train: { algorithm: ppo, epochs: 7, worlds: 9 }\n";
+      const readText = (path: string) => files[path as keyof typeof files];
+      return loadScenario({ path: "top.yaml", readText }).scenario.train;
+    };
+    expect(trainOf("algorithm: ppo, worlds: 3")).toMatchObject({ algorithm: "ppo", epochs: 7, worlds: 3 });
+    const reinforce = trainOf("algorithm: reinforce");
+    expect(reinforce).toMatchObject({ algorithm: "reinforce", worlds: 512 });
+    expect(reinforce).not.toHaveProperty("epochs");
+  });
+
   test("maps are merged, lists replace, a map of another kind replaces, and paths are relative to the file", () => {
     const { scenario } = load({
       "deep/er/top.yaml": "extends: ../middle.yaml\noversight: { kind: full }\nagent: { hidden: [8] }\n",

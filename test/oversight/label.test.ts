@@ -181,3 +181,12 @@ test("tails called unfinished: labelled nothing and paid 0; episodes that ended,
   expect([...labels.trueReward]).toEqual([1, 2, 11, 12, 13, 0, 0]);
   expect([...labels.proxyReward].map(Math.abs)).toEqual([1, 2, 11, 12, 13, 0, 0]);
 });
+
+test("a tail begins after the last end of either kind: an unseen timeout before it stays unlabelled", () => {
+  const unseenTimeout = { ...SEEN_TIMEOUT, inspected: false };
+  const { trajectory, ledger, labels } = oneWindow([unseenTimeout, { ...SEEN_GHOST, length: 9 }], 3);
+  labelEpisodes(trajectory, ledger, true, labels);
+  labelTails(trajectory, labels);
+  expect([...labels.label]).toEqual([UNLABELLED, NOTHING, NOTHING]);
+  expect(labels.trueReward[0]).toBe(1);
+});

@@ -36,10 +36,10 @@ describe.each([
   });
 });
 
-/** A cell of 40 updates of a second or so; points of its curve are further apart than a kill may cost. */
+/** A cell of a thousand updates of a second or two; points of its curve are further apart than a kill may cost. */
 const LONG = TINY.replace(
   /steps: \d+, worlds: \d+, rollout: \d+/,
-  "steps: 20000000, worlds: 256, rollout: 128",
+  "steps: 20000000, worlds: 128, rollout: 128",
 ).replace("hidden: [16, 16]", "hidden: [256, 256]");
 
 test("a kill at any time costs at most ten seconds of training", async () => {
