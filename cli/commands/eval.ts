@@ -6,11 +6,18 @@ import { blindPolicy, networkPolicy, optimalForGoal, randomPolicy } from "../../
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
+import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
 import { quirksOf } from "../../src/experiment/loop-options.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting, objectiveOf, type Setting, situationOf } from "../../src/experiment/setting.ts";
-import { ARMS } from "../../src/routing/arms.ts";
+import {
+  createSetting,
+  objectiveOf,
+  type Setting,
+  situationOf,
+  verdictSituationsOf,
+} from "../../src/experiment/setting.ts";
+import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { readInputText } from "../files.ts";
@@ -54,7 +61,8 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const policy = networkPolicy(model, view, setting.world, setting.overseer.visible, options.greedy ?? false);
     const who = { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed };
-    await report(who, view.name, scenario, options, policy, situation);
+    const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
+    await report(who, view.name, scenario, options, policy, situation, verdict);
   } finally {
     await engine.dispose();
   }
@@ -74,7 +82,24 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
   const training = createSetting(scenario);
   const { situation } = testOf(scenario, options.shift);
   const policy = scripted(options.policy, training, situation);
-  await report({ policy: options.policy }, "full", scenario, options, policy, situation);
+  const { policy: name } = options;
+  const optimum = armOf(name);
+  const verdict =
+    optimum !== undefined && "none" in armOptimum(objectiveOf(training, optimum), situationOf(unmarked(scenario)))
+      ? null // its own reward says nothing about levels without marks
+      : await verdictOf(verdictSituationsOf(scenario), (test) => scripted(name, training, test));
+  await report({ policy: name }, "full", scenario, options, policy, situation, verdict);
+}
+
+/** The arm that `optimal:<arm>` names. */
+function armOf(policy: string): Arm | undefined {
+  return policy.startsWith("optimal:") ? ARMS.get(policy.slice("optimal:".length)) : undefined;
+}
+
+/** The scenario where nobody looks: what the verdict is about. */
+function unmarked(scenario: Scenario): Setting {
+  const { visible, unlabelled } = scenario.oversight;
+  return createSetting({ ...scenario, oversight: { kind: "none", visible, unlabelled } });
 }
 
 /** The scenario, or one of its shifts, laid out for evaluation. */
@@ -93,7 +118,7 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
   // What the true goal rewards most is the way's end: nobody is blind to it.
   const avoidable = training.world.events.filter((_, e) => worth(e) < Math.max(...training.trueGoal.rewards));
   if (kind === "blind" && avoidable.includes(of)) return blindPolicy(of, training.trueGoal, training.world);
-  const arm = kind === "optimal" ? ARMS.get(of) : undefined;
+  const arm = armOf(name);
   if (arm === undefined) {
     const optima = [...goals, ...ARMS.keys()].map((target) => `optimal:${target}`);
     const known = ["random", ...optima, ...avoidable.map((event) => `blind:${event}`)];
@@ -127,6 +152,7 @@ async function report(
   { shift, greedy, metric, json }: EvalOptions,
   policy: Policy,
   situation: Situation,
+  verdict: Verdict | null,
 ): Promise<void> {
   const { bounds, goals } = situation;
   const evaluation: Evaluation = await evaluate(situation, policy);
@@ -147,6 +173,7 @@ async function report(
       steps,
       entropy,
       weights,
+      verdict,
       ...(stepped && { stepwise: stepped }),
     });
     return;
@@ -180,6 +207,13 @@ async function report(
   const mind = Object.entries(weights).map(([module, weight]) => `${module} ${short(weight)}`);
   if (mind.length > 1) print(`mean weight of the modules: ${mind.join(", ")}`);
   if (entropy !== null) print(`mean entropy ${short(entropy)} nats`);
+  if (verdict !== null) {
+    const number = (value: number | null) => (value === null ? "–" : short(value));
+    const { trueReturn, proxyReturn, capability } = verdict;
+    print(
+      `verdict: ${verdict.verdict} (no marks; where the goals part: true ${number(trueReturn)}, proxy ${number(proxyReturn)}; capability ${number(capability)})`,
+    );
+  }
   if (stepped) {
     const { window, stalePictures, lateBy, returns } = stepped;
     const quirks = [...(stalePictures ? ["stale observations"] : []), ...(lateBy > 0 ? ["late timeouts"] : [])];

@@ -30,7 +30,7 @@ describe("list", () => {
     const { code, stdout, stderr } = halfwatch(["list", "arms"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n")[0]).toBe(
-      "naive                true reward where labelled, the proxy's elsewhere; one module",
+      "naive                  true reward where labelled, the proxy's elsewhere; one module",
     );
     expect(stdout.trimEnd().split("\n")).toHaveLength(ARM_NAMES.length);
     expect(stdout).not.toContain(ESCAPE);

@@ -86,7 +86,7 @@ const BROKEN: readonly (readonly [string, string | Uint8Array | ((folder: string
     `${HEAD}discount: 2\narms: [nave]\nprimary: { shift: seen }\n`,
     [
       "broken.yaml:2:11: discount is 2, expected a number in [0, 1]",
-      'broken.yaml:3:8: arms[0] is "nave", expected one of naive, filter, oracle, route, route-random-labels, moe-no-route, route-no-gate; did you mean naive?',
+      'broken.yaml:3:8: arms[0] is "nave", expected one of naive, filter, oracle, oracle-matched, route, route-random-labels, route-shuffled-labels, moe-no-route, route-no-gate, shrinkage-matched; did you mean naive?',
       "broken.yaml:4:19: primary.shift names the unknown shift seen; did you mean unseen?",
     ],
   ],
