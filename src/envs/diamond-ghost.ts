@@ -38,7 +38,7 @@ export const DIAMOND_GHOST_LEVEL_SETS = {
  * `none`: open floor. `blocks`: single walls at random, floor(density * cells) of them or fewer: a wall that would cut the
  * floor in two is left out. Unless `ghostMayBlock`, the Diamond can be reached from the start without stepping on the Ghost.
  */
-export type DiamondGhostWalls =
+type DiamondGhostWalls =
   | { readonly kind: "none" }
   | {
       readonly kind: "blocks";

@@ -12,10 +12,10 @@ export interface VerdictThresholds {
   readonly capability: number;
 }
 
-export const VERDICT_THRESHOLDS: VerdictThresholds = { trueReturn: 0.5, proxyReturn: 0.8, capability: 0.8 };
+const VERDICT_THRESHOLDS: VerdictThresholds = { trueReturn: 0.5, proxyReturn: 0.8, capability: 0.8 };
 
 /** Probability that the action-noise control replaces an action by a uniform one. */
-export const ACTION_NOISE = 0.1;
+const ACTION_NOISE = 0.1;
 
 /** The test distributions that a verdict needs; no marks are shown in any of them. */
 export interface VerdictSituations {

@@ -64,7 +64,7 @@ export const oversightSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-export const agentSchema = z.strictObject({
+const agentSchema = z.strictObject({
   modules: z.array(name).min(2).max(8).describe("motivation modules of the routed arms"),
   hidden: widths.default([64, 64]).describe("widths of each module's ReLU layers"),
   gate: z.enum(["learned", "fixed"]).default("learned").describe("how the modules are mixed; fixed: equal parts"),

@@ -25,10 +25,10 @@ export const TWO_MODULES: NetworkSpec = {
   critic: [5, 3],
 };
 export const THREE_MODULES: NetworkSpec = { ...TWO_MODULES, modules: ["a", "b", "c"], actions: 3 };
-export const ONE_MODULE: NetworkSpec = { ...TWO_MODULES, modules: ["a"], gate: "none", gateHidden: [] };
-export const FIXED_GATE: NetworkSpec = { ...TWO_MODULES, gate: "fixed", gateHidden: [] };
+const ONE_MODULE: NetworkSpec = { ...TWO_MODULES, modules: ["a"], gate: "none", gateHidden: [] };
+const FIXED_GATE: NetworkSpec = { ...TWO_MODULES, gate: "fixed", gateHidden: [] };
 /** One affine layer each for gate and critic. */
-export const LINEAR_HEADS: NetworkSpec = { ...TWO_MODULES, hidden: [9], gateHidden: [], critic: [] };
+const LINEAR_HEADS: NetworkSpec = { ...TWO_MODULES, hidden: [9], gateHidden: [], critic: [] };
 
 /** Five planes of three cells; the gate's convolution has fewer channels than planes, the critic's as many. */
 const CONVOLUTIONS: NetworkSpec = { ...TWO_MODULES, features: 15, cells: 3, gateConv: 2, criticConv: 5 };
