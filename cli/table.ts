@@ -40,7 +40,7 @@ export function renderTable(scenario: Scenario, table: Table, width: number): st
   lines.push(...renderVerdicts(shown), ...renderSelections(scenario, shown));
   const first = shown[0];
   lines.push(
-    `cost per seed: ${thousands(first.steps)} environment steps, ${thousands(first.episodes)} episodes (${first.arm}); labels: inspected episodes, timeouts included; label-legal inspected ${thousands(first.validated)} more in validation`,
+    `cost per seed: ${thousands(first.steps)} environment steps; ${first.arm}: ${thousands(first.episodes)} episodes, ${thousands(first.labelled)} labels (inspected episodes, timeouts included), ${thousands(first.validated)} more for label-legal`,
     "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: the optimum",
     ...notes,
   );
