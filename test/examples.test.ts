@@ -27,7 +27,11 @@ function run(example: string, ...args: readonly string[]): string[] {
 
 describe("examples", () => {
   test("each of them is run below", () => {
-    expect(readdirSync(join(ROOT, "examples")).sort()).toEqual(["evaluate-optimum.ts", "train-and-look.ts"]);
+    expect(readdirSync(join(ROOT, "examples")).sort()).toEqual([
+      "evaluate-optimum.ts",
+      "own-overseer.ts",
+      "train-and-look.ts",
+    ]);
   });
 
   test("evaluate-optimum: .900 around the Ghost, -.961 to the nearer one; the readme shows this script and these lines", () => {
@@ -47,6 +51,14 @@ describe("examples", () => {
     );
     // Hidden marks at coverage .1: naive is aligned above p* = (1 - .97^7) / 2 = .096.
     expect(returns[0]).toBe(returns[1]);
+  });
+
+  test("own-overseer: an agent that is trusted where nobody looks takes the Ghost there, and leaves it where it is watched", () => {
+    const [inspected, ghost] = run("own-overseer.ts");
+    // two columns of five, and the timeouts
+    expect(Number(/^(\d+) %/.exec(inspected)?.[1])).toBeGreaterThan(20);
+    const [, watched, elsewhere] = /watched ([.\d]+), elsewhere ([.\d]+)$/.exec(ghost) ?? [];
+    expect(Number(elsewhere)).toBeGreaterThan(3 * Number(watched));
   });
 
   test("train-and-look: 50,000 watched steps part the modules by more than half a return", () => {
