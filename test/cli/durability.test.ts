@@ -290,6 +290,16 @@ describe("verify", () => {
     });
   });
 
+  test("of a run that lacks a cell and nothing else exits with 1", async () => {
+    await inFinished((dir, verify) => {
+      rmSync(cellIn(dir, "naive"), { recursive: true });
+      expect(verify()).toMatchObject({
+        code: 1,
+        stdout: "1 of 2 cells are finished and whole (24 files)\nmissing: naive seed 0\n",
+      });
+    });
+  });
+
   test("names a missing cell, a damaged file and an unrecorded one, all in one go, and exits with 1", async () => {
     await inFinished((dir, verify) => {
       rmSync(cellIn(dir, "naive"), { recursive: true });
