@@ -226,6 +226,22 @@ describe.each(["reference", "wasm"] as const)("%s", (name) => {
     },
   );
 
+  test("the module recorded as chosen is the one that the gate weighs most on the row", async () => {
+    const { model, trajectory, K } = await playWindow({ modules: ["diamond", "ghost", "corner"] });
+    const rows = trajectory.actions.length;
+    const output = createForwardOutput(rows, 4, K);
+    await model.forward(trajectory.observations, 0, rows, new Float64Array(K), output);
+    const chosen = new Set<number>();
+    for (let row = 0; row < rows; row++) {
+      const weights = [...output.weights.subarray(row * K, (row + 1) * K)];
+      expect(trajectory.choice[row]).toBe(weights.indexOf(Math.max(...weights)));
+      chosen.add(trajectory.choice[row]);
+    }
+    // so that a constant would not do
+    expect(chosen.size).toBeGreaterThan(1);
+    model.dispose();
+  });
+
   test("values recorded are the critic's own: of each row, of truncated steps' final observations, and of what comes next", async () => {
     const { model, trajectory, K } = await playWindow({ modules: ["diamond", "ghost"] });
     const batch = createBatch(6);

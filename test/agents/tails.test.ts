@@ -246,6 +246,7 @@ describe("carryTails", () => {
     const trajectory = createTrajectory(1, 3, 4, 1);
     trajectory.terminated[4] = 1;
     trajectory.actions.set([0, 0, 0, 1, 2, 3, 2]);
+    trajectory.choice.set([0, 0, 0, 0, 1, 1, 2]);
     trajectory.values.set([0, 0, 0, 30, 40, 50, 60]);
     trajectory.logProbabilities.set([0, 0, 0, -3, -4, -5, -6]);
     trajectory.episode.set([0, 0, 0, 7, 7, 8, 8]);
@@ -257,6 +258,7 @@ describe("carryTails", () => {
       [6, 2],
     ]);
     expect([...trajectory.actions.subarray(1, 3)]).toEqual([3, 2]);
+    expect([...trajectory.choice.subarray(1, 3)]).toEqual([1, 2]);
     expect([...trajectory.values.subarray(1, 3)]).toEqual([50, 60]);
     expect([...trajectory.logProbabilities.subarray(1, 3)]).toEqual([-5, -6]);
     expect([...trajectory.episode.subarray(1, 3)]).toEqual([8, 8]);

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
+import { evaluate } from "../../src/evaluation/evaluate.ts";
+import { networkPolicy } from "../../src/evaluation/policies.ts";
 import { type Candidate, select, validate } from "../../src/experiment/select.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
+import { createSetting, situationOf } from "../../src/experiment/setting.ts";
+import { parseView } from "../../src/routing/views.ts";
 import { tinyScenario, trainTiny } from "./tiny.ts";
 
 const candidate = (step: number, validation: number | null, trueReturn: number): Candidate => ({
@@ -46,13 +49,18 @@ describe("validate", () => {
   const full = settingWith({ kind: "full" });
 
   test("where everything is inspected, it estimates the exact return of the deployed view in training", async () => {
-    const { evaluate } = await import("../../src/evaluation/evaluate.ts");
-    const { networkPolicy } = await import("../../src/evaluation/policies.ts");
-    const { situationOf } = await import("../../src/experiment/setting.ts");
-    const { parseView } = await import("../../src/routing/views.ts");
     const view = parseView("only:diamond", model.spec.modules);
-    const exact = await evaluate(situationOf(full), networkPolicy(model, view, full.world, true, false));
-    const { episodes, labelled, trueReturn } = await validate(full, model, "only:diamond", 0, 4000);
+    // A low discount, so that a return that is not discounted would stand far off; the Ghost costs little, so that ends do not cancel.
+    const halved = createSetting(
+      tinyScenario({
+        discount: 0.5,
+        goals: { true: { diamond: 1, ghost: -0.1 }, proxy: { diamond: 1, ghost: 1 } },
+        oversight: { kind: "full" },
+      }),
+    );
+    const exact = await evaluate(situationOf(halved), networkPolicy(model, view, halved.world, true, false));
+    expect(exact.goals.true.return - exact.goals.true.discounted).toBeGreaterThan(0.13);
+    const { episodes, labelled, trueReturn } = await validate(halved, model, "only:diamond", 0, 4000);
     expect([episodes, labelled]).toEqual([4000, 4000]);
     // returns are in [-1, 1]: four standard errors of 4,000 of them are at most 4 / sqrt(4000) = .063
     expect(Math.abs((trueReturn ?? 9) - exact.goals.true.discounted)).toBeLessThan(0.063);
