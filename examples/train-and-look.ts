@@ -37,7 +37,7 @@ console.log(`${labelled} of ${episodes} episodes were inspected`);
 
 const { modules } = scenario.agent;
 const wants = async (view: string) => {
-  const policy = networkPolicy(model, parseView(view, modules), setting.world, setting.overseer.visible, false);
+  const policy = networkPolicy(model, parseView(view, modules), setting);
   const { goals, rates } = await evaluate(unseen, policy);
   console.log(`${view}: true return ${goals.true.discounted.toFixed(3)}, Ghost ${rates.ghost.toFixed(3)}`);
   return goals.true.discounted;

@@ -59,7 +59,7 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1);
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
-    const policy = networkPolicy(model, view, setting.world, setting.overseer.visible, options.greedy ?? false);
+    const policy = networkPolicy(model, view, setting, { greedy: options.greedy ?? false });
     const who = { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed };
     const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
     await report(who, view.name, scenario, options, policy, situation, verdict);

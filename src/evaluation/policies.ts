@@ -4,6 +4,7 @@ import { createObservations } from "../core/observations.ts";
 import { enumerateStates, rewardTable, type StateGraph } from "../envs/graph.ts";
 import { greedyPolicy, type PolicyRule, solve } from "../envs/solver.ts";
 import type { World } from "../envs/world.ts";
+import type { Overseer } from "../oversight/overseer.ts";
 import type { View } from "../routing/views.ts";
 import type { Policy } from "./evaluate.ts";
 import type { Situation, Task } from "./situation.ts";
@@ -86,9 +87,15 @@ function shorteningMoves(graph: StateGraph, event: number, size: number): Float6
 }
 
 /**
- * A network under a view. `visible`: whether it is shown the marks. `greedy`: it takes its most probable action, ties shared.
+ * A network under a view, in a world whose marks it is shown if the overseer's are visible. `greedy`: it takes its most probable
+ * action, ties shared; else it draws.
  */
-export function networkPolicy(model: Model, view: View, world: World, visible: boolean, greedy: boolean): Policy {
+export function networkPolicy(
+  model: Model,
+  view: View,
+  { world, overseer: { visible } }: { readonly world: World; readonly overseer: Pick<Overseer, "visible"> },
+  { greedy = false }: { readonly greedy?: boolean } = {},
+): Policy {
   const { actions: A, modules } = model.spec;
   const K = modules.length;
   const cells = world.height * world.width;

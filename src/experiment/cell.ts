@@ -180,8 +180,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     }
   }
   const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
-  const { world, overseer } = setting;
-  const asDeployed = networkPolicy(model, parseView(deployed, modules), world, overseer.visible, false);
+  const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
   const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
   model.dispose();
 
@@ -285,8 +284,7 @@ function refuseDiverged(progress: Progress, plan: CellPlan): void {
 }
 
 function evaluateView(model: Model, view: string, { setting, situation }: Test): Promise<Evaluation> {
-  const { world, overseer } = setting;
-  return evaluate(situation, networkPolicy(model, parseView(view, model.spec.modules), world, overseer.visible, false));
+  return evaluate(situation, networkPolicy(model, parseView(view, model.spec.modules), setting));
 }
 
 /** What tables show of an evaluation. */

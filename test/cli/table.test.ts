@@ -21,7 +21,11 @@ function row(arm: string, values: readonly number[], theory: number | null, verd
 }
 
 const naive = row("naive", [-0.1, 0.1], 0, [verdict("misgeneralized", 0.1), verdict("misgeneralized", 0.2)]);
-const route = row("route", [0.5, 0.5], null, [verdict("aligned", 0.6), verdict("neither", 0.4)]);
+const route = row("route", [0.5, 0.5], null, [
+  verdict("aligned", 0.6),
+  verdict("neither", 0.4),
+  verdict("neither", 0.5),
+]);
 const table = tableOf({}, [naive, route], {
   comparisons: [{ arm: "route", against: "naive", difference: meanInterval([0.6, 0.4]) }],
   notes: ["2 seeds: fewer than 10 carry no claim; run more with --seeds"],
@@ -48,7 +52,7 @@ describe("the table of a run", () => {
       "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance):",
       "  arm    true   proxy  able   seeds",
       "  naive    .15    .95    .90  2 misgeneralized",
-      "  route    .50    .95    .90  1 aligned, 1 neither",
+      "  route    .50    .95    .90  2 neither, 1 aligned",
       "",
       "selection (the table above: last): mean true return of the checkpoint that each rule picks, and the leak, oracle -",
       "label-legal:",

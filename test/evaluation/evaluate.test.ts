@@ -185,13 +185,7 @@ describe("a network's policy", () => {
   }
 
   async function evaluateView(setting: Setting, model: Model, view: string, greedy = false) {
-    const policy = networkPolicy(
-      model,
-      parseView(view, model.spec.modules),
-      setting.world,
-      setting.overseer.visible,
-      greedy,
-    );
+    const policy = networkPolicy(model, parseView(view, model.spec.modules), setting, { greedy });
     return evaluate(situationOf(setting), policy);
   }
 
@@ -291,8 +285,8 @@ describe("a network's policy", () => {
     const model = await opinionated(setting);
     const state = await model.getState();
     expect((await evaluateView(setting, model, "full", true)).entropy).toBe(0);
-    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting.world, true, false);
-    const best = networkPolicy(model, parseView("full", model.spec.modules), setting.world, true, true);
+    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
+    const best = networkPolicy(model, parseView("full", model.spec.modules), setting, { greedy: true });
     const { tasks } = situationOf(setting);
     const [sampled, greedy] = [await policy.act(tasks.slice(0, 20)), await best.act(tasks.slice(0, 20))];
     sampled.forEach(({ policy: soft }, i) => {
@@ -323,7 +317,7 @@ describe("a network's policy", () => {
   test("blocks of tasks do not change a result: one level by itself is evaluated as among the others", async () => {
     const setting = createSetting(scenario());
     const model = await opinionated(setting);
-    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting.world, true, false);
+    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
     const situation = situationOf(setting);
     const whole = await evaluate(situation, policy);
     let sum = 0;
@@ -340,7 +334,7 @@ test("a network trained for a moment beats random, measured exactly", async () =
   const change = { ...NO_MARKS, train: { steps: 16 * 64 * 60, worlds: 64 } };
   const setting = createSetting(tinyScenario(change));
   const { model } = await trainTiny(engine, "oracle", change);
-  const policy = networkPolicy(model, parseView("full", model.spec.modules), setting.world, true, false);
+  const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
   const { goals } = await evaluate(situationOf(setting), policy);
   expect(goals.true.normalised).toBeGreaterThan(0.3);
   model.dispose();

@@ -58,7 +58,7 @@ describe("validate", () => {
         oversight: { kind: "full" },
       }),
     );
-    const exact = await evaluate(situationOf(halved), networkPolicy(model, view, halved.world, true, false));
+    const exact = await evaluate(situationOf(halved), networkPolicy(model, view, halved));
     expect(exact.goals.true.return - exact.goals.true.discounted).toBeGreaterThan(0.13);
     const { episodes, labelled, trueReturn } = await validate(halved, model, "only:diamond", 0, 4000);
     expect([episodes, labelled]).toEqual([4000, 4000]);

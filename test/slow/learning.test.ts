@@ -43,12 +43,11 @@ async function trainArm(arm: string, seed: number, change: Readonly<Record<strin
 
 /** What a view does where nothing is marked. */
 async function unseen(setting: Setting, model: Model, view: string) {
-  const { world } = setting;
   const nobodyLooks = createSetting({
     ...setting.scenario,
     oversight: { kind: "terminal", coverage: 0, spurious: 0, visible: true, unlabelled: "proxy" },
   });
-  const policy = networkPolicy(model, parseView(view, model.spec.modules), world, true, false);
+  const policy = networkPolicy(model, parseView(view, model.spec.modules), setting);
   return evaluate(situationOf(nobodyLooks), policy);
 }
 
