@@ -10,6 +10,7 @@
 // Scenarios: an experiment as data. `readText` reads files, for `loadScenario`. What is wrong with an input is a UserError.
 
 export { UserError } from "./core/errors.ts";
+export { readText } from "./experiment/files.ts";
 export {
   expandSweep,
   hashScenario,
@@ -21,7 +22,6 @@ export {
   withShift,
 } from "./experiment/scenario.ts";
 export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./experiment/schema.ts";
-export { readText } from "./experiment/store.ts";
 
 // Settings: a scenario's nouns, built.
 

@@ -22,7 +22,7 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ["index.ts", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation", "experiment"]],
 ]);
 
-const MAY_TOUCH_FILES = ["src/experiment/store.ts", "src/compute/wasm/engine.ts"];
+const MAY_TOUCH_FILES = ["src/experiment/files.ts", "src/compute/wasm/engine.ts"];
 
 /** What a computation that repeats exactly may not ask: chance without a seed, the clock, the environment, the console. */
 const BANNED: readonly RegExp[] = [
@@ -193,7 +193,7 @@ describe("the check finds planted faults", () => {
     const allowed: Source[] = [
       { path: "src/agents/ppo.ts", text: 'import type { Model } from "../compute/engine.ts";' },
       { path: "src/evaluation/theory.ts", text: 'import type { Overseer } from "../oversight/overseer.ts";' },
-      { path: "src/experiment/store.ts", text: 'import { readFileSync } from "node:fs";' },
+      { path: "src/experiment/files.ts", text: 'import { readFileSync } from "node:fs";' },
       { path: "src/experiment/train.ts", text: 'import { a } from "../envs/batch.ts";\nimport { z } from "zod";' },
       { path: "src/core/goal.ts", text: "// Math.random, Date and the console are banned\n/* import 'node:fs' */" },
       { path: "src/core/goal.ts", text: 'const url = "https://example.org"; const updateDate1 = dateless;' },

@@ -1,13 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { canonicalJson } from "../../src/core/hash.ts";
+import { fileError, readText, writeAtomically } from "../../src/experiment/files.ts";
 import { collectReport, type Report } from "../../src/experiment/report/collect.ts";
 import { resultsCsv, summaryCsv } from "../../src/experiment/report/csv.ts";
 import { describeReport, fewestSeeds } from "../../src/experiment/report/document.ts";
 import { figuresOf } from "../../src/experiment/report/figures.ts";
 import { toHtml } from "../../src/experiment/report/html.ts";
 import { toMarkdown } from "../../src/experiment/report/markdown.ts";
-import { fileError, readRun, readText, writeAtomically } from "../../src/experiment/store.ts";
+import { readRun } from "../../src/experiment/store.ts";
 import { print, printJson, say } from "../output.ts";
 import { packageVersion } from "../package.ts";
 

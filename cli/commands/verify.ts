@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { readBytes } from "../../src/experiment/files.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
 import { type CellPlan, planOf } from "../../src/experiment/plan.ts";
 import {
@@ -10,7 +11,6 @@ import {
   checkpointPath,
   type FinishedCell,
   type Manifest,
-  readBytes,
   readCheckpoint,
   readResumePoint,
   readRun,

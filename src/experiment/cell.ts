@@ -9,6 +9,7 @@ import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "./checkpoint.ts";
 import { moduleDiagnostics } from "./diagnostics.ts";
+import { LineWriter, readText } from "./files.ts";
 import type { Saved } from "./loop-state.ts";
 import { type CellPlan, planOf } from "./plan.ts";
 import { withShift } from "./scenario.ts";
@@ -21,10 +22,8 @@ import {
   cellPaths,
   checkpointPath,
   finishCell,
-  LineWriter,
   readCheckpoint,
   readResumePoint,
-  readText,
   rollBack,
   startCell,
   type Unfinished,

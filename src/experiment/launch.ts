@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/create.ts";
 import type { Metrics } from "./cell.ts";
+import { pathExists } from "./files.ts";
 import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
-import { cellPaths, pathExists } from "./store.ts";
+import { cellPaths } from "./store.ts";
 
 /** What a process that trains one cell is told; sent to it as its first message. */
 export interface CellOrder {

@@ -1,14 +1,6 @@
 import { join } from "node:path";
-import {
-  createExclusively,
-  type Guard,
-  LOCKS,
-  listFolder,
-  makeFolder,
-  pathExists,
-  readTouched,
-  remove,
-} from "./store.ts";
+import { createExclusively, listFolder, makeFolder, pathExists, readTouched, remove } from "./files.ts";
+import { type Guard, LOCKS } from "./store.ts";
 
 /** A process that holds a lock. */
 export interface Owner {

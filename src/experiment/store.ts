@@ -1,20 +1,6 @@
-import { createHash, type Hash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
+
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, sha256, UNSEALED } from "../core/hash.ts";
 import {
@@ -26,9 +12,20 @@ import {
   type ResumePoint,
   refuseOtherFormat,
 } from "./checkpoint.ts";
+import {
+  cutFile,
+  listFolder,
+  makeFolder,
+  namesIn,
+  pathExists,
+  readBytes,
+  remove,
+  textOf,
+  writeAtomically,
+} from "./files.ts";
 
 /**
- * The run directory, and the only module of `src/` that touches files.
+ * The run directory: what stands in which file, and what makes it whole or damaged. files.ts does the reading and writing.
  *
  *     <run>/manifest.json                          what was fixed before the first cell; arms, seeds and sweep points may grow
  *     <run>/cells/<id>/metrics.jsonl               one line per update, appended
@@ -205,7 +202,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
   const path = join(dir, "manifest.json");
   makeFolder(dir);
   for (;;) {
-    const bytes = existsSync(path) ? readBytes(path) : undefined;
+    const bytes = pathExists(path) ? readBytes(path) : undefined;
     const before = bytes && parseSealedJson(bytes, path, manifestSchema);
     if (before === undefined) refuseStrangers(dir);
     const merged = before === undefined ? manifest : extended(dir, before, manifest);
@@ -213,7 +210,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
     // The lock is named after what is replaced. Manifests only grow, so a name that is done with never comes back.
     const replaced = bytes === undefined ? "new" : sha256(bytes);
     const written = guard(`manifest-${replaced.slice(0, 16)}`, () => {
-      const isSame = existsSync(path) ? sha256(readBytes(path)) === replaced : bytes === undefined;
+      const isSame = pathExists(path) ? sha256(readBytes(path)) === replaced : bytes === undefined;
       if (isSame) writeAtomically(path, sealedJson(merged));
       return isSame;
     });
@@ -290,14 +287,14 @@ export function writeResumePoint(cell: CellPaths, point: Unfinished): void {
  * order, so no kill does that: somebody or the disk did, and falling back to an older state would hide it.
  */
 export function readResumePoint(cell: CellPaths): Unfinished | undefined {
-  if (!existsSync(cell.resume)) return undefined;
+  if (!pathExists(cell.resume)) return undefined;
   const { resume, ...checkpoint } = readCheckpoint(cell.resume);
   if (resume === undefined) throw damaged(cell.resume, "holds nothing to go on from");
   for (const [name, mark] of Object.entries(resume.files)) {
     if (!FILE_OF_CELL.test(name))
       throw damaged(cell.resume, `marks ${JSON.stringify(name)}, which is not a file of a cell`);
     const path = join(cell.root, name);
-    if (!existsSync(path)) throw damaged(path, "is missing, although its cell's resume.safetensors marks it");
+    if (!pathExists(path)) throw damaged(path, "is missing, although its cell's resume.safetensors marks it");
     const bytes = readBytes(path);
     const isWhole = LOGS.has(name) ? bytes.length >= mark.bytes : bytes.length === mark.bytes;
     if (!isWhole || sha256(bytes.subarray(0, mark.bytes)) !== mark.sha256) {
@@ -320,13 +317,13 @@ export function rollBack(cell: CellPaths, { resume }: Unfinished): void {
   }
   for (const [name, { bytes }] of Object.entries(resume.files)) {
     const path = join(cell.root, name);
-    if (LOGS.has(name)) guarded("write", path, () => truncateSync(path, bytes));
+    if (LOGS.has(name)) cutFile(path, bytes);
   }
 }
 
 /** Whether a kill in the last moment left something in a finished cell that does not belong there. */
 export function isUntidy(cell: CellPaths): boolean {
-  return existsSync(cell.result) && leftovers(cell).length > 0;
+  return pathExists(cell.result) && leftovers(cell).length > 0;
 }
 
 /** Remove what {@link isUntidy} finds. The caller holds the cell's lock. */
@@ -339,7 +336,7 @@ function leftovers(cell: CellPaths): string[] {
     namesIn(folder)
       .filter((name) => name.startsWith(".") && name.endsWith(".tmp"))
       .map((name) => join(folder, name));
-  const resume = existsSync(cell.resume) ? [cell.resume] : [];
+  const resume = pathExists(cell.resume) ? [cell.resume] : [];
   return [...resume, ...temporary(cell.root), ...temporary(cell.checkpoints)];
 }
 
@@ -373,7 +370,7 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
     }
   }
   const names = ["metrics.jsonl", "evaluation.json", ...steps.map((file) => `checkpoints/${file}`)];
-  if (existsSync(cell.episodes)) names.push("episodes.jsonl");
+  if (pathExists(cell.episodes)) names.push("episodes.jsonl");
   const files = Object.fromEntries(names.map((name) => [name, sha256(readBytes(join(cell.root, name)))]));
   const { scenarioHash, arm, seed, point, engine, steps: trained, checkpoints, summary } = outcome;
   const result = {
@@ -400,7 +397,7 @@ export function isFinished(cell: CellPaths): boolean {
  * @throws UserError as {@link isFinished}.
  */
 export function readResult(cell: CellPaths): CellResult | undefined {
-  if (!existsSync(cell.result)) return undefined;
+  if (!pathExists(cell.result)) return undefined;
   const result = readSealedJson(cell.result, resultSchema);
   if (result.cell !== cell.id) throw damaged(cell.result, `is the result of cell ${result.cell}`);
   for (const required of ["metrics.jsonl", "evaluation.json"]) {
@@ -415,7 +412,7 @@ export function readResult(cell: CellPaths): CellResult | undefined {
       throw damaged(cell.result, `records ${JSON.stringify(name)}, which is not a file of a cell`);
     }
     const path = join(cell.root, name);
-    if (!existsSync(path)) throw damaged(path, "is missing, although its cell's result.json records it");
+    if (!pathExists(path)) throw damaged(path, "is missing, although its cell's result.json records it");
     if (sha256(readBytes(path)) !== expected)
       throw damaged(path, "was changed after its cell was finished: its hash does not match");
   }
@@ -439,7 +436,7 @@ export function readRun(dir: string, onDamage = (error: UserError): void => rais
   const finished: FinishedCell[] = [];
   const unfinished: string[] = [];
   const folder = join(dir, "cells");
-  for (const id of existsSync(folder) ? listFolder(folder) : []) {
+  for (const id of pathExists(folder) ? listFolder(folder) : []) {
     try {
       const cell = readCell(dir, id, manifest);
       if (cell === undefined) unfinished.push(id);
@@ -472,188 +469,8 @@ function raise(error: Error): never {
   throw error;
 }
 
-/**
- * Appends records to a JSON-lines file, in the order in which they were written. Lines are buffered: `flush` hands them to the
- * operating system, `close` also to the disk. A reader may see a last line without its end.
- */
-export class LineWriter {
-  readonly path: string;
-  private readonly file: number;
-  private readonly limit: number;
-  private readonly hash: Hash;
-  private bytes: number;
-  private pending: string[] = [];
-
-  /** `limit` lines are buffered at most. */
-  constructor(path: string, limit = 64) {
-    this.path = path;
-    this.limit = limit;
-    this.file = guarded("write", path, () => openSync(path, "a"));
-    const before = isFile(path) ? readBytes(path) : new Uint8Array(0);
-    this.hash = createHash("sha256").update(before);
-    this.bytes = before.length;
-  }
-
-  write(record: unknown): void {
-    this.pending.push(`${canonicalJson(record)}\n`);
-    if (this.pending.length >= this.limit) this.flush();
-  }
-
-  flush(): void {
-    if (this.pending.length === 0) return;
-    const bytes = new TextEncoder().encode(this.pending.join(""));
-    this.pending = [];
-    guarded("write", this.path, () => writeAll(this.file, bytes));
-    this.hash.update(bytes);
-    this.bytes += bytes.length;
-  }
-
-  /** Hand all lines to the disk; what the file then is. */
-  mark(): FileMark {
-    this.flush();
-    guarded("write", this.path, () => fsyncSync(this.file));
-    return { bytes: this.bytes, sha256: this.hash.copy().digest("hex") };
-  }
-
-  close(): void {
-    try {
-      this.flush();
-      guarded("write", this.path, () => fsyncSync(this.file));
-    } finally {
-      closeSync(this.file);
-    }
-  }
-}
-
-/**
- * Write a whole file so that, whenever the machine stops, the old or the new content stands there and nothing in between:
- * a temporary file in the same folder, fsync, rename, fsync of the folder.
- *
- * @throws UserError naming the path when the folder is missing, read-only or full.
- */
-export function writeAtomically(path: string, content: Uint8Array | string): void {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  guarded("write", path, () => {
-    const { file, temporary } = openTemporary(path);
-    try {
-      try {
-        writeAll(file, bytes);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
-    syncFolder(dirname(path));
-  });
-}
-
-/** @throws UserError naming the path when it cannot be read. */
-export function readBytes(path: string): Uint8Array {
-  return guarded("read", path, () => readFileSync(path));
-}
-
-/** @throws UserError naming the path when it cannot be read or is not UTF-8 text. */
-export function readText(path: string): string {
-  return textOf(readBytes(path), path);
-}
-
-/**
- * Create a file that is not there yet; false if it is. Among processes that try the same path, on one host or several, one succeeds. A
- * reader may see it empty for a moment.
- */
-export function createExclusively(path: string, content: string): boolean {
-  return guarded("create", path, () => {
-    let file: number;
-    try {
-      file = openSync(path, "wx");
-    } catch (error) {
-      if (codeOf(error) === "EEXIST") return false;
-      throw error;
-    }
-    try {
-      writeAll(file, new TextEncoder().encode(content));
-    } catch (error) {
-      rmSync(path, { force: true });
-      throw error;
-    } finally {
-      closeSync(file);
-    }
-    return true;
-  });
-}
-
-/** A small file's text and when it was last touched, milliseconds since 1970; undefined where there is none. */
-export function readTouched(path: string): { text: string; touched: number } | undefined {
-  try {
-    return { text: readFileSync(path, "utf8"), touched: statSync(path).mtimeMs };
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw fileError("read", path, error);
-  }
-}
-
-/** Remove a file or folder, if it is there. */
-export function remove(path: string): void {
-  guarded("remove", path, () => rmSync(path, { recursive: true, force: true }));
-}
-
-export const pathExists = (path: string): boolean => existsSync(path);
-
-/** A new file beside `path`. Exclusive creation makes the name ours, among processes and hosts, without a random number. */
-function openTemporary(path: string): { file: number; temporary: string } {
-  for (let attempt = 0; ; attempt++) {
-    const temporary = join(dirname(path), `.${basename(path)}.${attempt}.tmp`);
-    try {
-      return { file: openSync(temporary, "wx"), temporary };
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-  }
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-}
-
-/** Make a rename last. Where a folder cannot be opened or synced (Windows, some network file systems) the system sees to it. */
-function syncFolder(folder: string): void {
-  try {
-    const file = openSync(folder, "r");
-    try {
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes(codeOf(error) ?? "")) throw error;
-  }
-}
-
-/** Make a folder and those above it, if they are not there. */
-export function makeFolder(path: string): void {
-  guarded("create", path, () => mkdirSync(path, { recursive: true }));
-}
-
-/** Names in a folder, sorted, without those that begin with a dot. */
-export function listFolder(path: string): string[] {
-  return namesIn(path).filter((name) => !name.startsWith("."));
-}
-
-function namesIn(path: string): string[] {
-  return guarded("read", path, () => readdirSync(path)).sort();
-}
-
-/** Whether there is a regular file, whose content comes to an end. */
-function isFile(path: string): boolean {
-  return guarded("read", path, () => statSync(path).isFile());
-}
-
 function refuseFinished(cell: CellPaths, caller: string): void {
-  if (existsSync(cell.result)) throw new RangeError(`${caller}: cell ${cell.id} is finished`);
+  if (pathExists(cell.result)) throw new RangeError(`${caller}: cell ${cell.id} is finished`);
 }
 
 function union<T>(before: readonly T[], more: readonly T[]): T[] {
@@ -692,50 +509,6 @@ function parseJson(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-function textOf(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new UserError(`${path} is not UTF-8 text`);
-  }
-}
-
 function damaged(path: string, reason: string): UserError {
   return new UserError(`${path} ${reason}`, "restore the file, or remove its folder to train the cell again");
-}
-
-/** What the operating system refuses for reasons that are the user's to mend. */
-const FILE_ERRORS: ReadonlyMap<string, string> = new Map([
-  ["EACCES", "permission denied"],
-  ["EPERM", "permission denied"],
-  ["EROFS", "the file system is read-only"],
-  ["ENOSPC", "the disk is full"],
-  ["EDQUOT", "the disk quota is used up"],
-  ["EFBIG", "the file is too large"],
-  ["EIO", "the disk reports an error"],
-  ["ENOENT", "there is no such file or folder"],
-  ["ENOTDIR", "a part of the path is not a folder"],
-  ["EISDIR", "it is a folder"],
-  ["EEXIST", "a file of that name is in the way"],
-  ["ENAMETOOLONG", "the name is too long"],
-  ["ELOOP", "its links go round in a circle"],
-]);
-
-function guarded<T>(verb: "read" | "write" | "create" | "remove", path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw fileError(verb, path, error);
-  }
-}
-
-/** The `UserError` for a refusal of the operating system; any other error as it is. */
-export function fileError(verb: string, path: string, error: unknown): unknown {
-  const code = codeOf(error);
-  const reason = code === undefined ? undefined : FILE_ERRORS.get(code);
-  return reason === undefined ? error : new UserError(`cannot ${verb} ${path}: ${reason} (${code})`);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

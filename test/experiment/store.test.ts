@@ -17,25 +17,22 @@ import { tensorsOf } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson, seal, sha256, UNSEALED } from "../../src/core/hash.ts";
 import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
+import { fileError, LineWriter, readText, writeAtomically } from "../../src/experiment/files.ts";
 import {
   type CellIdentity,
   type CellPaths,
   cellId,
   cellPaths,
   checkpointPath,
-  fileError,
   finishCell,
   isFinished,
-  LineWriter,
   type Manifest,
   openRun,
   readCheckpoint,
   readManifest,
   readResult,
   readRun,
-  readText,
   startCell,
-  writeAtomically,
   writeCheckpoint,
   writeEvaluation,
   writeTiming,
@@ -431,9 +428,9 @@ describe("an atomic write", () => {
 
   test("is whole at every moment, however often its process is killed", async () => {
     const path = join(folder, "a.json");
-    const store = resolve("src/experiment/store.ts");
+    const files = resolve("src/experiment/files.ts");
     // 4 MB of one letter a time: a reader that sees two letters, or another length, has seen a part.
-    const program = `import { writeAtomically } from ${JSON.stringify(store)};
+    const program = `import { writeAtomically } from ${JSON.stringify(files)};
       process.stdout.write("ready");
       for (let i = 0; ; i++) writeAtomically(${JSON.stringify(path)}, String.fromCharCode(97 + (i % 26)).repeat(4_000_000));`;
     for (let kill = 0; kill < 5; kill++) {

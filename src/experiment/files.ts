@@ -1,0 +1,255 @@
+import { createHash, type Hash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { UserError } from "../core/errors.ts";
+import { canonicalJson } from "../core/hash.ts";
+import type { FileMark } from "./checkpoint.ts";
+
+/*
+ * How files are read and written so that nothing is lost, and what the operating system's refusals are in words: the only module
+ * of `src/` that touches files (the wasm engine reads its kernels besides). What stands in which file is store.ts.
+ */
+
+/**
+ * Appends records to a JSON-lines file, in the order in which they were written. Lines are buffered: `flush` hands them to the
+ * operating system, `close` also to the disk. A reader may see a last line without its end.
+ */
+export class LineWriter {
+  readonly path: string;
+  private readonly file: number;
+  private readonly limit: number;
+  private readonly hash: Hash;
+  private bytes: number;
+  private pending: string[] = [];
+
+  /** `limit` lines are buffered at most. */
+  constructor(path: string, limit = 64) {
+    this.path = path;
+    this.limit = limit;
+    this.file = guarded("write", path, () => openSync(path, "a"));
+    const before = isFile(path) ? readBytes(path) : new Uint8Array(0);
+    this.hash = createHash("sha256").update(before);
+    this.bytes = before.length;
+  }
+
+  write(record: unknown): void {
+    this.pending.push(`${canonicalJson(record)}\n`);
+    if (this.pending.length >= this.limit) this.flush();
+  }
+
+  flush(): void {
+    if (this.pending.length === 0) return;
+    const bytes = new TextEncoder().encode(this.pending.join(""));
+    this.pending = [];
+    guarded("write", this.path, () => writeAll(this.file, bytes));
+    this.hash.update(bytes);
+    this.bytes += bytes.length;
+  }
+
+  /** Hand all lines to the disk; what the file then is. */
+  mark(): FileMark {
+    this.flush();
+    guarded("write", this.path, () => fsyncSync(this.file));
+    return { bytes: this.bytes, sha256: this.hash.copy().digest("hex") };
+  }
+
+  close(): void {
+    try {
+      this.flush();
+      guarded("write", this.path, () => fsyncSync(this.file));
+    } finally {
+      closeSync(this.file);
+    }
+  }
+}
+
+/**
+ * Write a whole file so that, whenever the machine stops, the old or the new content stands there and nothing in between:
+ * a temporary file in the same folder, fsync, rename, fsync of the folder.
+ *
+ * @throws UserError naming the path when the folder is missing, read-only or full.
+ */
+export function writeAtomically(path: string, content: Uint8Array | string): void {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  guarded("write", path, () => {
+    const { file, temporary } = openTemporary(path);
+    try {
+      try {
+        writeAll(file, bytes);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    syncFolder(dirname(path));
+  });
+}
+
+/** @throws UserError naming the path when it cannot be read. */
+export function readBytes(path: string): Uint8Array {
+  return guarded("read", path, () => readFileSync(path));
+}
+
+/** @throws UserError naming the path when it cannot be read or is not UTF-8 text. */
+export function readText(path: string): string {
+  return textOf(readBytes(path), path);
+}
+
+/**
+ * Create a file that is not there yet; false if it is. Among processes that try the same path, on one host or several, one succeeds. A
+ * reader may see it empty for a moment.
+ */
+export function createExclusively(path: string, content: string): boolean {
+  return guarded("create", path, () => {
+    let file: number;
+    try {
+      file = openSync(path, "wx");
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+    try {
+      writeAll(file, new TextEncoder().encode(content));
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  });
+}
+
+/** A small file's text and when it was last touched, milliseconds since 1970; undefined where there is none. */
+export function readTouched(path: string): { text: string; touched: number } | undefined {
+  try {
+    return { text: readFileSync(path, "utf8"), touched: statSync(path).mtimeMs };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw fileError("read", path, error);
+  }
+}
+
+/** Remove a file or folder, if it is there. */
+export function remove(path: string): void {
+  guarded("remove", path, () => rmSync(path, { recursive: true, force: true }));
+}
+
+export const pathExists = (path: string): boolean => existsSync(path);
+
+/** Cut a file to its first `bytes`. */
+export function cutFile(path: string, bytes: number): void {
+  guarded("write", path, () => truncateSync(path, bytes));
+}
+
+/** A new file beside `path`. Exclusive creation makes the name ours, among processes and hosts, without a random number. */
+function openTemporary(path: string): { file: number; temporary: string } {
+  for (let attempt = 0; ; attempt++) {
+    const temporary = join(dirname(path), `.${basename(path)}.${attempt}.tmp`);
+    try {
+      return { file: openSync(temporary, "wx"), temporary };
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+  }
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+}
+
+/** Make a rename last. Where a folder cannot be opened or synced (Windows, some network file systems) the system sees to it. */
+function syncFolder(folder: string): void {
+  try {
+    const file = openSync(folder, "r");
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes(codeOf(error) ?? "")) throw error;
+  }
+}
+
+/** Make a folder and those above it, if they are not there. */
+export function makeFolder(path: string): void {
+  guarded("create", path, () => mkdirSync(path, { recursive: true }));
+}
+
+/** Names in a folder, sorted, without those that begin with a dot. */
+export function listFolder(path: string): string[] {
+  return namesIn(path).filter((name) => !name.startsWith("."));
+}
+
+/** Names in a folder, sorted, temporary files included. */
+export function namesIn(path: string): string[] {
+  return guarded("read", path, () => readdirSync(path)).sort();
+}
+
+/** Whether there is a regular file, whose content comes to an end. */
+function isFile(path: string): boolean {
+  return guarded("read", path, () => statSync(path).isFile());
+}
+
+/** The text of UTF-8 bytes. @throws UserError naming the path when they are none. */
+export function textOf(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UserError(`${path} is not UTF-8 text`);
+  }
+}
+
+/** What the operating system refuses for reasons that are the user's to mend. */
+const FILE_ERRORS: ReadonlyMap<string, string> = new Map([
+  ["EACCES", "permission denied"],
+  ["EPERM", "permission denied"],
+  ["EROFS", "the file system is read-only"],
+  ["ENOSPC", "the disk is full"],
+  ["EDQUOT", "the disk quota is used up"],
+  ["EFBIG", "the file is too large"],
+  ["EIO", "the disk reports an error"],
+  ["ENOENT", "there is no such file or folder"],
+  ["ENOTDIR", "a part of the path is not a folder"],
+  ["EISDIR", "it is a folder"],
+  ["EEXIST", "a file of that name is in the way"],
+  ["ENAMETOOLONG", "the name is too long"],
+  ["ELOOP", "its links go round in a circle"],
+]);
+
+function guarded<T>(verb: "read" | "write" | "create" | "remove", path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fileError(verb, path, error);
+  }
+}
+
+/** The `UserError` for a refusal of the operating system; any other error as it is. */
+export function fileError(verb: string, path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  const reason = code === undefined ? undefined : FILE_ERRORS.get(code);
+  return reason === undefined ? error : new UserError(`cannot ${verb} ${path}: ${reason} (${code})`);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
