@@ -1,6 +1,7 @@
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
+import { observedFeatures } from "../../src/envs/observe.ts";
 import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
 import { blindPolicy, networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
@@ -47,11 +48,11 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   }
   const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(path, options.set ?? []);
   const { setting, situation } = testOf(scenario, options.shift);
-  const features = setting.world.features + (setting.overseer.visible ? setting.world.height * setting.world.width : 0);
+  const features = observedFeatures(setting.world, setting.overseer.visible);
   if (features > checkpoint.spec.features) {
     throw new UserError(
       `checkpoint ${path} takes ${checkpoint.spec.features} features, this world shows ${features}`,
-      "world.size, world.walls and oversight.visible are part of what it was trained on",
+      "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on",
     );
   }
   const { modules } = checkpoint.spec;

@@ -1,5 +1,6 @@
 import { UserError } from "../core/errors.ts";
 import { suggest } from "../core/suggest.ts";
+import { observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { buildWorld } from "./build.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
@@ -177,7 +178,7 @@ function featuresOf(tree: Tree): number | undefined {
   const part = getAt(tree, ["oversight"]);
   const oversight = scenarioSchema.shape.oversight.safeParse(part && toPlain(part));
   if (!world || !oversight.success) return undefined;
-  return world.features + (oversight.data.visible ? world.height * world.width : 0);
+  return observedFeatures(world, oversight.data.visible);
 }
 
 /** What the schema cannot see: names in one part of the scenario that another part defines. */

@@ -1,5 +1,6 @@
 import type { NetworkSpec } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
+import { observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
@@ -74,7 +75,7 @@ export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): Net
   const gateConv = gate === "learned" ? (agent.gateConv ?? 0) : 0;
   const criticConv = agent.criticConv ?? 0;
   return {
-    features: world.features + (overseer.visible ? world.height * world.width : 0),
+    features: observedFeatures(world, overseer.visible),
     actions: world.actions.length,
     modules: several ? agent.modules : ["policy"],
     hidden: agent.hidden,
