@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MOST_CONVOLUTIONS } from "../compute/engine.ts";
 
 /*
  * The scenario file: one strict schema, from which scenarios/schema.json is generated (npm run schema).
@@ -107,7 +108,7 @@ const agentSchema = z.strictObject({
       }),
     )
     .min(1)
-    .max(3)
+    .max(MOST_CONVOLUTIONS)
     .optional()
     .describe(
       "convolutions with ReLU before the first layer of each module, the gate and the critic; none where left out",

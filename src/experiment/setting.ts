@@ -82,9 +82,10 @@ export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): Net
     gate,
     gateHidden: agent.gateHidden ?? agent.hidden,
     critic: agent.critic,
+    ...(agent.conv && { conv: agent.conv, plane: [world.planeHeight, world.planeWidth] as const }),
     ...(gateConv > 0 && { gateConv }),
     ...(criticConv > 0 && { criticConv }),
-    ...((gateConv > 0 || criticConv > 0) && { cells: world.height * world.width }),
+    ...((gateConv > 0 || criticConv > 0) && { cells: world.planeHeight * world.planeWidth }),
     ...(quirksOf(scenario.train).has("linearCritic") && { criticActivation: "none" as const }),
   };
 }
