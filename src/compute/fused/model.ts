@@ -38,6 +38,7 @@ import {
   MODEL_FIELDS,
   NETWORK_FIELDS,
   SLICE_FIELDS,
+  TRUNK_FIELDS,
 } from "./records.ts";
 
 /**
@@ -183,6 +184,9 @@ export class FusedModel implements Model {
       scratchBytes: plan.scratchBytes,
       ping: plan.ping,
       pong: plan.pong,
+      patch: plan.patch,
+      patchDelta: plan.patchDelta,
+      line: plan.line,
       rows: plan.rows,
       logitDelta: plan.logitDelta,
       mixture: plan.mixture,
@@ -401,7 +405,20 @@ export class FusedModel implements Model {
           layers[depth * LAYER_FIELDS.length + index] = fields[name];
         });
       });
-      const fields = { ...network, depth: network.layers.length, layers: layers.byteOffset };
+      const trunk = this.array(Uint32Array, network.trunk.length * TRUNK_FIELDS.length);
+      trunk.set(
+        network.trunk.flatMap((layer) => {
+          const fields = { ...layer, transposed: transposed + layer.transposed };
+          return TRUNK_FIELDS.map((name) => fields[name]);
+        }),
+      );
+      const fields = {
+        ...network,
+        depth: network.layers.length,
+        layers: layers.byteOffset,
+        trunkDepth: network.trunk.length,
+        trunk: trunk.byteOffset,
+      };
       NETWORK_FIELDS.forEach((name, index) => {
         records[n * NETWORK_FIELDS.length + index] = fields[name];
       });
