@@ -396,6 +396,8 @@ export class FusedModel implements Model {
   private describeNetworks(): number {
     const { plan } = this;
     const transposed = this.array(Uint8Array, plan.transposedBytes).byteOffset;
+    const windows = this.array(Uint32Array, plan.windows.length);
+    windows.set(plan.windows);
     const records = this.array(Uint32Array, plan.networks.length * NETWORK_FIELDS.length);
     plan.networks.forEach((network, n) => {
       const layers = this.array(Uint32Array, network.layers.length * LAYER_FIELDS.length);
@@ -408,7 +410,7 @@ export class FusedModel implements Model {
       const trunk = this.array(Uint32Array, network.trunk.length * TRUNK_FIELDS.length);
       trunk.set(
         network.trunk.flatMap((layer) => {
-          const fields = { ...layer, transposed: transposed + layer.transposed };
+          const fields = { ...layer, transposed: transposed + layer.transposed, windows: windows.byteOffset };
           return TRUNK_FIELDS.map((name) => fields[name]);
         }),
       );

@@ -22,7 +22,11 @@ interface PlannedLayer {
 }
 
 /** A convolution of a trunk, `planes` and `channels` padded as its neighbours need them; all offsets are bytes, as in a layer. */
-type PlannedTrunkLayer = TrunkShape & Omit<PlannedLayer, "inputs" | "width">;
+interface PlannedTrunkLayer extends TrunkShape, Omit<PlannedLayer, "inputs" | "width"> {
+  /** Bytes from the weights of a place to those of its neighbours, see {@link windowsOf}. */
+  readonly columnStep: number;
+  readonly rowStep: number;
+}
 
 /**
  * A first layer behind a 1x1 convolution; all offsets are bytes in a parameter-shaped buffer. The networks run the layer that the two
@@ -84,6 +88,8 @@ export interface Plan {
   readonly patch: number;
   readonly patchDelta: number;
   readonly line: number;
+  /** Which places of a trunk's first convolution see a feature, 12 bytes a feature; empty without trunks. */
+  readonly windows: Uint32Array;
   readonly rows: number;
   readonly logitDelta: number;
   readonly mixture: number;
@@ -147,7 +153,10 @@ export function planOf(spec: NetworkSpec, panel: number): Plan {
       const from = { inputs: kernel * kernel * planes, outputs, weight: fromWeight, bias: fromBias };
       const { width: channels, weight, bias, transposed } = weights(from, depth > 0 ? planes : null);
       const activation = scratch(activations(outHeight * outWidth * channels));
-      return { ...shape, planes: depth > 0 ? padded(planes) : planes, channels, weight, bias, transposed, activation };
+      const columnStep = shape.stride * planes * channels * 4;
+      const rowStep = kernel * columnStep;
+      const read = depth > 0 ? padded(planes) : planes;
+      return { ...shape, planes: read, channels, weight, bias, transposed, activation, columnStep, rowStep };
     });
   const headLayer = (layer: Layer, sparse: boolean) => {
     const inputs = sparse ? layer.inputs : padded(layer.inputs);
@@ -244,6 +253,7 @@ export function planOf(spec: NetworkSpec, panel: number): Plan {
     patch: scratch(activations(window)),
     patchDelta: scratch(activations(window)),
     line: scratch(Math.max(0, ...placed) * 4),
+    windows: networks[0].trunk.length > 0 ? windowsOf(networks[0].trunk[0]) : new Uint32Array(0),
     rows: scratch(BLOCK_ROWS * 4),
     logitDelta: headScratch(spec.actions),
     mixture: scratch((3 * spec.modules.length + 1 + 2 * spec.actions) * BLOCK_ROWS * 8),
@@ -256,4 +266,32 @@ export function planOf(spec: NetworkSpec, panel: number): Plan {
     seenSlices,
     scratchBytes,
   };
+}
+
+/** For each feature, which places of a first convolution see it, as ../wasm/assembly/records.ts describes it; the same in every trunk. */
+function windowsOf({
+  height,
+  width,
+  planes,
+  kernel,
+  stride,
+  channels,
+  outHeight,
+  outWidth,
+}: PlannedTrunkLayer): Uint32Array {
+  const table = new Uint32Array(planes * height * width * 3);
+  /** First and number of the places along one axis whose windows hold a position. */
+  const holding = (at: number, places: number) => {
+    const first = Math.max(0, Math.ceil((at - kernel + 1) / stride));
+    return [first, Math.max(0, Math.min(Math.floor(at / stride), places - 1) - first + 1)];
+  };
+  for (let feature = 0; feature < planes * height * width; feature++) {
+    const plane = Math.floor(feature / (height * width));
+    const [y, x] = [Math.floor(feature / width) % height, feature % width];
+    const [[firstY, rows], [firstX, columns]] = [holding(y, outHeight), holding(x, outWidth)];
+    const place = firstY * outWidth + firstX;
+    const weight = ((y - firstY * stride) * kernel + x - firstX * stride) * planes + plane;
+    table.set([place * channels * 4, weight * channels * 4, rows + columns * 65_536], feature * 3);
+  }
+  return table;
 }

@@ -17,6 +17,9 @@ export const TRUNK_FIELDS = [
   "bias",
   "transposed",
   "activation",
+  "windows",
+  "columnStep",
+  "rowStep",
 ] as const;
 
 export const NETWORK_FIELDS = [

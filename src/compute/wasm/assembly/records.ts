@@ -46,6 +46,15 @@ export class TrunkLayer {
   transposed: usize;
   /** Byte offset of the activations [outHeight * outWidth * channels / 8, BLOCK_ROWS, 8] in a thread's scratch. */
   activation: u32;
+  // Of a first convolution only:
+  /**
+   * For each feature, 12 bytes: the byte offset of the first place whose window holds it in [places, channels], u32, and of its weights
+   * there in [kernel, kernel, planes, channels], u32; how many rows and how many columns of places hold it, u16 each.
+   */
+  windows: usize;
+  /** Bytes from a place's weights back to those of the next place in its row, and in its column. */
+  columnStep: u32;
+  rowStep: u32;
 }
 
 /** A module, the gate or the critic, and the head it feeds. */

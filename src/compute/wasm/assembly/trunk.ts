@@ -29,26 +29,23 @@ export function trunkOutput(network: Network, scratch: usize): usize {
 
 /**
  * target[place] += weights[dy, dx, plane] for each place whose window holds the feature at (dy, dx); with `scatter`, the other way
- * round: weights[dy, dx, plane] += target[place]. `target` is [places, channels], `weights` [kernel, kernel, planes, channels].
+ * round: weights[dy, dx, plane] += target[place]. `target` is [places, channels], `weights` [kernel, kernel, planes, channels]; which
+ * they are stands in the layer's table, see records.ts.
  */
 @inline
-function eachWindow(layer: TrunkLayer, feature: u32, weights: usize, target: usize, scatter: bool): void {
-  const cells = layer.height * layer.width;
-  const plane = feature / cells;
-  const cell = feature % cells;
-  const y = cell / layer.width;
-  const x = cell % layer.width;
-  const kernel = layer.kernel;
-  const stride = layer.stride;
+function eachWindow(layer: TrunkLayer, feature: usize, weights: usize, target: usize, scatter: bool): void {
+  const entry = layer.windows + feature * 12;
   const bytes = <usize>layer.channels * 4;
-  const lastY = min<u32>(y / stride, layer.outHeight - 1);
-  const lastX = min<u32>(x / stride, layer.outWidth - 1);
-  const firstY: u32 = y < kernel ? 0 : (y - kernel) / stride + 1;
-  const firstX: u32 = x < kernel ? 0 : (x - kernel) / stride + 1;
-  for (let outY: u32 = firstY; outY <= lastY; outY++) {
-    for (let outX: u32 = firstX; outX <= lastX; outX++) {
-      let t = target + <usize>(outY * layer.outWidth + outX) * bytes;
-      let w = weights + <usize>(((y - outY * stride) * kernel + x - outX * stride) * layer.planes + plane) * bytes;
+  let targetRow = target + load<u32>(entry);
+  let weightRow = weights + load<u32>(entry, 4);
+  const rows = load<u16>(entry, 8);
+  const columnBytes = <usize>load<u16>(entry, 10) * bytes;
+  for (let row: u32 = 0; row < rows; row++) {
+    let t = targetRow;
+    let place = weightRow;
+    const rowEnd = t + columnBytes;
+    while (t < rowEnd) {
+      let w = place;
       const end = t + bytes;
       do {
         const sum = f32x4.add(v128.load(t), v128.load(w));
@@ -59,7 +56,10 @@ function eachWindow(layer: TrunkLayer, feature: u32, weights: usize, target: usi
         t += 32;
         w += 32;
       } while (t < end);
+      place -= layer.columnStep;
     }
+    targetRow += <usize>layer.outWidth * bytes;
+    weightRow -= layer.rowStep;
   }
 }
 
@@ -113,7 +113,9 @@ export function trunkForward(
   const biasBytes = <usize>first.channels * 4;
   const lineEnd = line + <usize>(first.outHeight * first.outWidth) * biasBytes;
   for (let row: u32 = 0; row < paddedRows; row++) {
-    for (let place = line; place < lineEnd; place += biasBytes) memory.copy(place, bias, biasBytes);
+    for (let place = line; place < lineEnd; place += biasBytes) {
+      for (let i: usize = 0; i < biasBytes; i += 16) v128.store(place + i, v128.load(bias + i));
+    }
     if (row < rows) {
       const number = <usize>load<u32>(rowNumbers + (<usize>row << 2));
       const from = features + number * stride * 2;
