@@ -1,7 +1,6 @@
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
-import { observedFeatures } from "../../src/envs/observe.ts";
 import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
 import { blindPolicy, networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
@@ -20,7 +19,7 @@ import {
 } from "../../src/experiment/setting.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
-import { isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
+import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { readInputText } from "../files.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
@@ -48,13 +47,7 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   }
   const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(path, options.set ?? []);
   const { setting, situation } = testOf(scenario, options.shift);
-  const features = observedFeatures(setting.world, setting.overseer.visible);
-  if (features > checkpoint.spec.features) {
-    throw new UserError(
-      `checkpoint ${path} takes ${checkpoint.spec.features} features, this world shows ${features}`,
-      "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on",
-    );
-  }
+  checkReadable(path, checkpoint, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
   const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1);

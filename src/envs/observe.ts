@@ -5,6 +5,11 @@ export function observedFeatures(world: World, visible: boolean): number {
   return world.features + (visible ? world.planeHeight * world.planeWidth : 0);
 }
 
+/** What the world's part of an observation is made of, for people. */
+export function describePlanes({ planes, planeHeight, planeWidth }: World): string {
+  return `planes ${planes.join(", ")} of ${planeHeight} x ${planeWidth}`;
+}
+
 /**
  * Write an observation with its visible marks (null: hidden) into `out` from `at` on; returns the number of active features.
  *

@@ -1,6 +1,6 @@
 import { UserError } from "../core/errors.ts";
 import { suggest } from "../core/suggest.ts";
-import { observedFeatures } from "../envs/observe.ts";
+import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { buildWorld } from "./build.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
@@ -117,7 +117,10 @@ function checkShift(tree: Tree, context: string, shift: Change, checks: VariantC
     checks.report({ place, message, hint }, context);
     return;
   }
-  const [seen, seenInTraining] = [shiftedTree, tree].map((variant) => describePlanes(worldOf(variant)));
+  const [seen, seenInTraining] = [shiftedTree, tree].map((variant) => {
+    const world = worldOf(variant);
+    return world && describePlanes(world);
+  });
   if (seen === seenInTraining) return;
   const message = `the observation shows ${seen}, in training it shows ${seenInTraining}`;
   checks.report({ place, message, hint: "a policy can only be tested on what it was trained to read" }, context);
@@ -178,11 +181,6 @@ function worldOf(tree: Tree): World | undefined {
   const part = getAt(tree, ["world"]);
   const options = scenarioSchema.shape.world.safeParse(part && toPlain(part));
   return options.success ? buildWorld(options.data) : undefined;
-}
-
-/** What the world's part of an observation is made of, for people. */
-function describePlanes(world: World | undefined): string {
-  return world ? `${world.planes.join(", ")} on ${world.planeHeight} x ${world.planeWidth}` : "";
 }
 
 /** Features of the policy's observation, visible marks included, where world and oversight are right. */
