@@ -1,7 +1,7 @@
 import type { Observations } from "../core/observations.ts";
 
 /** One convolution with ReLU of a network's trunk. */
-export interface ConvolutionSpec {
+interface ConvolutionSpec {
   /** Outputs at each place. */
   readonly channels: number;
   /** Rows and columns that an output looks at. */

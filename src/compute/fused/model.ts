@@ -1,3 +1,4 @@
+import { UserError } from "../../core/errors.ts";
 import type { Observations } from "../../core/observations.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
 import { clipFactors } from "../reference/adam.ts";
@@ -50,6 +51,8 @@ export interface Host {
   readonly threads: number;
   /** Columns of a panel of activations and dense weights. */
   readonly panel: number;
+  /** Whether the kernels run trunks of convolutions. */
+  readonly trunks: boolean;
   /** Do `tasks` tasks of a job, on all threads if `share` is 1. */
   run(kind: number, model: number, tasks: number, share: number): void;
   /** Mark the groups that the minibatch can move; returns how many of its rows have a gate target. */
@@ -130,6 +133,9 @@ export class FusedModel implements Model {
 
   constructor(host: Host, spec: NetworkSpec, parameters: Float64Array) {
     checkSpec(spec);
+    if (spec.conv && !host.trunks) {
+      throw new UserError("this engine has no convolutions (agent.conv)", "--engine wasm has them");
+    }
     this.host = host;
     this.spec = spec;
     this.layout = layoutOf(spec);
