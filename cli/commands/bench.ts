@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
-import type { NetworkSpec } from "../../src/compute/engine.ts";
+import { type NetworkSpec, trunkOf } from "../../src/compute/engine.ts";
+import { Stream } from "../../src/core/random.ts";
+import type { World } from "../../src/envs/world.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
@@ -14,6 +16,7 @@ export interface BenchOptions {
   readonly engine: EngineChoice;
   readonly threads?: number;
   readonly faithful?: boolean;
+  readonly maze?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,11 +24,15 @@ export interface BenchOptions {
 const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 24, warmUp: 4 };
 /** The published experiment: one routed update is 512 x 32 steps and one gradient step. */
 const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 8, warmUp: 2 };
+/** Convolutions on 13 x 13 cells, one module and several. */
+const MAZE = { file: "maze", arms: ["oracle", "route"], updates: 4, warmUp: 1 };
+/** Levels whose observations are counted. */
+const COUNTED = 1000;
 
-/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment. */
+/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment, or mazes. */
 export async function run(_args: readonly string[], options: BenchOptions): Promise<void> {
   const threads = options.threads ?? 1;
-  const { file, arms, updates, warmUp } = options.faithful ? FAITHFUL : RECIPE;
+  const { file, arms, updates, warmUp } = options.maze ? MAZE : options.faithful ? FAITHFUL : RECIPE;
   const path = `${packageRoot()}/scenarios/${file}.yaml`;
   const { scenario: recipe } = loadScenario({ path, readText: readInputText, sweep: "ignore" });
   const { worlds, rollout, steps: recipeSteps } = recipe.train;
@@ -61,7 +68,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
     await engine.dispose();
     const steps = perUpdate * (updates - warmUp);
     const total = Object.values(seconds).reduce((sum, x) => sum + x, 0);
-    const work = flops(networkOf(setting, armNamed(arm)), setting.world.maxActive + 2);
+    const work = flops(networkOf(setting, armNamed(arm)), meanActive(setting.world) + 2);
     const flop = steps * work.forward + rows * epochs * work.update;
     results.push({
       arm,
@@ -70,6 +77,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
       stepsPerSecond: steps / total,
       secondsPerUpdate: total / (updates - warmUp),
       recipeSeconds: (recipeSteps / steps) * total,
+      flopPerRow: work,
       gflopPerSecond: flop / ((seconds.rollout ?? 0) + (seconds.update ?? 0)) / 1e9,
       microsecondsPerStep: Object.fromEntries(Object.entries(seconds).map(([name, s]) => [name, (s / steps) * 1e6])),
     });
@@ -89,6 +97,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         "steps/s",
         "s/update",
         `${recipeSteps / 1e6} M steps`,
+        "kflop/row",
         "GFLOP/s",
         ...phases.map((name) => `${name} us/step`),
       ],
@@ -99,29 +108,59 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         thousands(r.stepsPerSecond),
         r.secondsPerUpdate.toFixed(3),
         `${r.recipeSeconds.toFixed(1)} s`,
+        `${(r.flopPerRow.forward / 1e3).toFixed(1)} + ${((r.flopPerRow.update - r.flopPerRow.forward) / 1e3).toFixed(1)}`,
         r.gflopPerSecond.toFixed(1),
         ...phases.map((name) => (r.microsecondsPerStep[name] ?? 0).toFixed(2)),
       ]),
     ]).join("\n"),
   );
   print(
-    `GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
+    `kflop/row: forward + backward; GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
   );
 }
 
-/** Floating-point operations of one row: forward, and a whole update pass (forward, and backward to data and weights). */
+/** Mean number of features that are on in a first state, marks left out. */
+function meanActive(world: World): number {
+  const state = new Int32Array(world.stateSize);
+  const out = new Uint16Array(world.maxActive);
+  const [levels, chance] = [new Stream(0, "bench", "level"), new Stream(0, "bench", "chance")];
+  let active = 0;
+  for (let k = 0; k < COUNTED; k++) {
+    const level = world.sample(levels.seek(k));
+    world.start(level, chance.seek(k), state);
+    active += world.observe(level, state, out, 0);
+  }
+  return active / COUNTED;
+}
+
+/**
+ * Floating-point operations of one row: forward, and a whole update pass (forward, and backward to data and weights). First layers and the
+ * first convolution of a trunk count their `active` features only; a feature lies in about (kernel / stride)^2 windows.
+ */
 function flops(spec: NetworkSpec, active: number): { forward: number; update: number } {
+  const [first, ...others] = trunkOf(spec);
+  const convolved = others.reduce(
+    (sum, { kernel, planes, channels, outHeight, outWidth }) =>
+      sum + 2 * outHeight * outWidth * kernel * kernel * planes * channels,
+    0,
+  );
+  const last = others.at(-1) ?? first;
   const dense = (widths: readonly number[]) =>
     widths.slice(1).reduce((sum, width, i) => sum + 2 * widths[i] * width, 0);
-  const trunk = (widths: readonly number[], head: number) => ({
-    sparse: 2 * active * widths[0],
-    dense: dense([...widths, ...(head > 0 ? [head] : [])]),
-  });
+  const network = (widths: readonly number[], head: number) => {
+    const heads = head > 0 ? [head] : [];
+    if (first === undefined) return { sparse: 2 * active * widths[0], dense: dense([...widths, ...heads]) };
+    const windows = (first.kernel / first.stride) ** 2;
+    return {
+      sparse: 2 * active * windows * first.channels,
+      dense: convolved + dense([last.outHeight * last.outWidth * last.channels, ...widths, ...heads]),
+    };
+  };
   const parts = [
-    ...spec.modules.map(() => trunk(spec.hidden, 0)),
-    ...(spec.gate === "learned" ? [trunk(spec.gateHidden, 1)] : []),
+    ...spec.modules.map(() => network(spec.hidden, 0)),
+    ...(spec.gate === "learned" ? [network(spec.gateHidden, 1)] : []),
     { sparse: 0, dense: 2 * spec.hidden[spec.hidden.length - 1] * spec.actions },
-    trunk(spec.critic, 1),
+    network(spec.critic, 1),
   ];
   const forward = parts.reduce((sum, part) => sum + part.sparse + part.dense, 0);
   return { forward, update: forward + parts.reduce((sum, part) => sum + part.sparse + 2 * part.dense, 0) };
