@@ -7,6 +7,7 @@ import { type Next, runCell, Stopped } from "../src/experiment/cell.ts";
 import type { CellOrder, CellReport } from "../src/experiment/launch.ts";
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
 import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/store.ts";
+import { cacheFolder } from "./cache.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
 
 /*
@@ -55,7 +56,7 @@ async function work(order: CellOrder, lock: Lock): Promise<void> {
 
 async function trainCell({ run, plan, engine: choice, threads }: CellOrder, lock: Lock): Promise<void> {
   const begun = performance.now();
-  const engine = await createEngine(choice, threads);
+  const engine = await createEngine(choice, threads, { cacheFolder: cacheFolder() });
   try {
     const started = performance.now();
     await runCell(run, plan, engine, {
@@ -71,6 +72,7 @@ async function trainCell({ run, plan, engine: choice, threads }: CellOrder, lock
       peakMemory,
       threads,
       device: engine.info.device,
+      ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
     tell({ kind: "finished", seconds, peakMemory });

@@ -38,9 +38,12 @@ const threadsOption = () =>
     integer("--threads", 1, 1024),
   );
 const engineOption = () =>
-  new Option("--engine <name>", "auto, wasm or reference (float64, slow, to be read)")
+  new Option(
+    "--engine <name>",
+    "auto (is wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), reference (float64, slow, to be read)",
+  )
     .default("auto")
-    .argParser(oneOf("--engine", ["auto", "wasm", "reference"]));
+    .argParser(oneOf("--engine", ["auto", "wasm", "wasm-fma", "native", "reference"]));
 const seedOption = () =>
   new Option("--seed <number>", "seed of the levels that are drawn")
     .default(0)

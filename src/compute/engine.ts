@@ -236,6 +236,8 @@ export interface EngineInfo {
   readonly device: string;
   readonly threads: number;
   readonly precision: "float32" | "float64";
+  /** What determines the engine's bits beside this package: compiler, flags, processor; left out where nothing does. */
+  readonly build?: string;
 }
 
 /**

@@ -65,7 +65,9 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (is wasm: the same bytes everywhere), wasm, wasm-fma or native
+                                (faster, a machine's own bytes), reference (float64, slow, to be read)
+                                (default: "auto")
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
         -h, --help              print this help
@@ -93,7 +95,9 @@ describe("--help", () => {
         --greedy                always take the likeliest action
         --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
                                 train.quirks
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (is wasm: the same bytes everywhere), wasm, wasm-fma or native
+                                (faster, a machine's own bytes), reference (float64, slow, to be read)
+                                (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -271,7 +275,8 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>     auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>     auto (is wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a
+                            machine's own bytes), reference (float64, slow, to be read) (default: "auto")
         --threads <number>  threads of the engine; default: as many as fit the cores
         --faithful          the published experiment's routed update (512 x 32 steps) instead of the
                             recipe
@@ -347,7 +352,10 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
-    [["run", "s.yaml", "--engine", "wsam"], "--engine is wsam, expected auto, wasm, reference; did you mean wasm?\n"],
+    [
+      ["run", "s.yaml", "--engine", "wsam"],
+      "--engine is wsam, expected auto, wasm, wasm-fma, native, reference; did you mean wasm?\n",
+    ],
     [
       ["list", "arm"],
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",
