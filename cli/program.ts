@@ -303,11 +303,11 @@ function printable(text: string): string {
   );
 }
 
-/** `halfwatch list | head -1`: the reader has left, so there is nobody to tell. */
+/** `halfwatch list | head -1`, or the terminal is gone (EIO): the reader has left, so there is nobody to tell. */
 function quietWhenNobodyReads(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
       process.exit();
     });
   }

@@ -149,7 +149,7 @@ describe("the check finds planted faults", () => {
     ["src/agents/ppo.ts", 'import { a } from "../compute/wasm/engine.ts";', "agents imports compute/wasm/engine.ts"],
     ["src/routing/route.ts", 'import "../agents/ppo.ts";', "routing imports agents/ppo.ts"],
     ["src/compute/engine.ts", 'export * from "../agents/ppo.ts";', "compute imports agents/ppo.ts"],
-    ["src/compute/wasm/plan.ts", 'import { a } from "../../envs/grid.ts";', "compute imports envs/grid.ts"],
+    ["src/compute/fused/plan.ts", 'import { a } from "../../envs/grid.ts";', "compute imports envs/grid.ts"],
     ["src/core/goal.ts", 'import { a } from "../envs/grid.ts";', "core imports envs/grid.ts"],
     [
       "src/evaluation/theory.ts",

@@ -11,6 +11,7 @@ import { ARM_NAMES, type ArmName, type Scenario } from "../../src/experiment/sch
 import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
+import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
@@ -75,7 +76,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
       `${resolveEngine(options.engine)}, ${jobs} side by side${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
-    const live = process.stdout.isTTY === true && !options.plain && !options.json && !process.env.CI;
+    const live = liveCapabilities(options) !== null;
     display = live ? await openDashboard(scenario, title, stopping.request) : plainDisplay(title, shift);
     display.update(view, null);
   }

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Engine, ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows } from "../../src/compute/engine.ts";
+import { Arena } from "../../src/compute/fused/arena.ts";
+import * as records from "../../src/compute/fused/records.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
-import { Arena } from "../../src/compute/wasm/arena.ts";
 import { createWasmEngine, type Kernels, loadKernels } from "../../src/compute/wasm/engine.ts";
-import * as records from "../../src/compute/wasm/records.ts";
 import { Stream, shuffle } from "../../src/core/random.ts";
 import {
   createOutput,

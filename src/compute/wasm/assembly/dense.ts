@@ -12,7 +12,7 @@
 //
 // `rows` is a multiple of four: rows past the block's last are computed too, and carry a gradient of zero.
 
-import { PANEL_BYTES } from "../layout";
+import { PANEL_BYTES } from "./panel";
 
 /** output = max(floor, input W + bias); `input` has `inputs` columns, `output` has `width`, both multiples of eight; floor 0 is ReLU. */
 export function denseForward(

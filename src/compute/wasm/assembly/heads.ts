@@ -2,7 +2,8 @@
 // so a head's weights are [outputs, inputs] and its sums are dot products; its outputs and their gradients are
 // [outputs, BLOCK_ROWS], four rows to a vector.
 
-import { BLOCK_ROWS, PANEL_BYTES } from "../layout";
+import { BLOCK_ROWS } from "../../fused/layout";
+import { PANEL_BYTES } from "./panel";
 
 /** The sums of the four lanes of each of four vectors. */
 @inline

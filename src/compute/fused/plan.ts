@@ -1,7 +1,7 @@
 import type { NetworkSpec } from "../engine.ts";
 import { type Convolution, type Layer, layoutOf } from "../reference/network.ts";
 import { align } from "./arena.ts";
-import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
+import { BLOCK_ROWS } from "./layout.ts";
 
 /** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
 const SLICE_BYTES = 16384;
@@ -22,7 +22,7 @@ interface PlannedLayer {
 
 /**
  * A first layer behind a 1x1 convolution; all offsets are bytes in a parameter-shaped buffer. The networks run the layer that the two
- * make together (`seenWeight`, `seenBias`), which is no parameter: assembly/convolution.ts.
+ * make together (`seenWeight`, `seenBias`), which is no parameter: ../wasm/assembly/convolution.ts.
  */
 interface PlannedConvolution {
   readonly planes: number;
@@ -80,8 +80,8 @@ export interface Plan {
   readonly mixture: number;
 }
 
-/** Lay out a network's parameters and scratch, as assembly/records.ts describes them. */
-export function planOf(spec: NetworkSpec): Plan {
+/** Lay out a network's parameters and scratch, as ../wasm/assembly/records.ts describes them, in panels of `panel` columns. */
+export function planOf(spec: NetworkSpec, panel: number): Plan {
   const layout = layoutOf(spec);
   const places = new Int32Array(layout.size);
   const slices: Slice[] = [];
@@ -95,6 +95,8 @@ export function planOf(spec: NetworkSpec): Plan {
     parameterBytes += align(floats * 4);
     return start;
   };
+  const padded = (width: number) => Math.ceil(width / panel) * panel;
+  const activations = (width: number) => width * BLOCK_ROWS * 4;
   const scratch = (bytes: number) => {
     const start = scratchBytes;
     scratchBytes += align(bytes);
@@ -109,14 +111,14 @@ export function planOf(spec: NetworkSpec): Plan {
     const bias = parameters(width);
     for (let i = 0; i < layer.inputs; i++) {
       for (let o = 0; o < layer.outputs; o++) {
-        const place = first ? i * width + o : Math.floor(o / PANEL) * inputs * PANEL + i * PANEL + (o % PANEL);
+        const place = first ? i * width + o : Math.floor(o / panel) * inputs * panel + i * panel + (o % panel);
         places[layer.weight + i * layer.outputs + o] = weight / 4 + place;
       }
     }
     for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = bias / 4 + o;
     const transposed = transposedBytes;
     if (!first) transposedBytes += align(inputs * width * 4);
-    return { inputs, width, weight, bias, transposed, activation: scratch((width / PANEL) * PANEL_BYTES) };
+    return { inputs, width, weight, bias, transposed, activation: scratch(activations(width)) };
   };
   const headLayer = (layer: Layer, sparse: boolean) => {
     const inputs = sparse ? layer.inputs : padded(layer.inputs);
@@ -190,11 +192,10 @@ export function planOf(spec: NetworkSpec): Plan {
     ...[...gate, critic].map(asSeen),
   ];
   const widest = Math.max(0, ...networks.flatMap(({ layers }) => layers.map(({ width }) => width)));
-  const deltaBytes = (widest / PANEL) * PANEL_BYTES;
   return {
     networks,
-    ping: scratch(deltaBytes),
-    pong: scratch(deltaBytes),
+    ping: scratch(activations(widest)),
+    pong: scratch(activations(widest)),
     rows: scratch(BLOCK_ROWS * 4),
     logitDelta: headScratch(spec.actions),
     mixture: scratch((3 * spec.modules.length + 1 + 2 * spec.actions) * BLOCK_ROWS * 8),
@@ -207,8 +208,4 @@ export function planOf(spec: NetworkSpec): Plan {
     seenSlices,
     scratchBytes,
   };
-}
-
-function padded(width: number): number {
-  return Math.ceil(width / PANEL) * PANEL;
 }

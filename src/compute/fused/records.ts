@@ -1,6 +1,6 @@
 /**
- * The fields of assembly/records.ts by name, in its order: a field's place here is its 32-bit word in the record.
- * test/compute/wasm.test.ts holds the two files together.
+ * The fields of the kernels' records by name, in the order of ../wasm/assembly/records.ts, which says what they mean: a field's place
+ * here is its 32-bit word in the record. test/compute/wasm.test.ts holds the two files together.
  */
 export const LAYER_FIELDS = ["inputs", "width", "weight", "bias", "transposed", "activation"] as const;
 
