@@ -277,12 +277,12 @@ def train(recipe: Recipe, seeds: list[int], options):
         training = update_all(training, recipe.left(update))
         if update + 1 in evaluate_after:
             jax.block_until_ready(training)
-            paused = time.perf_counter()
+            evaluation = time.perf_counter()
             for i, curve in enumerate(curves):
                 own = jax.tree.map(lambda x: x[i], training.parameters)
                 true_return = exact_return(recipe, lambda block: np.exp(ln_policy(own, block)))
-                curve.append([(update + 1) * recipe.rows, paused - start - evaluating, true_return])
-            evaluating += time.perf_counter() - paused
+                curve.append([(update + 1) * recipe.rows, true_return])
+            evaluating += time.perf_counter() - evaluation
     jax.block_until_ready(training)
     return time.perf_counter() - start - evaluating, curves
 

@@ -45,7 +45,7 @@ def run(program: str, options: argparse.Namespace, train) -> None:
     Train all seeds and print one line about it.
 
     `train(recipe, seeds, options)` trains these seeds as one program and returns the seconds that it took without compilation and
-    evaluations, and for each seed its curve: a list of [environment steps, seconds, exact true return].
+    evaluations, and for each seed its curve: a list of [environment steps, exact true return].
     """
     # Each process compiles and warms up, waits for the others, and trains its seeds, `at_once` of them at a time.
     context = multiprocessing.get_context("spawn")
@@ -86,8 +86,7 @@ def _work(train, options: argparse.Namespace, seeds: list[int], ready, results) 
     seconds, curves = 0.0, []
     for group in groups:
         took, found = train(recipe_of(options, options.updates), group, options)
-        # The clock of a seed's curve starts with its process.
-        curves += [(seed, [[steps, seconds + at, value] for steps, at, value in curve]) for seed, curve in zip(group, found)]
+        curves += zip(group, found)
         seconds += took
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     results.put({"seconds": seconds, "startSeconds": start_seconds, "peakMemoryMiB": memory, "curves": curves})

@@ -228,11 +228,11 @@ def train(recipe: Recipe, seeds: list[int], options):
                 optimizer.step()
 
         if update + 1 in evaluate_after:
-            paused = time.perf_counter()
+            evaluation = time.perf_counter()
             with torch.inference_mode():
                 true_return = exact_return(recipe, lambda block: agent(torch.from_numpy(block), deployed=True)[0].exp().numpy())
-            curve.append([(update + 1) * rows, paused - begin - evaluating, true_return])
-            evaluating += time.perf_counter() - paused
+            curve.append([(update + 1) * rows, true_return])
+            evaluating += time.perf_counter() - evaluation
     return time.perf_counter() - begin - evaluating, [curve]
 
 
