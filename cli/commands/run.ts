@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
-import { UserError } from "../../src/core/errors.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
 import { type Claim, guardBy, takeLock } from "../../src/experiment/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
-import { ARM_NAMES, type ArmName, type Scenario } from "../../src/experiment/schema.ts";
+import type { Scenario } from "../../src/experiment/schema.ts";
 import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
+import { checkedArms } from "../arms.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
@@ -146,14 +146,6 @@ function tidy(dir: string, id: string, claim: Claim): void {
 /** `route seed 3 {"oversight.coverage":0.1}`. */
 function nameOf({ arm, seed, point }: CellPlan): string {
   return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
-}
-
-function checkedArms(names: readonly string[]): ArmName[] {
-  return names.map((name) => {
-    const arm = ARM_NAMES.find((known) => known === name);
-    if (arm === undefined) throw new UserError(`--arms: unknown arm ${name}, expected some of ${ARM_NAMES.join(", ")}`);
-    return arm;
-  });
 }
 
 function primaryReturn(result: CellResult, shift: string): number | null {

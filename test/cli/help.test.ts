@@ -271,13 +271,16 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>     auto, wasm or reference (float64, slow, to be read) (default: "auto")
-        --threads <number>  threads of the engine; default: as many as fit the cores
-        --faithful          the published experiment's routed update (512 x 32 steps) instead of the
-                            recipe
-        --maze              convolutions in 13 x 13 mazes instead of the recipe
-        --json              one JSON document on stdout
-        -h, --help          print this help
+        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --threads <number>      threads of the engine; default: as many as fit the cores
+        --faithful              the published experiment's routed update (512 x 32 steps) instead of the
+                                recipe
+        --maze                  convolutions in 13 x 13 mazes instead of the recipe
+        --arms <a,b>            arms to time; default: naive and route
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --updates <number>      how many updates are timed, after a few that are not
+        --json                  one JSON document on stdout
+        -h, --help              print this help
 
       Example:
         halfwatch bench --threads 2
