@@ -1,4 +1,4 @@
-import type { EngineChoice } from "../src/compute/create.ts";
+import type { EngineName } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
@@ -11,8 +11,8 @@ export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** The scenario that it was trained on, with `--set` applied. */
   readonly scenario: Scenario;
-  /** The engine that trained it: what its parameters' precision is made for. */
-  readonly engine: Exclude<EngineChoice, "auto">;
+  /** Made for the precision of its parameters, and here on any machine: wasm stands in for tfjs, equal but for rounding. */
+  readonly engine: EngineName;
 }
 
 export const isCheckpointPath = (path: string): boolean => path.endsWith(".safetensors");
@@ -21,7 +21,7 @@ export const isCheckpointPath = (path: string): boolean => path.endsWith(".safet
 export function loadCheckpoint(path: string, set: readonly string[]): LoadedCheckpoint {
   const checkpoint = readCheckpoint(path);
   const { name } = checkpoint.engine;
-  if (name !== "wasm" && name !== "reference") {
+  if (name !== "wasm" && name !== "reference" && name !== "tfjs") {
     throw new UserError(`checkpoint ${path} was trained by engine ${name}, which this version does not have`);
   }
   // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
@@ -31,7 +31,7 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name };
+  return { checkpoint, scenario, engine: name === "tfjs" ? "wasm" : name };
 }
 
 /**

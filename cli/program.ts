@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import type { EngineChoice } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
 import { Interrupted } from "./interrupted.ts";
@@ -37,10 +38,17 @@ const threadsOption = () =>
   new Option("--threads <number>", "threads of the engine; default: as many as fit the cores").argParser(
     integer("--threads", 1, 1024),
   );
+const ENGINES: readonly EngineChoice[] = [
+  ...(["auto", "wasm", "reference"] as const),
+  ...(["tfjs", "tfjs:node-gpu", "tfjs:webgpu", "tfjs:node", "tfjs:cpu"] as const),
+];
 const engineOption = () =>
-  new Option("--engine <name>", "auto, wasm or reference (float64, slow, to be read)")
+  new Option(
+    "--engine <name>",
+    "auto, wasm, reference (float64, slow, to be read) or tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu)",
+  )
     .default("auto")
-    .argParser(oneOf("--engine", ["auto", "wasm", "reference"]));
+    .argParser(oneOf("--engine", ENGINES));
 const seedOption = () =>
   new Option("--seed <number>", "seed of the levels that are drawn")
     .default(0)
@@ -61,6 +69,9 @@ const COMMANDS: readonly CommandSpec[] = [
       ),
       threadsOption(),
       engineOption(),
+      new Option("--replicas <number>", "engine tfjs: cells that train as one program; default: 64").argParser(
+        integer("--replicas", 1, 4096),
+      ),
       plainOption(),
       jsonOption(),
     ],

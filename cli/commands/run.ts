@@ -14,7 +14,7 @@ import { checkedArms } from "../arms.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
-import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
+import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
 import { roughly, short, thousands } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
@@ -30,6 +30,7 @@ export interface RunOptions {
   readonly jobs?: number;
   readonly threads?: number;
   readonly engine: EngineChoice;
+  readonly replicas?: number;
   readonly plain?: boolean;
   readonly json?: boolean;
 }
@@ -63,7 +64,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     if (result !== undefined) tidy(dir, id, claim);
   }
   const waiting = plans.filter(({ id }) => !results.has(id));
-  const { jobs, threads } = divideCores(waiting.length, options.jobs, options.threads);
+  const { groups, jobs, threads } = divideCells(waiting, options.engine, options);
   const { shift } = scenario.primary;
 
   let view = beginRun(plans, new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)])));
@@ -74,7 +75,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
-      `${resolveEngine(options.engine)}, ${jobs} side by side${threads > 1 ? `, ${threads} threads each` : ""}`,
+      `${options.engine === "auto" ? resolveEngine(options.engine) : options.engine}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const live = liveCapabilities(options) !== null;
     display = live ? await openDashboard(scenario, title, stopping.request) : plainDisplay(title, shift);
@@ -83,7 +84,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   try {
     await launchLocal({
       run: dir,
-      cells: waiting,
+      groups,
       engine: options.engine,
       jobs,
       threads,
@@ -141,6 +142,13 @@ function tidy(dir: string, id: string, claim: Claim): void {
   if ("holder" in lock) return;
   tidyCell(cell);
   lock.discard();
+}
+
+/** `2 side by side`, or `40 together`. */
+function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): string {
+  const largest = Math.max(...groups.map(({ length }) => length));
+  const together = largest > 1 ? `up to ${largest} together` : "";
+  return [together, jobs > 1 || largest === 1 ? `${jobs} side by side` : ""].filter(Boolean).join(", ");
 }
 
 /** `route seed 3 {"oversight.coverage":0.1}`. */

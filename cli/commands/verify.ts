@@ -149,7 +149,7 @@ async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
     for (const engine of ["wasm", "reference"] as const) {
       await launchLocal({
         run: folder,
-        cells: plans.filter((plan) => plan.engine === engine),
+        groups: plans.filter((plan) => plan.engine === engine).map((plan) => [plan]),
         engine,
         jobs,
         threads,

@@ -1,14 +1,32 @@
 import type { Engine } from "./engine.ts";
 import { createReferenceEngine } from "./reference/engine.ts";
+import { BACKENDS } from "./tfjs/backends.ts";
+import { createTfjsEngine } from "./tfjs/engine.ts";
 import { createWasmEngine } from "./wasm/engine.ts";
 
 /** The engines that `--engine` takes; `auto` picks the fastest that needs nothing beside the package. */
-export const ENGINES = ["auto", "wasm", "reference"] as const;
+export const ENGINES = [
+  "auto",
+  "wasm",
+  "reference",
+  "tfjs",
+  "tfjs:node-gpu",
+  "tfjs:webgpu",
+  "tfjs:node",
+  "tfjs:cpu",
+] as const;
 export type EngineChoice = (typeof ENGINES)[number];
 
-/** The engine that a choice stands for. */
-export function resolveEngine(choice: EngineChoice): Exclude<EngineChoice, "auto"> {
-  return choice === "auto" ? "wasm" : choice;
+/** Engines by the names that cells carry: one for all backends of tfjs, whose numbers differ by rounding. */
+export type EngineName = "wasm" | "reference" | "tfjs";
+
+/**
+ * The engine that a choice stands for. `auto` is never tfjs: it is not the same bits everywhere, and pays only with a GPU and many cells
+ * of one shape (docs/gpu.md has the rule by which that would change).
+ */
+export function resolveEngine(choice: EngineChoice): EngineName {
+  if (choice === "auto") return "wasm";
+  return choice === "wasm" || choice === "reference" ? choice : "tfjs";
 }
 
 export async function createEngine(choice: EngineChoice, threads: number): Promise<Engine> {
@@ -17,5 +35,7 @@ export async function createEngine(choice: EngineChoice, threads: number): Promi
       return createWasmEngine({ threads });
     case "reference":
       return createReferenceEngine();
+    case "tfjs":
+      return createTfjsEngine({ backend: BACKENDS.find((backend) => choice === `tfjs:${backend}`) ?? "best" });
   }
 }
