@@ -39,13 +39,21 @@ const threadsOption = () =>
     integer("--threads", 1, 1024),
   );
 const ENGINES: readonly EngineChoice[] = [
-  ...(["auto", "wasm", "reference"] as const),
-  ...(["tfjs", "tfjs:node-gpu", "tfjs:webgpu", "tfjs:node", "tfjs:cpu"] as const),
+  "auto",
+  "wasm",
+  "wasm-fma",
+  "native",
+  "reference",
+  "tfjs",
+  "tfjs:node-gpu",
+  "tfjs:webgpu",
+  "tfjs:node",
+  "tfjs:cpu",
 ];
 const engineOption = () =>
   new Option(
     "--engine <name>",
-    "auto, wasm, reference (float64, slow, to be read) or tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu)",
+    "auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu), reference (float64, slow, to be read)",
   )
     .default("auto")
     .argParser(oneOf("--engine", ENGINES));

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
+import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
 import { type Claim, guardBy, takeLock } from "../../src/experiment/lock.ts";
@@ -11,6 +11,7 @@ import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } f
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
@@ -49,6 +50,9 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     ...(options.arms && { arms: checkedArms(options.arms) }),
     ...(options.seeds !== undefined && { seeds: parseSeeds(options.seeds) }),
   };
+  // Said once and before anything is written, rather than by every cell.
+  const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
+  await engine.dispose();
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
   const claim = ownClaim();

@@ -238,6 +238,8 @@ export interface EngineInfo {
   readonly precision: "float32" | "float64";
   /** What of several the engine runs on, where its results depend on that. */
   readonly backend?: string;
+  /** What determines the engine's bits beside this package: compiler, flags, processor; left out where nothing does. */
+  readonly build?: string;
 }
 
 /**

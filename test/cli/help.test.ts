@@ -65,8 +65,9 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto, wasm, reference (float64, slow, to be read) or tfjs (GPU;
-                                tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --replicas <number>     engine tfjs: cells that train as one program; default: 64
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
@@ -95,8 +96,9 @@ describe("--help", () => {
         --greedy                always take the likeliest action
         --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
                                 train.quirks
-        --engine <name>         auto, wasm, reference (float64, slow, to be read) or tfjs (GPU;
-                                tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -274,8 +276,9 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>         auto, wasm, reference (float64, slow, to be read) or tfjs (GPU;
-                                tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --threads <number>      threads of the engine; default: as many as fit the cores
         --faithful              the published experiment's routed update (512 x 32 steps) instead of the
                                 recipe
@@ -354,7 +357,10 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
-    [["run", "s.yaml", "--engine", "wsam"], "--engine is wsam, expected auto, wasm, reference; did you mean wasm?\n"],
+    [
+      ["run", "s.yaml", "--engine", "wsam"],
+      "--engine is wsam, expected auto, wasm, wasm-fma, native, reference, tfjs, tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu; did you mean wasm?\n",
+    ],
     [
       ["list", "arm"],
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",
