@@ -1,8 +1,10 @@
 import type { EngineChoice } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
+import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
 import { loadScenario } from "../src/experiment/scenario.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
+import { createSetting, type Setting } from "../src/experiment/setting.ts";
 import { readCheckpoint } from "../src/experiment/store.ts";
 
 export interface LoadedCheckpoint {
@@ -30,4 +32,21 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     sweep: "ignore",
   });
   return { checkpoint, scenario, engine: name };
+}
+
+/**
+ * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.
+ * @throws UserError naming the file.
+ */
+export function checkReadable(path: string, { spec, scenario }: Checkpoint, { world, overseer }: Setting): void {
+  const trained = createSetting(
+    loadScenario({ path, readText: () => JSON.stringify(scenario), set: [], sweep: "ignore" }).scenario,
+  );
+  const hint = "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on";
+  const features = observedFeatures(world, overseer.visible);
+  if (features > spec.features) {
+    throw new UserError(`checkpoint ${path} takes ${spec.features} features, this world shows ${features}`, hint);
+  }
+  const [known, shown] = [trained.world, world].map(describePlanes);
+  if (known !== shown) throw new UserError(`checkpoint ${path} reads ${known}, this world shows ${shown}`, hint);
 }

@@ -196,6 +196,7 @@ const COMMANDS: readonly CommandSpec[] = [
       engineOption(),
       threadsOption(),
       new Option("--faithful", "the published experiment's routed update (512 x 32 steps) instead of the recipe"),
+      new Option("--maze", "convolutions in 13 x 13 mazes instead of the recipe").conflicts("faithful"),
       new Option("--arms <a,b>", "arms to time; default: naive and route").argParser(names("--arms")),
       setOption(),
       new Option("--updates <number>", "how many updates are timed, after a few that are not").argParser(

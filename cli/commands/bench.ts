@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
 import { flopsOf } from "../../src/compute/flops.ts";
+import { Stream } from "../../src/core/random.ts";
+import type { World } from "../../src/envs/world.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
@@ -15,6 +17,7 @@ export interface BenchOptions {
   readonly engine: EngineChoice;
   readonly threads?: number;
   readonly faithful?: boolean;
+  readonly maze?: boolean;
   readonly arms?: readonly string[];
   readonly set?: readonly string[];
   readonly updates?: number;
@@ -25,11 +28,15 @@ export interface BenchOptions {
 const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 20, warmUp: 4 };
 /** The published experiment: one routed update is 512 x 32 steps and one gradient step. */
 const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 6, warmUp: 2 };
+/** Convolutions on 13 x 13 cells, one module and several. */
+const MAZE = { file: "maze", arms: ["oracle", "route"], updates: 3, warmUp: 1 };
+/** Levels whose observations are counted. */
+const COUNTED = 1000;
 
-/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment; or what is asked for. */
+/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment; or mazes; or what is asked for. */
 export async function run(_args: readonly string[], options: BenchOptions): Promise<void> {
   const threads = options.threads ?? 1;
-  const { file, warmUp, ...usual } = options.faithful ? FAITHFUL : RECIPE;
+  const { file, warmUp, ...usual } = options.maze ? MAZE : options.faithful ? FAITHFUL : RECIPE;
   const arms = options.arms === undefined ? usual.arms : checkedArms(options.arms);
   const updates = warmUp + (options.updates ?? usual.updates);
   const path = `${packageRoot()}/scenarios/${file}.yaml`;
@@ -67,7 +74,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
     await engine.dispose();
     const steps = perUpdate * (updates - warmUp);
     const total = Object.values(seconds).reduce((sum, x) => sum + x, 0);
-    const work = flopsOf(networkOf(setting, armNamed(arm)), setting.world.maxActive + 2);
+    const work = flopsOf(networkOf(setting, armNamed(arm)), meanActive(setting.world) + 2);
     const flop = steps * work.forward + rows * epochs * work.update;
     results.push({
       arm,
@@ -77,6 +84,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
       samplesPerSecond: (rows * epochs) / total,
       secondsPerUpdate: total / (updates - warmUp),
       recipeSeconds: (recipeSteps / steps) * total,
+      flopPerRow: work,
       gflopPerSecond: flop / ((seconds.rollout ?? 0) + (seconds.update ?? 0)) / 1e9,
       microsecondsPerStep: Object.fromEntries(Object.entries(seconds).map(([name, s]) => [name, (s / steps) * 1e6])),
     });
@@ -96,6 +104,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         "steps/s",
         "s/update",
         `${recipeSteps / 1e6} M steps`,
+        "kflop/row",
         "GFLOP/s",
         ...phases.map((name) => `${name} us/step`),
       ],
@@ -106,12 +115,27 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         thousands(r.stepsPerSecond),
         r.secondsPerUpdate.toFixed(3),
         `${r.recipeSeconds.toFixed(1)} s`,
+        `${(r.flopPerRow.forward / 1e3).toFixed(1)} + ${((r.flopPerRow.update - r.flopPerRow.forward) / 1e3).toFixed(1)}`,
         r.gflopPerSecond.toFixed(1),
         ...phases.map((name) => (r.microsecondsPerStep[name] ?? 0).toFixed(2)),
       ]),
     ]).join("\n"),
   );
   print(
-    `GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
+    `kflop/row: forward + backward; GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
   );
+}
+
+/** Mean number of features that are on in a first state, marks left out. */
+function meanActive(world: World): number {
+  const state = new Int32Array(world.stateSize);
+  const out = new Uint16Array(world.maxActive);
+  const [levels, chance] = [new Stream(0, "bench", "level"), new Stream(0, "bench", "chance")];
+  let active = 0;
+  for (let k = 0; k < COUNTED; k++) {
+    const level = world.sample(levels.seek(k));
+    world.start(level, chance.seek(k), state);
+    active += world.observe(level, state, out, 0);
+  }
+  return active / COUNTED;
 }

@@ -275,6 +275,7 @@ describe("--help", () => {
         --threads <number>      threads of the engine; default: as many as fit the cores
         --faithful              the published experiment's routed update (512 x 32 steps) instead of the
                                 recipe
+        --maze                  convolutions in 13 x 13 mazes instead of the recipe
         --arms <a,b>            arms to time; default: naive and route
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --updates <number>      how many updates are timed, after a few that are not

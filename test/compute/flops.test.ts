@@ -27,3 +27,28 @@ test("rows with every feature on cost a dense first layer", () => {
   const { forward } = flopsOf(single, single.features);
   expect(forward).toBe(2 * (12 * 8 + 8 * 6 + 6 * 4 + 12 * 7 + 7 * 2 + 2 * 1));
 });
+
+test("a trunk's later convolutions are counted window by window, and its output feeds each network", () => {
+  const spec: NetworkSpec = {
+    features: 2 * 81,
+    plane: [9, 9],
+    conv: [
+      { channels: 3, kernel: 4, stride: 2 },
+      { channels: 5, kernel: 2 },
+    ],
+    actions: 4,
+    modules: ["a"],
+    hidden: [7],
+    gate: "none",
+    gateHidden: [],
+    critic: [6],
+  };
+  // 9x9 -> 3x3 of 3 channels -> 2x2 of 5.
+  let second = 0;
+  for (let place = 0; place < 2 * 2; place++) for (let tap = 0; tap < 2 * 2 * 3; tap++) second += 2 * 5;
+  const policy = second + 2 * (20 * 7 + 7 * 4);
+  const critic = second + 2 * (20 * 6 + 6 * 1);
+  const first = 2 * 10 * (4 / 2) ** 2 * 3;
+  expect(flopsOf(spec, 10).forward).toBe(2 * first + policy + critic);
+  expect(flopsOf(spec, 10).update).toBe(2 * 2 * first + 3 * (policy + critic));
+});

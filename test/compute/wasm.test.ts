@@ -16,15 +16,18 @@ import {
   randomRows,
   range,
   SPECS,
+  TRUNKS,
   TWO_MODULES,
 } from "./engine-contract.ts";
 
 // Float32 rounds each operation to 6e-8 of its result; sums of some tens of terms of either sign lose one digit and a half.
 const FLOAT32 = 1e-5;
 
-describeEngine("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32);
-describeEngine("wasm on two threads", () => createWasmEngine({ threads: 2 }), FLOAT32);
-describeAgreement("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32);
+const ALL_SPECS = [...SPECS, ...TRUNKS];
+
+describeEngine("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32, ALL_SPECS);
+describeEngine("wasm on two threads", () => createWasmEngine({ threads: 2 }), FLOAT32, ALL_SPECS);
+describeAgreement("wasm", () => createWasmEngine({ threads: 1 }), FLOAT32, ALL_SPECS);
 
 /** Widths below, at and above the panel of eight and the four panels that the sparse kernels take at once. */
 const WIDE: NetworkSpec = {
@@ -36,8 +39,19 @@ const WIDE: NetworkSpec = {
   gateHidden: [33],
   critic: [48, 5],
 };
+/** A centred map of 9 x 9 with four planes, channels that fill panels and channels that do not. */
+const WIDE_TRUNK: NetworkSpec = {
+  ...WIDE,
+  features: 4 * 17 * 17,
+  plane: [17, 17],
+  conv: [
+    { channels: 8, kernel: 5, stride: 2 },
+    { channels: 20, kernel: 3, stride: 2 },
+  ],
+};
 const AGREEING: readonly (readonly [string, NetworkSpec])[] = [
-  ...SPECS,
+  ...ALL_SPECS,
+  ["wide trunks", WIDE_TRUNK],
   ["wide and odd layers", WIDE],
   ["three wide modules", { ...WIDE, modules: ["a", "b", "c"], hidden: [64, 64] }],
   ["three modules and a fixed gate", { ...WIDE, modules: ["a", "b", "c"], gate: "fixed", gateHidden: [] }],
@@ -126,6 +140,7 @@ describe("the wasm engine repeats to the bit", () => {
     ["two modules", WIDE],
     ["three modules", { ...WIDE, modules: ["a", "b", "c"] }],
     ["convolutions", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16 }],
+    ["trunks", WIDE_TRUNK],
     ["one module", { ...WIDE, modules: ["a"], gate: "none" as const, gateHidden: [] }],
   ])("on 1, 2 and 3 threads, with %s", async (_, spec) => {
     const rows = 1500;
@@ -148,10 +163,13 @@ describe("the wasm engine repeats to the bit", () => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  test("for a row in any batch, at any place in it", async () => {
+  test.each([
+    ["", WIDE],
+    [", behind trunks", WIDE_TRUNK],
+  ])("for a row in any batch, at any place in it%s", async (_, spec) => {
     const engine = await createWasmEngine({ threads: 2 });
-    const model = await engine.create(WIDE, randomParameters(WIDE, 14));
-    const data = randomRows(WIDE, 5000, 15);
+    const model = await engine.create(spec, randomParameters(spec, 14));
+    const data = randomRows(spec, 5000, 15);
     const whole = await outputOf(model, data, 0, 5000);
     for (const [first, rows] of [
       [0, 1],
@@ -289,6 +307,7 @@ test("records.ts names the fields of assembly/records.ts in their order", () => 
   ]);
   expect(Object.fromEntries(classes)).toEqual({
     Layer: records.LAYER_FIELDS,
+    TrunkLayer: records.TRUNK_FIELDS,
     Network: records.NETWORK_FIELDS,
     Convolution: records.CONVOLUTION_FIELDS,
     Group: records.GROUP_FIELDS,
@@ -299,6 +318,40 @@ test("records.ts names the fields of assembly/records.ts in their order", () => 
 });
 
 describe("refusals of the wasm engine", () => {
+  test.each([Number.NaN, Infinity, -Infinity])("a kernel, a bias or a moment of a trunk that is %d", async (bad) => {
+    const engine = await createWasmEngine({ threads: 1 });
+    const model = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+    const before = await model.getState();
+    // The first kernel is [5, 5, 4, 8], its bias [8].
+    for (const index of [0, 799, 800, 807]) {
+      const parameters = randomParameters(WIDE_TRUNK, 1);
+      parameters[index] = bad;
+      const message = new RegExp(`parameters\\[${index}\\] is ${bad}`);
+      await expect(engine.create(WIDE_TRUNK, parameters)).rejects.toThrow(message);
+      await expect(model.setState({ ...before, parameters })).rejects.toThrow(message);
+      const firstMoments = before.firstMoments.slice();
+      firstMoments[index] = bad;
+      await expect(model.setState({ ...before, firstMoments })).rejects.toThrow(/firstMoments/);
+    }
+    expect(await model.getState()).toEqual(before);
+    await engine.dispose();
+  });
+
+  test("a gradient that overflowed in a trunk, leaving the model as it was", async () => {
+    const engine = await createWasmEngine({ threads: 1 });
+    const model = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+    const fields = { logProbabilities: new Float64Array(6).fill(-800), advantages: new Float64Array(6).fill(-1) };
+    await model.loadRows(randomRows(WIDE_TRUNK, 6, 50, fields), 6);
+    const before = await model.getState();
+    await expect(model.update(range(6), HYPER)).rejects.toThrow(/gradient norm of module:a is (NaN|Infinity)/);
+    expect(await model.getState()).toEqual(before);
+    await model.loadRows(randomRows(WIDE_TRUNK, 6, 50), 6);
+    const fresh = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+    await fresh.loadRows(randomRows(WIDE_TRUNK, 6, 50), 6);
+    expect(await model.gradient(range(6), HYPER)).toEqual(await fresh.gradient(range(6), HYPER));
+    await engine.dispose();
+  });
+
   test("threads that are no positive integer", async () => {
     await expect(createWasmEngine({ threads: 0 })).rejects.toThrow("threads is 0, expected a positive integer");
     await expect(createWasmEngine({ threads: 1.5 })).rejects.toThrow("threads is 1.5");

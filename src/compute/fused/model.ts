@@ -1,3 +1,4 @@
+import { UserError } from "../../core/errors.ts";
 import type { Observations } from "../../core/observations.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
 import { clipFactors } from "../reference/adam.ts";
@@ -38,6 +39,7 @@ import {
   MODEL_FIELDS,
   NETWORK_FIELDS,
   SLICE_FIELDS,
+  TRUNK_FIELDS,
 } from "./records.ts";
 
 /**
@@ -49,6 +51,8 @@ export interface Host {
   readonly threads: number;
   /** Columns of a panel of activations and dense weights. */
   readonly panel: number;
+  /** Whether the kernels run trunks of convolutions. */
+  readonly trunks: boolean;
   /** Do `tasks` tasks of a job, on all threads if `share` is 1. */
   run(kind: number, model: number, tasks: number, share: number): void;
   /** Mark the groups that the minibatch can move; returns how many of its rows have a gate target. */
@@ -129,6 +133,9 @@ export class FusedModel implements Model {
 
   constructor(host: Host, spec: NetworkSpec, parameters: Float64Array) {
     checkSpec(spec);
+    if (spec.conv && !host.trunks) {
+      throw new UserError("this engine has no convolutions (agent.conv)", "--engine wasm has them");
+    }
     this.host = host;
     this.spec = spec;
     this.layout = layoutOf(spec);
@@ -183,6 +190,9 @@ export class FusedModel implements Model {
       scratchBytes: plan.scratchBytes,
       ping: plan.ping,
       pong: plan.pong,
+      patch: plan.patch,
+      patchDelta: plan.patchDelta,
+      line: plan.line,
       rows: plan.rows,
       logitDelta: plan.logitDelta,
       mixture: plan.mixture,
@@ -392,6 +402,8 @@ export class FusedModel implements Model {
   private describeNetworks(): number {
     const { plan } = this;
     const transposed = this.array(Uint8Array, plan.transposedBytes).byteOffset;
+    const windows = this.array(Uint32Array, plan.windows.length);
+    windows.set(plan.windows);
     const records = this.array(Uint32Array, plan.networks.length * NETWORK_FIELDS.length);
     plan.networks.forEach((network, n) => {
       const layers = this.array(Uint32Array, network.layers.length * LAYER_FIELDS.length);
@@ -401,7 +413,20 @@ export class FusedModel implements Model {
           layers[depth * LAYER_FIELDS.length + index] = fields[name];
         });
       });
-      const fields = { ...network, depth: network.layers.length, layers: layers.byteOffset };
+      const trunk = this.array(Uint32Array, network.trunk.length * TRUNK_FIELDS.length);
+      trunk.set(
+        network.trunk.flatMap((layer) => {
+          const fields = { ...layer, transposed: transposed + layer.transposed, windows: windows.byteOffset };
+          return TRUNK_FIELDS.map((name) => fields[name]);
+        }),
+      );
+      const fields = {
+        ...network,
+        depth: network.layers.length,
+        layers: layers.byteOffset,
+        trunkDepth: network.trunk.length,
+        trunk: trunk.byteOffset,
+      };
       NETWORK_FIELDS.forEach((name, index) => {
         records[n * NETWORK_FIELDS.length + index] = fields[name];
       });

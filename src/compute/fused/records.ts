@@ -4,6 +4,24 @@
  */
 export const LAYER_FIELDS = ["inputs", "width", "weight", "bias", "transposed", "activation"] as const;
 
+export const TRUNK_FIELDS = [
+  "height",
+  "width",
+  "planes",
+  "kernel",
+  "stride",
+  "channels",
+  "outHeight",
+  "outWidth",
+  "weight",
+  "bias",
+  "transposed",
+  "activation",
+  "windows",
+  "columnStep",
+  "rowStep",
+] as const;
+
 export const NETWORK_FIELDS = [
   "depth",
   "layers",
@@ -15,6 +33,8 @@ export const NETWORK_FIELDS = [
   "head",
   "delta",
   "headDelta",
+  "trunkDepth",
+  "trunk",
 ] as const;
 
 export const CONVOLUTION_FIELDS = [
@@ -74,6 +94,9 @@ export const MODEL_FIELDS = [
   "scratchBytes",
   "ping",
   "pong",
+  "patch",
+  "patchDelta",
+  "line",
   "rows",
   "logitDelta",
   "mixture",

@@ -69,6 +69,7 @@ export async function createWasmEngine({ threads }: { readonly threads: number }
     arena,
     threads,
     panel: PANEL,
+    trunks: true,
     run: (kind, model, tasks, share) => kernels.run(CONTROL, kind, model, tasks, share),
     survey: kernels.survey,
     derive: kernels.derive,
