@@ -11,7 +11,7 @@ export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** The scenario that it was trained on, with `--set` applied. */
   readonly scenario: Scenario;
-  /** The engine that trained it: what its parameters' precision is made for. */
+  /** Made for the precision of its parameters, and here on any machine: wasm stands in for native and tfjs, equal but for rounding. */
   readonly engine: EngineName;
 }
 
@@ -32,7 +32,7 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name };
+  return { checkpoint, scenario, engine: name === "tfjs" || name === "native" ? "wasm" : name };
 }
 
 /**

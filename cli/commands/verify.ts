@@ -150,7 +150,7 @@ async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
     for (const engine of ENGINES.filter((name) => name !== "auto")) {
       await launchLocal({
         run: folder,
-        cells: plans.filter((plan) => plan.engine === engine),
+        groups: plans.filter((plan) => plan.engine === engine).map((plan) => [plan]),
         engine,
         jobs,
         threads,
