@@ -1,12 +1,14 @@
 import { performance } from "node:perf_hooks";
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
-import { type NetworkSpec, trunkOf } from "../../src/compute/engine.ts";
+import { flopsOf } from "../../src/compute/flops.ts";
 import { Stream } from "../../src/core/random.ts";
 import type { World } from "../../src/envs/world.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Phase, train } from "../../src/experiment/train.ts";
+import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
 import { readInputText } from "../files.ts";
 import { thousands } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
@@ -17,31 +19,36 @@ export interface BenchOptions {
   readonly threads?: number;
   readonly faithful?: boolean;
   readonly maze?: boolean;
+  readonly arms?: readonly string[];
+  readonly set?: readonly string[];
+  readonly updates?: number;
   readonly json?: boolean;
 }
 
-/** What is timed: the first updates are not counted. */
-const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 24, warmUp: 4 };
+/** What is timed: so many updates, after others that are not counted. */
+const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 20, warmUp: 4 };
 /** The published experiment: one routed update is 512 x 32 steps and one gradient step. */
-const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 8, warmUp: 2 };
+const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 6, warmUp: 2 };
 /** Convolutions on 13 x 13 cells, one module and several. */
-const MAZE = { file: "maze", arms: ["oracle", "route"], updates: 4, warmUp: 1 };
+const MAZE = { file: "maze", arms: ["oracle", "route"], updates: 3, warmUp: 1 };
 /** Levels whose observations are counted. */
 const COUNTED = 1000;
 
-/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment, or mazes. */
+/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment; or mazes; or what is asked for. */
 export async function run(_args: readonly string[], options: BenchOptions): Promise<void> {
   const threads = options.threads ?? 1;
-  const { file, arms, updates, warmUp } = options.maze ? MAZE : options.faithful ? FAITHFUL : RECIPE;
+  const { file, warmUp, ...usual } = options.maze ? MAZE : options.faithful ? FAITHFUL : RECIPE;
+  const arms = options.arms === undefined ? usual.arms : checkedArms(options.arms);
+  const updates = warmUp + (options.updates ?? usual.updates);
   const path = `${packageRoot()}/scenarios/${file}.yaml`;
-  const { scenario: recipe } = loadScenario({ path, readText: readInputText, sweep: "ignore" });
+  const { scenario: recipe } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
   const { worlds, rollout, steps: recipeSteps } = recipe.train;
   const { epochs } = loopOptions(recipe.train);
   const perUpdate = worlds * rollout;
   const results = [];
   for (const arm of arms) {
     say(`${arm}: ${updates} updates of ${thousands(perUpdate)} steps, the first ${warmUp} not counted`);
-    const engine = await createEngine(options.engine, threads);
+    const engine = await createEngine(options.engine, threads, { cacheFolder: cacheFolder() });
     const setting = createSetting({ ...recipe, train: { ...recipe.train, steps: perUpdate * updates } });
     const seconds: Record<string, number> = {};
     let phase: Phase = "idle";
@@ -68,13 +75,14 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
     await engine.dispose();
     const steps = perUpdate * (updates - warmUp);
     const total = Object.values(seconds).reduce((sum, x) => sum + x, 0);
-    const work = flops(networkOf(setting, armNamed(arm)), meanActive(setting.world) + 2);
+    const work = flopsOf(networkOf(setting, armNamed(arm)), meanActive(setting.world) + 2);
     const flop = steps * work.forward + rows * epochs * work.update;
     results.push({
       arm,
       engine: engine.info.name,
       threads,
       stepsPerSecond: steps / total,
+      samplesPerSecond: (rows * epochs) / total,
       secondsPerUpdate: total / (updates - warmUp),
       recipeSeconds: (recipeSteps / steps) * total,
       flopPerRow: work,
@@ -131,37 +139,4 @@ function meanActive(world: World): number {
     active += world.observe(level, state, out, 0);
   }
   return active / COUNTED;
-}
-
-/**
- * Floating-point operations of one row: forward, and a whole update pass (forward, and backward to data and weights). First layers and the
- * first convolution of a trunk count their `active` features only; a feature lies in about (kernel / stride)^2 windows.
- */
-function flops(spec: NetworkSpec, active: number): { forward: number; update: number } {
-  const [first, ...others] = trunkOf(spec);
-  const convolved = others.reduce(
-    (sum, { kernel, planes, channels, outHeight, outWidth }) =>
-      sum + 2 * outHeight * outWidth * kernel * kernel * planes * channels,
-    0,
-  );
-  const last = others.at(-1) ?? first;
-  const dense = (widths: readonly number[]) =>
-    widths.slice(1).reduce((sum, width, i) => sum + 2 * widths[i] * width, 0);
-  const network = (widths: readonly number[], head: number) => {
-    const heads = head > 0 ? [head] : [];
-    if (first === undefined) return { sparse: 2 * active * widths[0], dense: dense([...widths, ...heads]) };
-    const windows = (first.kernel / first.stride) ** 2;
-    return {
-      sparse: 2 * active * windows * first.channels,
-      dense: convolved + dense([last.outHeight * last.outWidth * last.channels, ...widths, ...heads]),
-    };
-  };
-  const parts = [
-    ...spec.modules.map(() => network(spec.hidden, 0)),
-    ...(spec.gate === "learned" ? [network(spec.gateHidden, 1)] : []),
-    { sparse: 0, dense: 2 * spec.hidden[spec.hidden.length - 1] * spec.actions },
-    network(spec.critic, 1),
-  ];
-  const forward = parts.reduce((sum, part) => sum + part.sparse + part.dense, 0);
-  return { forward, update: forward + parts.reduce((sum, part) => sum + part.sparse + 2 * part.dense, 0) };
 }

@@ -220,6 +220,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     seed,
     point: plan.point,
     engine: engine.info.name,
+    ...(engine.info.backend !== undefined && { backend: engine.info.backend, device: engine.info.device }),
     steps: trained.step,
     checkpoints: Object.fromEntries(SELECTIONS.map((rule) => [rule, selected[rule].step])),
     summary: {

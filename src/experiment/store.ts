@@ -84,6 +84,9 @@ export interface CellResult {
   readonly seed: number;
   readonly point: JsonRecord;
   readonly engine: string;
+  /** What the engine ran on, where its results depend on that. */
+  readonly backend?: string | undefined;
+  readonly device?: string | undefined;
   /** Environment steps trained. */
   readonly steps: number;
   /** Names of checkpoints ("last", "label-legal", "oracle") and the steps they stand for. */
@@ -147,6 +150,8 @@ const resultSchema = z.strictObject({
   seed: count,
   point: record,
   engine: z.string(),
+  backend: z.string().optional(),
+  device: z.string().optional(),
   steps: count,
   checkpoints: z.record(z.string(), count),
   files: z.record(z.string(), digest),
@@ -372,9 +377,10 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
   const names = ["metrics.jsonl", "evaluation.json", ...steps.map((file) => `checkpoints/${file}`)];
   if (pathExists(cell.episodes)) names.push("episodes.jsonl");
   const files = Object.fromEntries(names.map((name) => [name, sha256(readBytes(join(cell.root, name)))]));
-  const { scenarioHash, arm, seed, point, engine, steps: trained, checkpoints, summary } = outcome;
+  const { scenarioHash, arm, seed, point, engine, backend, device, steps: trained, checkpoints, summary } = outcome;
   const result = {
     ...{ format: RUN_FORMAT, cell: cell.id, scenarioHash, arm, seed, point, engine },
+    ...(backend !== undefined && { backend, device }),
     ...{ steps: trained, checkpoints, files, summary },
   } satisfies CellResult;
   writeAtomically(cell.result, sealedJson(result));
