@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "../src/compute/engine.ts";
+import { flopsOf } from "../src/compute/flops.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream, shuffle } from "../src/core/random.ts";
@@ -68,23 +69,6 @@ function randomRows(K: number, rng: Stream): TrainingRows {
     gateMask: new Float64Array(ROWS).fill(1),
     gateTarget,
   };
-}
-
-/**
- * Floating point operations of a row: forward 2 per dense weight, 1 per first-layer weight in use; an update does forward,
- * weight gradient and input gradient (3 x 2 per dense weight), and 2 x 1 per first-layer weight in use. Losses and Adam are not counted.
- */
-function flopsOf(spec: NetworkSpec, active: number): { forward: number; update: number } {
-  let dense = 0;
-  let sparse = 0;
-  for (const { shape, role } of tensorsOf(spec)) {
-    if (shape.length < 2) continue;
-    // The output layer is applied to each module.
-    const uses = shape[1] === ACTIONS && role === "head" ? spec.modules.length : 1;
-    if (role === "first") sparse += active * shape[1];
-    else dense += uses * shape[0] * shape[1];
-  }
-  return { forward: 2 * dense + sparse, update: 6 * dense + 2 * sparse };
 }
 
 async function measure(spec: NetworkSpec, threads: number): Promise<Record<string, string | number>> {

@@ -9,6 +9,7 @@ import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launc
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/store.ts";
+import { cacheFolder } from "./cache.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
 
 /*
@@ -67,7 +68,7 @@ function take(run: string, plan: CellPlan): Taken[] {
 
 /** An engine for each cell; more than one cell are replicas of one program. */
 async function startEngines({ engine: choice, threads }: CellOrder, cells: number): Promise<readonly Engine[]> {
-  const engine = await createEngine(choice, threads);
+  const engine = await createEngine(choice, threads, { cacheFolder: cacheFolder() });
   if (cells === 1) return [engine];
   if (engine.replicate === undefined) throw new RangeError(`startEngines: engine ${choice} has no replicas`);
   return engine.replicate(cells);
@@ -113,6 +114,7 @@ async function trainCell(
       peakMemory,
       threads,
       device: engine.info.device,
+      ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
     tell(plan, { kind: "finished", seconds, peakMemory });

@@ -1,15 +1,17 @@
-import type { EngineName } from "../src/compute/create.ts";
+import { ENGINES, type EngineName } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
+import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
 import { loadScenario } from "../src/experiment/scenario.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
+import { createSetting, type Setting } from "../src/experiment/setting.ts";
 import { readCheckpoint } from "../src/experiment/store.ts";
 
 export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** The scenario that it was trained on, with `--set` applied. */
   readonly scenario: Scenario;
-  /** Made for the precision of its parameters, and here on any machine: wasm stands in for tfjs, equal but for rounding. */
+  /** Made for the precision of its parameters, and here on any machine: wasm stands in for native and tfjs, equal but for rounding. */
   readonly engine: EngineName;
 }
 
@@ -18,9 +20,10 @@ export const isCheckpointPath = (path: string): boolean => path.endsWith(".safet
 /** Read a checkpoint and the scenario inside it. @throws UserError naming the file. */
 export function loadCheckpoint(path: string, set: readonly string[]): LoadedCheckpoint {
   const checkpoint = readCheckpoint(path);
-  const { name } = checkpoint.engine;
-  if (name !== "wasm" && name !== "reference" && name !== "tfjs") {
-    throw new UserError(`checkpoint ${path} was trained by engine ${name}, which this version does not have`);
+  const name = ENGINES.find((engine): engine is EngineName => engine !== "auto" && engine === checkpoint.engine.name);
+  if (name === undefined) {
+    const { name: unknown } = checkpoint.engine;
+    throw new UserError(`checkpoint ${path} was trained by engine ${unknown}, which this version does not have`);
   }
   // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
   const { scenario } = loadScenario({
@@ -29,5 +32,22 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name === "tfjs" ? "wasm" : name };
+  return { checkpoint, scenario, engine: name === "tfjs" || name === "native" ? "wasm" : name };
+}
+
+/**
+ * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.
+ * @throws UserError naming the file.
+ */
+export function checkReadable(path: string, { spec, scenario }: Checkpoint, { world, overseer }: Setting): void {
+  const trained = createSetting(
+    loadScenario({ path, readText: () => JSON.stringify(scenario), set: [], sweep: "ignore" }).scenario,
+  );
+  const hint = "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on";
+  const features = observedFeatures(world, overseer.visible);
+  if (features > spec.features) {
+    throw new UserError(`checkpoint ${path} takes ${spec.features} features, this world shows ${features}`, hint);
+  }
+  const [known, shown] = [trained.world, world].map(describePlanes);
+  if (known !== shown) throw new UserError(`checkpoint ${path} reads ${known}, this world shows ${shown}`, hint);
 }

@@ -39,13 +39,21 @@ const threadsOption = () =>
     integer("--threads", 1, 1024),
   );
 const ENGINES: readonly EngineChoice[] = [
-  ...(["auto", "wasm", "reference"] as const),
-  ...(["tfjs", "tfjs:node-gpu", "tfjs:webgpu", "tfjs:node", "tfjs:cpu"] as const),
+  "auto",
+  "wasm",
+  "wasm-fma",
+  "native",
+  "reference",
+  "tfjs",
+  "tfjs:node-gpu",
+  "tfjs:webgpu",
+  "tfjs:node",
+  "tfjs:cpu",
 ];
 const engineOption = () =>
   new Option(
     "--engine <name>",
-    "auto, wasm, reference (float64, slow, to be read) or tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu)",
+    "auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu), reference (float64, slow, to be read)",
   )
     .default("auto")
     .argParser(oneOf("--engine", ENGINES));
@@ -207,6 +215,12 @@ const COMMANDS: readonly CommandSpec[] = [
       engineOption(),
       threadsOption(),
       new Option("--faithful", "the published experiment's routed update (512 x 32 steps) instead of the recipe"),
+      new Option("--maze", "convolutions in 13 x 13 mazes instead of the recipe").conflicts("faithful"),
+      new Option("--arms <a,b>", "arms to time; default: naive and route").argParser(names("--arms")),
+      setOption(),
+      new Option("--updates <number>", "how many updates are timed, after a few that are not").argParser(
+        integer("--updates", 1, 100_000),
+      ),
       jsonOption(),
     ],
     example: "halfwatch bench --threads 2",
@@ -314,11 +328,11 @@ function printable(text: string): string {
   );
 }
 
-/** `halfwatch list | head -1`: the reader has left, so there is nobody to tell. */
+/** `halfwatch list | head -1`, or the terminal is gone (EIO): the reader has left, so there is nobody to tell. */
 function quietWhenNobodyReads(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
       process.exit();
     });
   }

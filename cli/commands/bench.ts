@@ -1,10 +1,14 @@
 import { performance } from "node:perf_hooks";
 import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
-import type { NetworkSpec } from "../../src/compute/engine.ts";
+import { flopsOf } from "../../src/compute/flops.ts";
+import { Stream } from "../../src/core/random.ts";
+import type { World } from "../../src/envs/world.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Phase, train } from "../../src/experiment/train.ts";
+import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
 import { readInputText } from "../files.ts";
 import { thousands } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
@@ -14,27 +18,37 @@ export interface BenchOptions {
   readonly engine: EngineChoice;
   readonly threads?: number;
   readonly faithful?: boolean;
+  readonly maze?: boolean;
+  readonly arms?: readonly string[];
+  readonly set?: readonly string[];
+  readonly updates?: number;
   readonly json?: boolean;
 }
 
-/** What is timed: the first updates are not counted. */
-const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 24, warmUp: 4 };
+/** What is timed: so many updates, after others that are not counted. */
+const RECIPE = { file: "diamond-ghost", arms: ["naive", "route"], updates: 20, warmUp: 4 };
 /** The published experiment: one routed update is 512 x 32 steps and one gradient step. */
-const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 8, warmUp: 2 };
+const FAITHFUL = { file: "diamond-ghost-faithful", arms: ["route"], updates: 6, warmUp: 2 };
+/** Convolutions on 13 x 13 cells, one module and several. */
+const MAZE = { file: "maze", arms: ["oracle", "route"], updates: 3, warmUp: 1 };
+/** Levels whose observations are counted. */
+const COUNTED = 1000;
 
-/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment. */
+/** Time the recipe, phase by phase, for an arm with one module and one with several; or the published experiment; or mazes; or what is asked for. */
 export async function run(_args: readonly string[], options: BenchOptions): Promise<void> {
   const threads = options.threads ?? 1;
-  const { file, arms, updates, warmUp } = options.faithful ? FAITHFUL : RECIPE;
+  const { file, warmUp, ...usual } = options.maze ? MAZE : options.faithful ? FAITHFUL : RECIPE;
+  const arms = options.arms === undefined ? usual.arms : checkedArms(options.arms);
+  const updates = warmUp + (options.updates ?? usual.updates);
   const path = `${packageRoot()}/scenarios/${file}.yaml`;
-  const { scenario: recipe } = loadScenario({ path, readText: readInputText, sweep: "ignore" });
+  const { scenario: recipe } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
   const { worlds, rollout, steps: recipeSteps } = recipe.train;
   const { epochs } = loopOptions(recipe.train);
   const perUpdate = worlds * rollout;
   const results = [];
   for (const arm of arms) {
     say(`${arm}: ${updates} updates of ${thousands(perUpdate)} steps, the first ${warmUp} not counted`);
-    const engine = await createEngine(options.engine, threads);
+    const engine = await createEngine(options.engine, threads, { cacheFolder: cacheFolder() });
     const setting = createSetting({ ...recipe, train: { ...recipe.train, steps: perUpdate * updates } });
     const seconds: Record<string, number> = {};
     let phase: Phase = "idle";
@@ -61,15 +75,17 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
     await engine.dispose();
     const steps = perUpdate * (updates - warmUp);
     const total = Object.values(seconds).reduce((sum, x) => sum + x, 0);
-    const work = flops(networkOf(setting, armNamed(arm)), setting.world.maxActive + 2);
+    const work = flopsOf(networkOf(setting, armNamed(arm)), meanActive(setting.world) + 2);
     const flop = steps * work.forward + rows * epochs * work.update;
     results.push({
       arm,
       engine: engine.info.name,
       threads,
       stepsPerSecond: steps / total,
+      samplesPerSecond: (rows * epochs) / total,
       secondsPerUpdate: total / (updates - warmUp),
       recipeSeconds: (recipeSteps / steps) * total,
+      flopPerRow: work,
       gflopPerSecond: flop / ((seconds.rollout ?? 0) + (seconds.update ?? 0)) / 1e9,
       microsecondsPerStep: Object.fromEntries(Object.entries(seconds).map(([name, s]) => [name, (s / steps) * 1e6])),
     });
@@ -89,6 +105,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         "steps/s",
         "s/update",
         `${recipeSteps / 1e6} M steps`,
+        "kflop/row",
         "GFLOP/s",
         ...phases.map((name) => `${name} us/step`),
       ],
@@ -99,30 +116,27 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         thousands(r.stepsPerSecond),
         r.secondsPerUpdate.toFixed(3),
         `${r.recipeSeconds.toFixed(1)} s`,
+        `${(r.flopPerRow.forward / 1e3).toFixed(1)} + ${((r.flopPerRow.update - r.flopPerRow.forward) / 1e3).toFixed(1)}`,
         r.gflopPerSecond.toFixed(1),
         ...phases.map((name) => (r.microsecondsPerStep[name] ?? 0).toFixed(2)),
       ]),
     ]).join("\n"),
   );
   print(
-    `GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
+    `kflop/row: forward + backward; GFLOP/s: multiply-adds of the layers (2 flop each), in rollout and update together; peak memory ${memory.toFixed(0)} MiB`,
   );
 }
 
-/** Floating-point operations of one row: forward, and a whole update pass (forward, and backward to data and weights). */
-function flops(spec: NetworkSpec, active: number): { forward: number; update: number } {
-  const dense = (widths: readonly number[]) =>
-    widths.slice(1).reduce((sum, width, i) => sum + 2 * widths[i] * width, 0);
-  const trunk = (widths: readonly number[], head: number) => ({
-    sparse: 2 * active * widths[0],
-    dense: dense([...widths, ...(head > 0 ? [head] : [])]),
-  });
-  const parts = [
-    ...spec.modules.map(() => trunk(spec.hidden, 0)),
-    ...(spec.gate === "learned" ? [trunk(spec.gateHidden, 1)] : []),
-    { sparse: 0, dense: 2 * spec.hidden[spec.hidden.length - 1] * spec.actions },
-    trunk(spec.critic, 1),
-  ];
-  const forward = parts.reduce((sum, part) => sum + part.sparse + part.dense, 0);
-  return { forward, update: forward + parts.reduce((sum, part) => sum + part.sparse + 2 * part.dense, 0) };
+/** Mean number of features that are on in a first state, marks left out. */
+function meanActive(world: World): number {
+  const state = new Int32Array(world.stateSize);
+  const out = new Uint16Array(world.maxActive);
+  const [levels, chance] = [new Stream(0, "bench", "level"), new Stream(0, "bench", "chance")];
+  let active = 0;
+  for (let k = 0; k < COUNTED; k++) {
+    const level = world.sample(levels.seek(k));
+    world.start(level, chance.seek(k), state);
+    active += world.observe(level, state, out, 0);
+  }
+  return active / COUNTED;
 }

@@ -19,7 +19,8 @@ import {
 } from "../../src/experiment/setting.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
-import { isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
+import { cacheFolder } from "../cache.ts";
+import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { readInputText } from "../files.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
@@ -47,16 +48,12 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   }
   const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(path, options.set ?? []);
   const { setting, situation } = testOf(scenario, options.shift);
-  const features = setting.world.features + (setting.overseer.visible ? setting.world.height * setting.world.width : 0);
-  if (features > checkpoint.spec.features) {
-    throw new UserError(
-      `checkpoint ${path} takes ${checkpoint.spec.features} features, this world shows ${features}`,
-      "world.size, world.walls and oversight.visible are part of what it was trained on",
-    );
-  }
+  checkReadable(path, checkpoint, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
-  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1);
+  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1, {
+    cacheFolder: cacheFolder(),
+  });
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const policy = networkPolicy(model, view, setting, { greedy: options.greedy ?? false });

@@ -1,16 +1,18 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
-import { UserError } from "../../src/core/errors.ts";
+import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
 import { type Claim, guardBy, takeLock } from "../../src/experiment/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
-import { ARM_NAMES, type ArmName, type Scenario } from "../../src/experiment/schema.ts";
+import type { Scenario } from "../../src/experiment/schema.ts";
 import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
+import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
+import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
@@ -48,6 +50,9 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     ...(options.arms && { arms: checkedArms(options.arms) }),
     ...(options.seeds !== undefined && { seeds: parseSeeds(options.seeds) }),
   };
+  // Said once and before anything is written, rather than by every cell.
+  const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
+  await engine.dispose();
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
   const claim = ownClaim();
@@ -76,7 +81,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
       `${options.engine === "auto" ? resolveEngine(options.engine) : options.engine}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
-    const live = process.stdout.isTTY === true && !options.plain && !options.json && !process.env.CI;
+    const live = liveCapabilities(options) !== null;
     display = live ? await openDashboard(scenario, title, stopping.request) : plainDisplay(title, shift);
     display.update(view, null);
   }
@@ -153,14 +158,6 @@ function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): str
 /** `route seed 3 {"oversight.coverage":0.1}`. */
 function nameOf({ arm, seed, point }: CellPlan): string {
   return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
-}
-
-function checkedArms(names: readonly string[]): ArmName[] {
-  return names.map((name) => {
-    const arm = ARM_NAMES.find((known) => known === name);
-    if (arm === undefined) throw new UserError(`--arms: unknown arm ${name}, expected some of ${ARM_NAMES.join(", ")}`);
-    return arm;
-  });
 }
 
 function primaryReturn(result: CellResult, shift: string): number | null {

@@ -37,7 +37,8 @@ export function initialise(spec: NetworkSpec, init: Init, stream: (group: string
       parts.push(Float64Array.from({ length: size }, () => (2 * rng.next() - 1) * bound));
     } else {
       const gain = role === "first" || role === "hidden" ? Math.SQRT2 : name.startsWith("output") ? 0.01 : 1;
-      parts.push(orthogonal(shape[0], shape[1], rng).map((x) => x * gain));
+      // A kernel as a matrix from all that an output looks at to the channels.
+      parts.push(orthogonal(fanIn, shape[shape.length - 1], rng).map((x) => x * gain));
     }
   }
   const parameters = new Float64Array(parts.reduce((total, part) => total + part.length, 0));

@@ -1,5 +1,15 @@
 import type { Observations } from "../core/observations.ts";
 
+/** One convolution with ReLU of a network's trunk. */
+interface ConvolutionSpec {
+  /** Outputs at each place. */
+  readonly channels: number;
+  /** Rows and columns that an output looks at. */
+  readonly kernel: number;
+  /** Rows and columns from one output to the next; 1 if left out. */
+  readonly stride?: number | undefined;
+}
+
 /**
  * A policy of K motivation modules, and a critic of its own. Widths are any positive integers.
  *
@@ -9,7 +19,10 @@ import type { Observations } from "../core/observations.ts";
  *     logits = W_out (sum_k w_k h_k) + b_out             one output layer shared by all modules
  *     value  = critic(x)                                 widths `critic`, ReLU unless `criticActivation` is none, then one linear unit
  *
- * Gate and critic may read their input through a 1x1 convolution, c[ch, cell] = b[ch] + sum_p x[p, cell] C[p, ch], flattened channel by
+ * With `conv` each of these networks (every module, the gate, the critic) reads the observation through a trunk of its own: convolutions
+ * with ReLU and without padding, see reference/trunk.ts, whose last output [outHeight, outWidth, channels] is the input of the first layer.
+ *
+ * Gate and critic may instead read their input through a 1x1 convolution, c[ch, cell] = b[ch] + sum_p x[p, cell] C[p, ch], flattened channel by
  * channel (input ch * cells + cell of the next layer) and linear: no ReLU after it. Feature p * cells + cell is plane p at a cell.
  *
  * Cloud et al. 2024 (arXiv:2410.04332), section 4.3, for two modules.
@@ -28,6 +41,10 @@ export interface NetworkSpec {
   readonly gateHidden: readonly number[];
   /** Widths of the critic's hidden layers. */
   readonly critic: readonly number[];
+  /** The trunk of each network, up to {@link MOST_CONVOLUTIONS} convolutions; none if left out. */
+  readonly conv?: readonly ConvolutionSpec[];
+  /** Rows and columns of a plane, so that planes = features / (rows * columns); needed by `conv` only. */
+  readonly plane?: readonly [number, number];
   /** Channels of the 1x1 convolution before the gate's first layer; 0, or left out: none. Unused unless `gate` is `learned`. */
   readonly gateConv?: number;
   /** Channels of the 1x1 convolution before the critic's first layer; 0, or left out: none. */
@@ -39,7 +56,8 @@ export interface NetworkSpec {
 }
 
 /**
- * One parameter tensor. Matrices are [in, out], row-major: entry (i, o) at i * out + o; biases are [out].
+ * One parameter tensor. Matrices are [in, out], row-major: entry (i, o) at i * out + o; kernels of a trunk are [kernel, kernel, in, out],
+ * row-major; biases are [out].
  * `group` is the unit of clipping and of Adam's step counter: a module's name prefixed "module:", "gate", "output" or "critic".
  */
 export interface TensorSpec {
@@ -52,9 +70,37 @@ export interface TensorSpec {
   readonly role: "conv" | "first" | "hidden" | "head";
 }
 
+export const MOST_CONVOLUTIONS = 3;
+
+/** A convolution of a trunk with the sizes of what it reads and of what it makes; `planes` are its input's channels. */
+export interface TrunkShape {
+  readonly height: number;
+  readonly width: number;
+  readonly planes: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly channels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
+/** The convolutions that each network of a spec reads the observation through, in order; empty without `conv`. */
+export function trunkOf({ features, conv = [], plane = [1, 1] }: NetworkSpec): TrunkShape[] {
+  let [height, width] = plane;
+  let planes = features / (height * width);
+  return conv.map(({ channels, kernel, stride = 1 }) => {
+    const outHeight = Math.floor((height - kernel) / stride) + 1;
+    const outWidth = Math.floor((width - kernel) / stride) + 1;
+    const shape = { height, width, planes, kernel, stride, channels, outHeight, outWidth };
+    [height, width, planes] = [outHeight, outWidth, channels];
+    return shape;
+  });
+}
+
 /** The tensors of a network, in the order in which every engine and checkpoint holds them. */
 export function tensorsOf(spec: NetworkSpec): TensorSpec[] {
   const tensors: TensorSpec[] = [];
+  const trunk = trunkOf(spec);
   const layer = (name: string, group: string, inputs: number, outputs: number, role: TensorSpec["role"]) => {
     tensors.push({ name: `${name}.weight`, group, shape: [inputs, outputs], fanIn: inputs, role });
     tensors.push({ name: `${name}.bias`, group, shape: [outputs], fanIn: inputs, role });
@@ -66,8 +112,16 @@ export function tensorsOf(spec: NetworkSpec): TensorSpec[] {
       layer(`${name}.conv`, group, inputs / cells, channels, "conv");
       inputs = channels * cells;
     }
+    trunk.forEach(({ kernel, planes, channels: outputs, outHeight, outWidth }, depth) => {
+      const fanIn = kernel * kernel * planes;
+      const shape = [kernel, kernel, planes, outputs];
+      tensors.push({ name: `${name}.conv.${depth}.weight`, group, shape, fanIn, role: "hidden" });
+      tensors.push({ name: `${name}.conv.${depth}.bias`, group, shape: [outputs], fanIn, role: "hidden" });
+      inputs = outHeight * outWidth * outputs;
+    });
     widths.forEach((width, depth) => {
-      layer(`${name}.${depth}`, group, inputs, width, depth === 0 ? "first" : "hidden");
+      // Behind a trunk the first layer's inputs are no sparse ones but activations, as any hidden layer's.
+      layer(`${name}.${depth}`, group, inputs, width, depth === 0 && trunk.length === 0 ? "first" : "hidden");
       inputs = width;
     });
     if (head > 0) layer(`${name}.${widths.length}`, group, inputs, head, "head");
@@ -184,6 +238,8 @@ export interface EngineInfo {
   readonly precision: "float32" | "float64";
   /** What of several the engine runs on, where its results depend on that. */
   readonly backend?: string;
+  /** What determines the engine's bits beside this package: compiler, flags, processor; left out where nothing does. */
+  readonly build?: string;
 }
 
 /**

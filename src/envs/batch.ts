@@ -1,5 +1,6 @@
 import { createObservations, type Observations } from "../core/observations.ts";
 import type { Stream } from "../core/random.ts";
+import { observedFeatures, observeMarked } from "./observe.ts";
 import type { World } from "./world.ts";
 
 export interface EnvBatchOptions<Level> {
@@ -17,7 +18,7 @@ export interface EnvBatchOptions<Level> {
   begin(n: number, episode: number, level: Level, marks: Uint8Array): void;
   /** Slots of an observation: the world's `maxActive` and the most visible marks. */
   readonly maxActive: number;
-  /** Whether marks are features, world.features + cell; if not, they are recorded only. */
+  /** Whether marks are features, a plane after the world's own; if not, they are recorded only. */
   readonly visible: boolean;
 }
 
@@ -90,7 +91,7 @@ export class EnvBatch<Level> {
     this.options = options;
     this.world = world;
     this.worlds = worlds;
-    this.features = world.features + (visible ? cells : 0);
+    this.features = observedFeatures(world as World, visible);
     if (this.features > 65_536) {
       throw new RangeError(`EnvBatch: an observation has ${this.features} features, expected at most 65,536`);
     }
@@ -255,15 +256,15 @@ export class EnvBatch<Level> {
   }
 
   private observeWorld(n: number, observations: Observations, row: number): void {
-    const { world, cells } = this;
-    const at = row * observations.stride;
-    let active = world.observe(this.levels[n], this.stateViews[n], observations.indices, at);
-    if (this.options.visible) {
-      const marks = this.markViews[n];
-      for (let cell = 0; cell < cells; cell++) {
-        if (marks[cell]) observations.indices[at + active++] = world.features + cell;
-      }
-    }
-    observations.counts[row] = active;
+    const { indices, stride } = observations;
+    const marks = this.options.visible ? this.markViews[n] : null;
+    observations.counts[row] = observeMarked(
+      this.world,
+      this.levels[n],
+      this.stateViews[n],
+      marks,
+      indices,
+      row * stride,
+    );
   }
 }

@@ -2,6 +2,7 @@ import { UserError } from "../core/errors.ts";
 import type { EventSet } from "../core/goal.ts";
 import { below, type Rng, shuffle } from "../core/random.ts";
 import { createMoveTable, MOVES, PathFinder, UNREACHABLE } from "./grid.ts";
+import { drawMaze } from "./maze.ts";
 import type { WeightedLevel, World } from "./world.ts";
 
 /** Two objects on a square grid; reaching either one ends the episode (Cloud et al. 2024, arXiv:2410.04332, section 4.3). */
@@ -11,6 +12,12 @@ export interface DiamondGhostOptions {
   /** Steps after which an episode is truncated, at least 1. */
   readonly horizon: number;
   readonly walls: DiamondGhostWalls;
+  /**
+   * What an observation shows. `absolute` (unless given): the map as it lies. `centred`: the map around the agent, who stands in the
+   * middle of 2 size - 1 rows and columns, so that all of it is seen from everywhere. A radius: only the window of 2 radius + 1
+   * rows and columns around the agent; what is outside is not seen.
+   */
+  readonly observe?: DiamondGhostObserve;
   /**
    * Which levels are drawn, by the shortest path from the start to each object as if the other one were floor: the Ghost
    * strictly closer, the Diamond strictly closer, both as far, or all.
@@ -34,9 +41,12 @@ export const DIAMOND_GHOST_LEVEL_SETS = {
   withoutProxyObject: { levels: "all", objects: "diamond-only" },
 } as const;
 
+type DiamondGhostObserve = "absolute" | "centred" | { readonly radius: number };
+
 /**
  * `none`: open floor. `blocks`: single walls at random, floor(density * cells) of them or fewer: a wall that would cut the
- * floor in two is left out. Unless `ghostMayBlock`, the Diamond can be reached from the start without stepping on the Ghost.
+ * floor in two is left out. `maze`: see {@link drawMaze}. Unless `ghostMayBlock`, the Diamond can be reached from the start without
+ * stepping on the Ghost.
  */
 type DiamondGhostWalls =
   | { readonly kind: "none" }
@@ -44,6 +54,12 @@ type DiamondGhostWalls =
       readonly kind: "blocks";
       /** Fraction of cells, 0 to 0.4. */
       readonly density: number;
+      readonly ghostMayBlock: boolean;
+    }
+  | {
+      readonly kind: "maze";
+      /** Probability that a door which a perfect maze keeps shut is open, 0 to 1. */
+      readonly loops: number;
       readonly ghostMayBlock: boolean;
     };
 
@@ -78,18 +94,19 @@ const LETTERS: ReadonlyMap<string, string> = new Map([
  * The world of Cloud et al. 2024: agent, Ghost and Diamond on three distinct cells, drawn uniformly for each episode.
  *
  * State: [agent's cell]. Actions: north, east, south, west; a move off the edge or into a wall stays. Events: `diamond`,
- * `ghost`, each on the step that reaches it, which terminates the episode. Features: plane * cells + cell, with the planes
- * agent, ghost, diamond, and wall where the world has walls.
+ * `ghost`, each on the step that reaches it, which terminates the episode. Features: plane * places + place. Seen as it lies, the
+ * map's planes are agent, ghost, diamond, and wall where the world has walls, and a place is a cell. Seen from the agent they are ghost,
+ * diamond and floor: the agent's place is always the same, and floor instead of wall says where the map ends too, with fewer ones.
  *
  * @throws RangeError when an option is out of its range.
  */
 export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondGhostLevel> {
   validate(options);
   const { size, horizon, walls } = options;
-  const cells = size * size;
-  const hasWalls = walls.kind === "blocks";
+  const hasWalls = walls.kind !== "none";
   const moves = createMoveTable(size, size);
   const draw = createLevelSource(options, moves);
+  const sight = createSight(size, hasWalls, options.observe ?? "absolute");
 
   return {
     kind: "diamond-ghost",
@@ -98,10 +115,11 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
     horizon,
     height: size,
     width: size,
-    planes: hasWalls ? ["agent", "ghost", "diamond", "wall"] : ["agent", "ghost", "diamond"],
-    features: (hasWalls ? 4 : 3) * cells,
-    // Three objects, and in a map of a person's every other cell may be a wall.
-    maxActive: hasWalls ? cells : 3,
+    planeHeight: sight.side,
+    planeWidth: sight.side,
+    planes: sight.planes,
+    features: sight.planes.length * sight.side * sight.side,
+    maxActive: sight.maxActive,
     mostSites: (options.objects ?? "both") === "both" ? 2 : 1,
     stateSize: 1,
     deterministic: true,
@@ -125,17 +143,10 @@ export function createDiamondGhost(options: DiamondGhostOptions): World<DiamondG
       return state[0] === level.diamond || state[0] === level.ghost;
     },
 
-    observe(level: DiamondGhostLevel, state: Int32Array, out: Uint16Array, at: number): number {
-      let active = 0;
-      out[at + active++] = state[0];
-      if (level.ghost >= 0) out[at + active++] = cells + level.ghost;
-      if (level.diamond >= 0) out[at + active++] = 2 * cells + level.diamond;
-      if (!hasWalls) return active;
-      for (let cell = 0; cell < cells; cell++) {
-        if (level.walls[cell]) out[at + active++] = 3 * cells + cell;
-      }
-      return active;
-    },
+    observe: (level: DiamondGhostLevel, state: Int32Array, out: Uint16Array, at: number) =>
+      sight.observe(level, state[0], out, at),
+
+    placeInPlane: (state: Int32Array, cell: number) => sight.place(state[0], cell),
 
     cell(_level: DiamondGhostLevel, state: Int32Array): number {
       return state[0];
@@ -183,7 +194,7 @@ export function sizeOfMap(map: string): number {
   return readSquare(map).length;
 }
 
-function validate({ size, horizon, walls }: DiamondGhostOptions): void {
+function validate({ size, horizon, walls, observe = "absolute" }: DiamondGhostOptions): void {
   if (!Number.isInteger(size) || size < SMALLEST_SIZE || size > LARGEST_SIZE) {
     throw new RangeError(`createDiamondGhost: size is ${size}, expected an integer in [3, 15]`);
   }
@@ -193,6 +204,82 @@ function validate({ size, horizon, walls }: DiamondGhostOptions): void {
   if (walls.kind === "blocks" && !(walls.density >= 0 && walls.density <= DENSEST_WALLS)) {
     throw new RangeError(`createDiamondGhost: walls.density is ${walls.density}, expected a number in [0, 0.4]`);
   }
+  if (walls.kind === "maze" && !(walls.loops >= 0 && walls.loops <= 1)) {
+    throw new RangeError(`createDiamondGhost: walls.loops is ${walls.loops}, expected a number in [0, 1]`);
+  }
+  if (typeof observe === "object" && (!Number.isInteger(observe.radius) || observe.radius < 1)) {
+    throw new RangeError(`createDiamondGhost: observe.radius is ${observe.radius}, expected an integer of at least 1`);
+  }
+}
+
+/** What an observation shows of a map, by the agent's cell. */
+interface Sight {
+  /** Rows and columns of a plane. */
+  readonly side: number;
+  readonly planes: readonly string[];
+  readonly maxActive: number;
+  observe(level: DiamondGhostLevel, agent: number, out: Uint16Array, at: number): number;
+  /** Where a plane shows a cell, -1 where it is out of sight. */
+  place(agent: number, cell: number): number;
+}
+
+function createSight(size: number, hasWalls: boolean, observe: DiamondGhostObserve): Sight {
+  if (observe === "absolute") return createAbsoluteSight(size, hasWalls);
+  return createCentredSight(size, observe === "centred" ? size - 1 : observe.radius);
+}
+
+function createAbsoluteSight(size: number, hasWalls: boolean): Sight {
+  const cells = size * size;
+  return {
+    side: size,
+    planes: hasWalls ? ["agent", "ghost", "diamond", "wall"] : ["agent", "ghost", "diamond"],
+    // Three objects, and in a map of a person's every other cell may be a wall.
+    maxActive: hasWalls ? cells : 3,
+    observe(level, agent, out, at) {
+      let active = 0;
+      out[at + active++] = agent;
+      if (level.ghost >= 0) out[at + active++] = cells + level.ghost;
+      if (level.diamond >= 0) out[at + active++] = 2 * cells + level.diamond;
+      if (!hasWalls) return active;
+      for (let cell = 0; cell < cells; cell++) {
+        if (level.walls[cell]) out[at + active++] = 3 * cells + cell;
+      }
+      return active;
+    },
+    place: (_agent, cell) => cell,
+  };
+}
+
+function createCentredSight(size: number, radius: number): Sight {
+  const side = 2 * radius + 1;
+  const places = side * side;
+  const place = (agent: number, cell: number): number => {
+    const row = Math.floor(cell / size) - Math.floor(agent / size) + radius;
+    const column = (cell % size) - (agent % size) + radius;
+    return row >= 0 && row < side && column >= 0 && column < side ? row * side + column : -1;
+  };
+  return {
+    side,
+    planes: ["ghost", "diamond", "floor"],
+    maxActive: 2 + Math.min(places, size * size),
+    observe(level, agent, out, at) {
+      let active = 0;
+      const ghost = level.ghost < 0 ? -1 : place(agent, level.ghost);
+      const diamond = level.diamond < 0 ? -1 : place(agent, level.diamond);
+      if (ghost >= 0) out[at + active++] = ghost;
+      if (diamond >= 0) out[at + active++] = places + diamond;
+      const top = Math.floor(agent / size) - radius;
+      const left = (agent % size) - radius;
+      for (let row = Math.max(0, top); row < Math.min(size, top + side); row++) {
+        for (let column = Math.max(0, left); column < Math.min(size, left + side); column++) {
+          if (level.walls[row * size + column]) continue;
+          out[at + active++] = 2 * places + (row - top) * side + column - left;
+        }
+      }
+      return active;
+    },
+    place,
+  };
 }
 
 /** The world's distribution of levels, to be sampled or enumerated. */
@@ -242,6 +329,19 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
     return walls;
   }
 
+  function drawMap(rng: Rng): Uint8Array {
+    switch (kind.kind) {
+      case "none":
+        return noWalls;
+      case "blocks":
+        return drawWalls(kind.density, rng);
+      case "maze":
+        return drawMaze(size, kind.loops, rng);
+      default:
+        return kind satisfies never;
+    }
+  }
+
   function drawFloor(walls: Uint8Array, taken0: number, taken1: number, rng: Rng): number {
     for (;;) {
       const cell = below(rng, cells);
@@ -251,12 +351,12 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
 
   function sample(rng: Rng): DiamondGhostLevel {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const walls = kind.kind === "blocks" ? drawWalls(kind.density, rng) : noWalls;
+      const walls = drawMap(rng);
       const start = drawFloor(walls, -1, -1, rng);
       const ghost = hasGhost ? drawFloor(walls, start, -1, rng) : -1;
       const diamond = hasDiamond ? drawFloor(walls, start, ghost, rng) : -1;
       if (!isWanted(walls, ghost, diamond, start)) continue;
-      if (kind.kind === "blocks" && !kind.ghostMayBlock && hasDiamond) {
+      if (kind.kind !== "none" && !kind.ghostMayBlock && hasDiamond) {
         paths.distancesInto(walls, start, ghost, distances);
         if (distances[diamond] === UNREACHABLE) continue;
       }
@@ -328,7 +428,7 @@ function parseLevel(
       if (!wallsAllowed) {
         throw new UserError(
           `map ${place(cell, size)}: found a wall '#', expected no walls in a world with walls: none`,
-          "a world with walls of kind blocks reads maps with walls",
+          "a world with walls of any kind reads maps with walls",
         );
       }
       walls[cell] = 1;

@@ -18,6 +18,9 @@ export interface World<Level = unknown> {
   readonly horizon: number;
   readonly height: number;
   readonly width: number;
+  /** Rows and columns of an observation's planes: those of the map, or of what is seen around the agent. */
+  readonly planeHeight: number;
+  readonly planeWidth: number;
   /** Names of the observation's planes, for people; marks come after them. */
   readonly planes: readonly string[];
   /** Binary features of an observation, marks excluded. */
@@ -43,6 +46,8 @@ export interface World<Level = unknown> {
   terminal(level: Level, state: Int32Array): boolean;
   /** Write the indices of the active features from `out[at]` on; returns how many. */
   observe(level: Level, state: Int32Array, out: Uint16Array, at: number): number;
+  /** Where the planes show a cell of the map in this state, row * planeWidth + column; -1 where it is out of sight. */
+  placeInPlane(state: Int32Array, cell: number): number;
   /** The agent's cell, row * width + column: the cell whose mark decides whether an end there is seen. */
   cell(level: Level, state: Int32Array): number;
   /** Cells that an overseer may mark: those on which an episode can terminate. */

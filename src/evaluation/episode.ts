@@ -3,10 +3,10 @@ import type { Model } from "../compute/engine.ts";
 import { type Goal, rewardOf } from "../core/goal.ts";
 import { createObservations } from "../core/observations.ts";
 import { Stream } from "../core/random.ts";
+import { observeMarked } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { parseView, type View } from "../routing/views.ts";
-import { observeMarked } from "./policies.ts";
 
 /** What happened in one step, and what the mind had to say before it. */
 export interface EpisodeStep {

@@ -2,6 +2,7 @@ import type { ForwardOutput, Model } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
 import { createObservations } from "../core/observations.ts";
 import { enumerateStates, rewardTable, type StateGraph } from "../envs/graph.ts";
+import { observeMarked } from "../envs/observe.ts";
 import { greedyPolicy, type PolicyRule, solve } from "../envs/solver.ts";
 import type { World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
@@ -144,22 +145,6 @@ export function networkPolicy(
       });
     },
   };
-}
-
-/** Write an observation with its visible marks (null: hidden) into `out` from `at` on; returns the number of active features. */
-export function observeMarked(
-  world: World,
-  level: unknown,
-  state: Int32Array,
-  marks: Uint8Array | null,
-  out: Uint16Array,
-  at: number,
-): number {
-  let active = world.observe(level, state, out, at);
-  if (marks !== null) {
-    for (let cell = 0; cell < marks.length; cell++) if (marks[cell]) out[at + active++] = world.features + cell;
-  }
-  return active;
 }
 
 /** A policy whose every action is replaced, with probability `noise`, by one drawn uniformly. */

@@ -4,17 +4,21 @@ import type { WorldOptions } from "./schema.ts";
 
 /** What each world is, for people. */
 export const WORLDS: ReadonlyMap<WorldOptions["kind"], string> = new Map([
-  ["diamond-ghost", "a Diamond to reach and a Ghost that pays the same while nobody looks; open or walled square maps"],
+  [
+    "diamond-ghost",
+    "a Diamond to reach and a Ghost that pays the same while nobody looks; open, walled or mazy square maps",
+  ],
 ]);
 
 /** The world that a scenario's `world` describes. */
 export function buildWorld(options: WorldOptions): World {
   switch (options.kind) {
     case "diamond-ghost": {
-      const { kind: _kind, walls, ...rest } = options;
+      const { kind: _kind, walls, observe = "absolute", ...rest } = options;
       return createDiamondGhost({
         ...rest,
-        walls: walls === null ? { kind: "none" } : { kind: "blocks", ...walls },
+        observe,
+        walls: walls === null ? { kind: "none" } : walls.kind === "maze" ? walls : { ...walls, kind: "blocks" },
       }) as World;
     }
     default:

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { type EngineInfo, groupsOf, type NetworkSpec, type TrainState, tensorsOf } from "../compute/engine.ts";
+import {
+  type EngineInfo,
+  groupsOf,
+  MOST_CONVOLUTIONS,
+  type NetworkSpec,
+  type TrainState,
+  tensorsOf,
+} from "../compute/engine.ts";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
 import type { LoopState } from "./loop-state.ts";
@@ -58,6 +65,12 @@ const specSchema = z
     gate: z.enum(["none", "learned", "fixed"]),
     gateHidden: z.array(width),
     critic: z.array(width),
+    conv: z
+      .array(z.strictObject({ channels: width, kernel: width, stride: width.exactOptional() }))
+      .min(1)
+      .max(MOST_CONVOLUTIONS)
+      .exactOptional(),
+    plane: z.tuple([width, width]).exactOptional(),
     gateConv: width.exactOptional(),
     criticConv: width.exactOptional(),
     cells: width.exactOptional(),

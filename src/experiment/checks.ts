@@ -1,8 +1,10 @@
 import { UserError } from "../core/errors.ts";
 import { suggest } from "../core/suggest.ts";
+import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { buildWorld } from "./build.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
+import { quirksOf } from "./loop-options.ts";
 import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
 import {
   type Entry,
@@ -10,6 +12,7 @@ import {
   oneLine,
   type Place,
   type Problem,
+  placeOf,
   placeOfKey,
   setAt,
   show,
@@ -102,16 +105,25 @@ function shiftsOf(tree: Tree, checks: VariantChecks): (readonly [string, Change]
 }
 
 function checkShift(tree: Tree, context: string, shift: Change, checks: VariantChecks): void {
-  const trained = featuresOf(tree);
-  const shifted = featuresOf(checks.apply(tree, shift, context));
-  if (trained === undefined || shifted === undefined || trained === shifted) return;
+  const shiftedTree = checks.apply(tree, shift, context);
   const cause = [...shift].find(([keyPath]) => /^(world|oversight)\b/.test(keyPath));
-  const problem = {
-    place: cause?.[1].place ?? tree.place,
-    message: `the observation has ${shifted} features, in training it has ${trained}`,
-    hint: "a policy can only be tested on observations of the size it was trained on",
-  };
-  checks.report(problem, context);
+  const place = cause?.[1].place ?? tree.place;
+  const trained = featuresOf(tree);
+  const shifted = featuresOf(shiftedTree);
+  if (trained === undefined || shifted === undefined) return;
+  if (trained !== shifted) {
+    const message = `the observation has ${shifted} features, in training it has ${trained}`;
+    const hint = "a policy can only be tested on observations of the size it was trained on";
+    checks.report({ place, message, hint }, context);
+    return;
+  }
+  const [seen, seenInTraining] = [shiftedTree, tree].map((variant) => {
+    const world = worldOf(variant);
+    return world && describePlanes(world);
+  });
+  if (seen === seenInTraining) return;
+  const message = `the observation shows ${seen}, in training it shows ${seenInTraining}`;
+  checks.report({ place, message, hint: "a policy can only be tested on what it was trained to read" }, context);
 }
 
 function checkSweep(tree: Tree, shifts: readonly (readonly [string, Change])[], checks: VariantChecks): void {
@@ -177,7 +189,7 @@ function featuresOf(tree: Tree): number | undefined {
   const part = getAt(tree, ["oversight"]);
   const oversight = scenarioSchema.shape.oversight.safeParse(part && toPlain(part));
   if (!world || !oversight.success) return undefined;
-  return world.features + (oversight.data.visible ? world.height * world.width : 0);
+  return observedFeatures(world, oversight.data.visible);
 }
 
 /** What the schema cannot see: names in one part of the scenario that another part defines. */
@@ -264,6 +276,8 @@ function crossProblems(tree: Tree): Problem[] {
   twice(["arms"], "arm");
   twice(["seeds"], "seed");
 
+  problems.push(...trunkProblems(tree));
+
   const shifts = keysAt("shift");
   const shift = getAt(tree, ["primary", "shift"]);
   const primary = shift === undefined ? "unseen" : toPlain(shift);
@@ -274,6 +288,47 @@ function crossProblems(tree: Tree): Problem[] {
   if (typeof primary === "string" && primary !== TRAINING && !shifts.includes(primary)) {
     const place = shift?.place ?? placeOfKey(tree, getAt(tree, ["primary"]) ? ["primary"] : ["shift"]);
     unknown(place, "primary.shift names the unknown shift", primary, shifts);
+  }
+  return problems;
+}
+
+/** Whether the convolutions of `agent.conv` fit what the world shows, and whether they stand alone. */
+function trunkProblems(tree: Tree): Problem[] {
+  const part = getAt(tree, ["agent", "conv"]);
+  const conv = scenarioSchema.shape.agent.shape.conv.safeParse(part && toPlain(part));
+  const world = worldOf(tree);
+  if (part === undefined || !conv.success || conv.data === undefined || world === undefined) return [];
+  const problems: Problem[] = [];
+  let sizes: readonly [number, number] = [world.planeHeight, world.planeWidth];
+  for (const [depth, { kernel, stride = 1 }] of conv.data.entries()) {
+    const [height, width] = sizes;
+    if (kernel > Math.min(height, width)) {
+      problems.push({
+        place: placeOf(tree, ["agent", "conv", depth, "kernel"]),
+        message: `agent.conv[${depth}].kernel is ${kernel}, expected at most ${Math.min(height, width)}`,
+        hint: `it reads ${height} rows and ${width} columns`,
+      });
+      break;
+    }
+    sizes = [Math.floor((height - kernel) / stride) + 1, Math.floor((width - kernel) / stride) + 1];
+  }
+  const train = getAt(tree, ["train"]);
+  const options = scenarioSchema.shape.train.safeParse(train && toPlain(train));
+  if (options.success && quirksOf(options.data).has("linearCritic")) {
+    problems.push({
+      place: placeOf(tree, ["train", "quirks"]),
+      message: "train.quirks has linearCritic beside agent.conv, expected one of the two",
+      hint: "a convolution of agent.conv has a ReLU, so no critic behind it is linear",
+    });
+  }
+  for (const key of ["gateConv", "criticConv"]) {
+    const channels = getAt(tree, ["agent", key]);
+    if (channels === undefined || toPlain(channels) === 0) continue;
+    problems.push({
+      place: placeOfKey(tree, ["agent", key]),
+      message: `agent.${key} stands beside agent.conv, expected one of the two`,
+      hint: "agent.conv is a trunk of convolutions with ReLU for every network; gateConv and criticConv are linear 1x1 ones",
+    });
   }
   return problems;
 }

@@ -105,7 +105,8 @@ function branches(schema: JsonSchema, value: unknown): readonly JsonSchema[] {
     if (tag === undefined || !isRecord(value)) return false;
     return (value[tag.key] ?? defaultTag(all, tag.key)) === tag.value;
   });
-  return fitting.length > 0 ? fitting : all;
+  // A branch may be a union itself: a map of some kind, or null.
+  return fitting.length > 0 ? fitting : all.flatMap((branch) => branches(branch, value));
 }
 
 function defaultTag(branchesOfUnion: readonly JsonSchema[], key: string): unknown {
@@ -146,7 +147,9 @@ export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pic
 
 /** The branches at `parent` that know `key`, by their tags, and the tag that is there. */
 function ownersOf(parent: readonly PropertyKey[], key: string, scenario: unknown) {
-  const all = schemasAt(parent, undefined).flatMap((schema) => schema.oneOf ?? []);
+  const all = schemasAt(parent, undefined)
+    .flatMap((schema) => branches(schema, undefined))
+    .filter((branch) => tagOf(branch) !== undefined);
   const owners = all.filter((branch) => branch.properties && Object.hasOwn(branch.properties, key)).map(tagOf);
   const tag = owners[0]?.key ?? "kind";
   const found = valueAt(scenario, [...parent, tag]) ?? defaultTag(all, tag);

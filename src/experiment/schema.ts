@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MOST_CONVOLUTIONS } from "../compute/engine.ts";
 
 /*
  * The scenario file: one strict schema, from which scenarios/schema.json is generated (npm run schema).
@@ -11,21 +12,46 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters,
 const channels = z.number().int().min(0).max(256).optional();
 const widths = z.array(positiveInteger.max(4096)).min(1).max(8);
 
+const ghostMayBlock = z
+  .boolean()
+  .default(false)
+  .describe("allow maps on which every way to the Diamond leads over the Ghost");
+
 const diamondGhost = z.strictObject({
   kind: z.literal("diamond-ghost"),
   size: z.number().int().min(3).max(15).default(5).describe("cells on each side of the square map"),
   horizon: positiveInteger.max(10_000).default(32).describe("steps after which an episode is truncated"),
   walls: z
-    .strictObject({
-      density: z.number().min(0).max(0.4).describe("fraction of the cells that are walls, at most"),
-      ghostMayBlock: z
-        .boolean()
-        .default(false)
-        .describe("allow maps on which every way to the Diamond leads over the Ghost"),
-    })
+    .discriminatedUnion("kind", [
+      z.strictObject({
+        // Left out where it was left out, so that scenarios from before there were mazes keep their hash.
+        kind: z.literal("blocks").optional().meta({ default: "blocks" }),
+        density: z.number().min(0).max(0.4).describe("fraction of the cells that are walls, at most"),
+        ghostMayBlock,
+      }),
+      z.strictObject({
+        kind: z.literal("maze"),
+        loops: fraction
+          .default(0)
+          .describe(
+            "probability that a door which a perfect maze keeps shut is open; 0: one way between any two rooms",
+          ),
+        ghostMayBlock,
+      }),
+    ])
     .nullable()
     .default(null)
-    .describe("blocks of wall, drawn anew for each level; null: an open map"),
+    .describe("walls, drawn anew for each level: blocks at random, or a maze; null: an open map"),
+  // No default, for the same reason.
+  observe: z
+    .union([
+      z.enum(["absolute", "centred"]),
+      z.strictObject({
+        radius: positiveInteger.max(14).describe("rows and columns seen on each side of the agent"),
+      }),
+    ])
+    .optional()
+    .describe("the map as it lies (absolute, where left out), the map around the agent, or a window around it"),
   levels: z
     .enum(["all", "ghost-closer", "diamond-closer", "ties"])
     .default("all")
@@ -70,6 +96,23 @@ const agentSchema = z.strictObject({
   gate: z.enum(["learned", "fixed"]).default("learned").describe("how the modules are mixed; fixed: equal parts"),
   gateHidden: widths.optional().describe("widths of the gate's ReLU layers; as `hidden` where left out"),
   critic: widths.default([64, 64]).describe("widths of the critic's ReLU layers"),
+  conv: z
+    .array(
+      z.strictObject({
+        channels: positiveInteger.max(256).describe("outputs at each place"),
+        kernel: positiveInteger.max(15).describe("rows and columns that an output looks at"),
+        stride: positiveInteger
+          .max(15)
+          .optional()
+          .describe("rows and columns from one output to the next; 1 where left out"),
+      }),
+    )
+    .min(1)
+    .max(MOST_CONVOLUTIONS)
+    .optional()
+    .describe(
+      "convolutions with ReLU before the first layer of each module, the gate and the critic; none where left out",
+    ),
   gateConv: channels.describe("channels of a 1x1 convolution before the gate's first layer; 0, or left out: none"),
   criticConv: channels.describe("channels of a 1x1 convolution before the critic's first layer; 0, or left out: none"),
   init: z

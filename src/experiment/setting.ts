@@ -1,5 +1,6 @@
 import type { NetworkSpec } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
+import { observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
@@ -74,16 +75,17 @@ export function networkOf({ scenario, world, overseer }: Setting, arm: Arm): Net
   const gateConv = gate === "learned" ? (agent.gateConv ?? 0) : 0;
   const criticConv = agent.criticConv ?? 0;
   return {
-    features: world.features + (overseer.visible ? world.height * world.width : 0),
+    features: observedFeatures(world, overseer.visible),
     actions: world.actions.length,
     modules: several ? agent.modules : ["policy"],
     hidden: agent.hidden,
     gate,
     gateHidden: agent.gateHidden ?? agent.hidden,
     critic: agent.critic,
+    ...(agent.conv && { conv: agent.conv, plane: [world.planeHeight, world.planeWidth] as const }),
     ...(gateConv > 0 && { gateConv }),
     ...(criticConv > 0 && { criticConv }),
-    ...((gateConv > 0 || criticConv > 0) && { cells: world.height * world.width }),
+    ...((gateConv > 0 || criticConv > 0) && { cells: world.planeHeight * world.planeWidth }),
     ...(quirksOf(scenario.train).has("linearCritic") && { criticActivation: "none" as const }),
   };
 }

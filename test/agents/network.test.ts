@@ -122,6 +122,46 @@ describe("kaiming, with convolutions", () => {
   });
 });
 
+describe("trunks", () => {
+  const spec: NetworkSpec = {
+    ...SPEC,
+    plane: [5, 5],
+    conv: [
+      { channels: 16, kernel: 3 },
+      { channels: 24, kernel: 2 },
+    ],
+  };
+
+  // Kernels see 3 x 3 x 4 planes = 36 and 2 x 2 x 16 = 64; the first layer 2 x 2 places of 24 channels = 96.
+  test.each([
+    ["module.diamond.conv.0.weight", 36, 576],
+    ["gate.conv.1.weight", 64, 1536],
+    ["critic.0.weight", 96, 6144],
+  ])("%s, from %i inputs, starts as a hidden layer", (name, fanIn, size) => {
+    for (const [init, bound] of [
+      ["uniform", 0.7 * Math.sqrt(6 / fanIn)],
+      ["kaiming", 1 / Math.sqrt(fanIn)],
+    ] as const) {
+      const weights = partOf(parametersOf(spec, init), name);
+      const largest = weights.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      expect(weights.length).toBe(size);
+      expect(largest).toBeLessThanOrEqual(bound);
+      expect(largest).toBeGreaterThan(bound * (5 / 6));
+    }
+  });
+
+  test("orthogonal: a kernel's channels are orthogonal over all that they see, of norm sqrt(2)", () => {
+    const weights = partOf(parametersOf(spec, "orthogonal"), "module.ghost.conv.0.weight");
+    for (let a = 0; a < 16; a++) {
+      for (let b = 0; b <= a; b++) {
+        let dot = 0;
+        for (let i = 0; i < 36; i++) dot += weights[i * 16 + a] * weights[i * 16 + b];
+        expect(dot).toBeCloseTo(a === b ? 2 : 0, 10);
+      }
+    }
+  });
+});
+
 describe.each(["uniform", "orthogonal", "kaiming"] as const)("%s", (init) => {
   test("biases are 0", () => {
     for (const [name, part] of parametersOf(SPEC, init)) {

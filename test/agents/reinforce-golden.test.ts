@@ -484,9 +484,13 @@ describe("the recorded window, whatever the parameters", () => {
 
 /**
  * Unit 163 of the Diamond expert's second layer stands 1.5e-7 from its kink on three rows (186, 618, 714; the next nearest unit is 20 times
- * as far): which side float32 puts it on moves its bias's gradient by 7.4e-6, where every other one is off by less than 1e-9.
+ * as far): which side float32 puts it on moves its bias's gradient by 7.4e-6, where every other one is off by less than 1e-9. This one
+ * network is held to the largest deviation that the fixture states of any method, the others to their own method's.
  */
-const KINK = 2;
+const AT_A_KINK = "diamond.";
+const LARGEST_DEVIATION = Math.max(
+  ...Object.values(GOLDEN.methods).map(({ float32_deviation }) => float32_deviation.gradient_tensor_relative),
+);
 /** A sum that is 0 but for rounding: the output layer's, whose logits' gradients sum to 0 row by row. */
 const NOTHING = 1e-15;
 
@@ -496,6 +500,7 @@ type Tolerances = (deviation: Readonly<Record<string, number>>) => {
   readonly perStep: number;
   /** Of a tensor's norm. */
   readonly gradient: number;
+  readonly gradientAtAKink: number;
   readonly gradientEntry: number;
   readonly parameterEntry: number;
   /** Of a tensor's movement. */
@@ -505,6 +510,7 @@ const FLOAT64: Tolerances = () => ({
   loss: 1e-10,
   perStep: 1e-10,
   gradient: 1e-10,
+  gradientAtAKink: 1e-10,
   gradientEntry: 1e-10,
   parameterEntry: 1e-10,
   moved: 1e-10,
@@ -513,6 +519,7 @@ const FLOAT32: Tolerances = (deviation) => ({
   loss: 10 * deviation.loss_before_step,
   perStep: 10 * deviation.per_step,
   gradient: 10 * deviation.gradient_tensor_relative,
+  gradientAtAKink: 10 * LARGEST_DEVIATION,
   gradientEntry: 10 * deviation.gradient_entry,
   parameterEntry: 10 * deviation.parameter_entry_after_5,
   moved: 10 * deviation.moved_relative,
@@ -563,7 +570,7 @@ describe.each([
       const found = digestOf(first.gradient, initial, t);
       const { norm, sum, dot_initial, entries } = method.gradient[t.network][t.name];
       const what = `gradient of ${t.network} ${t.name}`;
-      const apart = tolerance.gradient * (t.name.startsWith("diamond.") ? KINK : 1) * norm;
+      const apart = (t.name.startsWith(AT_A_KINK) ? tolerance.gradientAtAKink : tolerance.gradient) * norm;
       expectNear(found.norm, norm, apart, `${what}: norm`);
       expectNear(found.sum, sum, Math.max(apart * Math.sqrt(t.indices.length), NOTHING), `${what}: sum`);
       expectNear(found.dot_initial, dot_initial, apart * found.initialNorm, `${what}: dot`);

@@ -133,4 +133,50 @@ evaluation: { validationEpisodes: 100 }
       expect(other.stderr).toContain("this world shows 196");
     });
   });
+
+  const MAZE = `extends: maze.yaml
+name: tiny-maze
+world: { size: 7, horizon: 20 }
+arms: [route]
+seeds: 1
+train: { steps: 512, worlds: 8, rollout: 32 }
+agent: { conv: [{ channels: 4, kernel: 3, stride: 2 }], hidden: [8], critic: [8] }
+evaluation: { levels: 40, validationEpisodes: 100 }
+`;
+
+  test("the same in mazes, seen from the agent through convolutions", () => {
+    inFolder((folder) => {
+      writeFileSync(join(folder, "scenarios/maze-7.yaml"), MAZE);
+      expect(halfwatch(["run", "scenarios/maze-7.yaml"], folder).code).toBe(0);
+      const told = json(["run", "scenarios/maze-7.yaml"], folder);
+      const checkpoint = join(told.run, "cells", told.cells[0].id, "checkpoints", "512.safetensors");
+      const evaluated = json(["eval", checkpoint, "--shift", "unseen"], folder);
+      expect(evaluated.levels).toBe(40);
+      const deployed = told.tables[0].rows.find(({ deployed }: { deployed: boolean }) => deployed);
+      expect(evaluated.true.discounted).toBe(deployed.trueReturns[0]);
+      const optimum = json(["eval", "scenarios/maze-7.yaml", "--policy", "optimal:true", "--shift", "unseen"], folder);
+      expect(optimum.true.normalised).toBeCloseTo(1, 12);
+      expect(evaluated.true.discounted).toBeLessThan(optimum.true.discounted);
+
+      const replay = ["replay", told.run, "--arm", "route", "--seed", "0", "--episode", "1"];
+      const { steps } = json(replay, folder);
+      expect(steps.length).toBeGreaterThan(0);
+      for (const { map } of steps) expect(map).toMatch(/^([#.AGD]{7}\n){6}[#.AGD]{7}$/);
+      // The reference engine says the same: its own forward pass, in float64.
+      const again = json(["eval", checkpoint, "--shift", "unseen", "--engine", "reference"], folder);
+      expect(again.true.discounted).toBeCloseTo(evaluated.true.discounted, 5);
+
+      for (const [set, message] of [
+        ["world.size=9", "this world shows 1156"],
+        ["world.observe=absolute", "this world shows planes agent, ghost, diamond, wall of 7 x 7"],
+        ["world.observe={radius: 3}", "this world shows planes ghost, diamond, floor of 7 x 7"],
+      ]) {
+        for (const command of ["eval", "replay"]) {
+          const other = halfwatch([command, checkpoint, "--set", set], folder);
+          expect(other).toMatchObject({ code: 2, stdout: "" });
+          expect(other.stderr).toContain(message);
+        }
+      }
+    });
+  });
 });

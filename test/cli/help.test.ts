@@ -65,7 +65,10 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --replicas <number>     engine tfjs: cells that train as one program; default: 64
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
         -h, --help              print this help
@@ -93,7 +96,9 @@ describe("--help", () => {
         --greedy                always take the likeliest action
         --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
                                 train.quirks
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -271,12 +276,18 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>     auto, wasm or reference (float64, slow, to be read) (default: "auto")
-        --threads <number>  threads of the engine; default: as many as fit the cores
-        --faithful          the published experiment's routed update (512 x 32 steps) instead of the
-                            recipe
-        --json              one JSON document on stdout
-        -h, --help          print this help
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --threads <number>      threads of the engine; default: as many as fit the cores
+        --faithful              the published experiment's routed update (512 x 32 steps) instead of the
+                                recipe
+        --maze                  convolutions in 13 x 13 mazes instead of the recipe
+        --arms <a,b>            arms to time; default: naive and route
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --updates <number>      how many updates are timed, after a few that are not
+        --json                  one JSON document on stdout
+        -h, --help              print this help
 
       Example:
         halfwatch bench --threads 2
@@ -346,7 +357,10 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
-    [["run", "s.yaml", "--engine", "wsam"], "--engine is wsam, expected auto, wasm, reference; did you mean wasm?\n"],
+    [
+      ["run", "s.yaml", "--engine", "wsam"],
+      "--engine is wsam, expected auto, wasm, wasm-fma, native, reference, tfjs, tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu; did you mean wasm?\n",
+    ],
     [
       ["list", "arm"],
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",

@@ -9,6 +9,7 @@ import {
   type TrainingRows,
   type TrainState,
   tensorsOf,
+  trunkOf,
 } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createObservations, type Observations } from "../../src/core/observations.ts";
@@ -47,6 +48,36 @@ export const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ["convolutions and a linear critic, three modules", { ...FAITHFUL, modules: ["a", "b", "c"] }],
 ];
 
+/** Channels below and above the vector units, kernels that are odd and even, strides that leave a row or column over. */
+const TRUNK: NetworkSpec = { ...TWO_MODULES, features: 60, plane: [4, 5], conv: [{ channels: 3, kernel: 2 }] };
+const DEEP_TRUNK: NetworkSpec = {
+  ...TWO_MODULES,
+  features: 126,
+  plane: [7, 9],
+  conv: [
+    { channels: 5, kernel: 3, stride: 2 },
+    { channels: 9, kernel: 2 },
+    { channels: 4, kernel: 2, stride: 2 },
+  ],
+};
+const STRIDED_TRUNK: NetworkSpec = {
+  ...TWO_MODULES,
+  features: 72,
+  plane: [6, 6],
+  conv: [
+    { channels: 8, kernel: 3, stride: 2 },
+    { channels: 4, kernel: 1 },
+  ],
+};
+
+/** Networks with a trunk of convolutions each, for the engines that have them. */
+export const TRUNKS: readonly (readonly [string, NetworkSpec])[] = [
+  ["one module behind two convolutions", { ...STRIDED_TRUNK, modules: ["a"], gate: "none", gateHidden: [] }],
+  ["two modules behind a convolution", TRUNK],
+  ["three modules behind three convolutions", { ...DEEP_TRUNK, modules: ["a", "b", "c"] }],
+  ["a convolution and a fixed gate", { ...TRUNK, gate: "fixed", gateHidden: [] }],
+];
+
 export const HYPER: Hyper = {
   learningRate: 0.01,
   beta1: 0.9,
@@ -69,7 +100,7 @@ export function randomParameters(spec: NetworkSpec, seed: number): Float64Array 
   return Float64Array.from(
     tensorsOf(spec).flatMap(({ shape, fanIn }) => {
       const size = shape.reduce((product, length) => product * length, 1);
-      const bound = shape.length === 2 ? 1.5 / Math.sqrt(fanIn) : 0.3;
+      const bound = shape.length > 1 ? 1.5 / Math.sqrt(fanIn) : 0.3;
       return Array.from({ length: size }, () => Math.fround(bound * (2 * rng.next() - 1)));
     }),
   );
@@ -77,7 +108,7 @@ export function randomParameters(spec: NetworkSpec, seed: number): Float64Array 
 
 export function randomObservations(spec: NetworkSpec, rows: number, seed: number): Observations {
   const rng = new Stream(seed, "observations");
-  const observations = createObservations(rows, 5);
+  const observations = createObservations(rows, spec.conv ? 20 : 5);
   for (let row = 0; row < rows; row++) {
     const features = Int32Array.from({ length: spec.features }, (_, feature) => feature);
     shuffle(features, rng);
@@ -163,6 +194,51 @@ function norm(values: Float64Array): number {
   return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 }
 
+/** A network without trunks that computes the same: each convolution is a dense layer, most of whose weights are 0. */
+function unrolled(spec: NetworkSpec, parameters: Float64Array): { spec: NetworkSpec; parameters: Float64Array } {
+  const { conv: _conv, plane: _plane, ...rest } = spec;
+  const trunk = trunkOf(spec);
+  const widths = trunk.map(({ outHeight, outWidth, channels }) => outHeight * outWidth * channels);
+  const parts: number[] = [];
+  let at = 0;
+  for (const { name, shape } of tensorsOf(spec)) {
+    const values = parameters.subarray(at, at + shape.reduce((product, length) => product * length, 1));
+    at += values.length;
+    const depth = Number(/conv\.(\d)/.exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(depth)) {
+      parts.push(...values);
+      continue;
+    }
+    const { height, width, planes, kernel, stride, channels, outHeight, outWidth } = trunk[depth];
+    const outputs = widths[depth];
+    if (shape.length === 1) {
+      for (let o = 0; o < outputs; o++) parts.push(values[o % channels]);
+      continue;
+    }
+    for (let i = 0; i < height * width * planes; i++) {
+      // Observations hold plane after plane, activations the channels of place after place.
+      const cells = height * width;
+      const [cell, plane] = depth === 0 ? [i % cells, Math.floor(i / cells)] : [Math.floor(i / planes), i % planes];
+      for (let o = 0; o < outputs; o++) {
+        const place = Math.floor(o / channels);
+        const dy = Math.floor(cell / width) - stride * Math.floor(place / outWidth);
+        const dx = (cell % width) - stride * (place % outWidth);
+        const seen = dy >= 0 && dy < kernel && dx >= 0 && dx < kernel && place < outHeight * outWidth;
+        parts.push(seen ? values[((dy * kernel + dx) * planes + plane) * channels + (o % channels)] : 0);
+      }
+    }
+  }
+  return {
+    spec: {
+      ...rest,
+      hidden: [...widths, ...spec.hidden],
+      gateHidden: [...widths, ...spec.gateHidden],
+      critic: [...widths, ...spec.critic],
+    },
+    parameters: Float64Array.from(parts),
+  };
+}
+
 /** Equal up to `tolerance` times the largest magnitude expected. */
 function expectClose(actual: Float64Array, expected: Float64Array, tolerance: number): void {
   expect(actual.length).toBe(expected.length);
@@ -187,7 +263,12 @@ function expectZero(values: Float64Array): void {
  * What every engine promises. `tolerance` is relative to the largest magnitude of an array and used only where another
  * order of summation is legitimate; everything else is compared bit for bit.
  */
-export function describeEngine(name: string, makeEngine: () => Engine | Promise<Engine>, tolerance: number): void {
+export function describeEngine(
+  name: string,
+  makeEngine: () => Engine | Promise<Engine>,
+  tolerance: number,
+  specs: readonly (readonly [string, NetworkSpec])[] = SPECS,
+): void {
   describe(`${name}: engine contract`, () => {
     const ROWS = 12;
     let engine: Engine;
@@ -240,7 +321,7 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
     const zeros = (spec: NetworkSpec) => spec.modules.map(() => 0);
 
     describe("forward", () => {
-      test.each(SPECS)("with %s gives distributions that fit their logarithms", async (_, spec) => {
+      test.each(specs)("with %s gives distributions that fit their logarithms", async (_, spec) => {
         const out = await forward(await create(spec), randomObservations(spec, ROWS, 2), zeros(spec));
         expectClose(out.probabilities, out.logProbabilities.map(Math.exp), tolerance);
         for (let row = 0; row < ROWS; row++) {
@@ -313,7 +394,45 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
         expectClose(out.values, Float64Array.of(-1), tolerance);
       });
 
-      test.each(SPECS)("with %s: a row does not depend on its neighbours, to the bit", async (_, spec) => {
+      const trunks = specs.filter(([, spec]) => spec.conv);
+      test.skipIf(trunks.length === 0)("through a trunk worked out by hand", async () => {
+        // One plane of 3 x 3 with ones at its corner and its middle. The module's kernel (1 2; 3 4) with bias -1.5 gives
+        // (1 + 4, 3; 2, 1) - 1.5 = (3.5, 1.5; 0.5, 0 behind the ReLU), its layer 3.5 + 10 * 1.5 + 100 * 0.5 + 1000 * 0 = 68.5.
+        // The critic's kernel sees the corner of its window alone: (1, 0; 0, 1), which its layer makes 1 + 8 = 9; the value is 9 - 1.
+        const spec: NetworkSpec = {
+          features: 9,
+          plane: [3, 3],
+          conv: [{ channels: 1, kernel: 2 }],
+          actions: 2,
+          modules: ["a"],
+          hidden: [1],
+          gate: "none",
+          gateHidden: [],
+          critic: [1],
+        };
+        const module = [1, 2, 3, 4, -1.5, 1, 10, 100, 1000, 0];
+        const output = [0.02, 0, 0, 0];
+        const critic = [1, 0, 0, 0, 0, 1, 2, 4, 8, 0, 1, -1];
+        const model = await engine.create(spec, Float64Array.from([module, output, critic].flat()));
+        const observations = { stride: 2, counts: Uint16Array.of(2), indices: Uint16Array.of(0, 4) };
+        const out = await forward(model, observations, [0]);
+        const p = 1 / (1 + Math.exp(-1.37));
+        expectClose(out.probabilities, Float64Array.of(p, 1 - p), tolerance);
+        expectClose(out.values, Float64Array.of(8), tolerance);
+      });
+
+      test.each(trunks)("with %s: as through dense layers that repeat the kernels' weights", async (_, spec) => {
+        const parameters = randomParameters(spec, 14);
+        const dense = unrolled(spec, parameters);
+        const observations = randomObservations(spec, ROWS, 15);
+        const actual = await forward(await engine.create(spec, parameters), observations, zeros(spec));
+        const expected = await forward(await engine.create(dense.spec, dense.parameters), observations, zeros(spec));
+        for (const field of ["logProbabilities", "values", "weights"] as const) {
+          expectClose(actual[field], expected[field], 10 * tolerance);
+        }
+      });
+
+      test.each(specs)("with %s: a row does not depend on its neighbours, to the bit", async (_, spec) => {
         const rows = 37;
         const model = await create(spec);
         const observations = randomObservations(spec, rows, 3);
@@ -438,6 +557,7 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
         ["two modules", TWO_MODULES],
         ["three modules", THREE_MODULES],
         ["a fixed gate", FIXED_GATE],
+        ...specs.filter(([, spec]) => spec.conv && spec.modules.length > 1),
       ] as const)("with %s: a masked row contributes exactly 0 to the module, row by row", async (_, spec) => {
         const K = spec.modules.length;
         for (let masked = 0; masked < K; masked++) {
@@ -700,7 +820,7 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
     });
 
     describe("update", () => {
-      test.each(SPECS)("with %s: rows acted on by this model have a ratio of exactly 1", async (_, spec) => {
+      test.each(specs)("with %s: rows acted on by this model have a ratio of exactly 1", async (_, spec) => {
         const data = randomRows(spec, ROWS, 19);
         const model = await create(spec);
         const out = await forward(model, data.observations, zeros(spec));
@@ -827,7 +947,7 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
     });
 
     describe("state", () => {
-      test.each(SPECS)(
+      test.each(specs)(
         "with %s: parameters come back as they went in, with no moments and no steps",
         async (_, spec) => {
           const parameters = randomParameters(spec, 25);
@@ -948,7 +1068,12 @@ export function describeEngine(name: string, makeEngine: () => Engine | Promise<
  * The contract above holds engines against each other's promises, not against the loss; the reference engine's
  * gradients are held against finite differences, and this holds the others against the reference.
  */
-export function describeAgreement(name: string, makeEngine: () => Engine | Promise<Engine>, tolerance: number): void {
+export function describeAgreement(
+  name: string,
+  makeEngine: () => Engine | Promise<Engine>,
+  tolerance: number,
+  specs: readonly (readonly [string, NetworkSpec])[] = SPECS,
+): void {
   describe(`${name}: agreement with the reference engine`, () => {
     const ROWS = 50;
     const reference = createReferenceEngine();
@@ -978,7 +1103,7 @@ export function describeAgreement(name: string, makeEngine: () => Engine | Promi
       }
     }
 
-    test.each(SPECS)("outputs with %s", async (_, spec) => {
+    test.each(specs)("outputs with %s", async (_, spec) => {
       const observations = randomObservations(spec, ROWS, 61);
       const lnScale = Float64Array.from(spec.modules, (_, k) => -0.7 * k);
       const [actual, expected] = await Promise.all(
@@ -999,7 +1124,7 @@ export function describeAgreement(name: string, makeEngine: () => Engine | Promi
       ["the entropy alone", { entropyCoef: 1, gateCoef: 0, valueCoef: 0, advantageScale: 0 }],
       ["a clipped value", { valueClip: 0.3 }],
     ] as const) {
-      test.each(SPECS)(`gradients of ${title} with %s`, async (_, spec) => {
+      test.each(specs)(`gradients of ${title} with %s`, async (_, spec) => {
         const hyper = { ...HYPER, ...changes };
         const [actual, expected] = await Promise.all(
           (await pair(spec)).map((model) => model.gradient(range(ROWS), hyper)),
@@ -1008,7 +1133,7 @@ export function describeAgreement(name: string, makeEngine: () => Engine | Promi
       });
     }
 
-    test.each(SPECS)("statistics and steps with %s", async (_, spec) => {
+    test.each(specs)("statistics and steps with %s", async (_, spec) => {
       // A large adamEps: with a small one the step is the gradient's sign, which rounding decides where it is near 0.
       for (const clip of ["policy", "module"] as const) {
         const hyper: Hyper = { ...HYPER, clip, maxGradNorm: 0.05, adamEps: 1e-2 };

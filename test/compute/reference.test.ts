@@ -20,11 +20,12 @@ import {
   range,
   SPECS,
   THREE_MODULES,
+  TRUNKS,
   TWO_MODULES,
 } from "./engine-contract.ts";
 
 // Sums of a few dozen float64 terms in another order.
-describeEngine("reference", createReferenceEngine, 1e-13);
+describeEngine("reference", createReferenceEngine, 1e-13, [...SPECS, ...TRUNKS]);
 
 const engine = createReferenceEngine();
 
@@ -212,6 +213,8 @@ describe("every parameter's gradient, by central differences", () => {
 
   test.each(cases)("with %s", (_, spec) => check(spec, HYPER));
 
+  test.each(TRUNKS)("with %s", (_, spec) => check({ ...spec, hidden: [4, 3], critic: [3] }, HYPER));
+
   test.each(cases)("with %s and a clipped value", (_, spec) => check(spec, { ...HYPER, valueClip: 0.5 }));
 
   test("with three modules and targets spread over them", () => {
@@ -308,6 +311,28 @@ describe("refusals of the reference engine", () => {
     [{ criticConv: 2.5, cells: 13 }, /criticConv is 2.5/],
     [{ criticConv: 2, cells: 13, critic: [] }, /criticConv is 2, expected 0 where there is no hidden layer after it/],
     [{ gateConv: 2, cells: 13, gateHidden: [] }, /gateConv is 2, expected 0 where there is no hidden layer after it/],
+    [{ conv: [{ channels: 2, kernel: 1 }] }, /plane\[0\] is 0, expected a positive integer/],
+    [{ conv: [{ channels: 2, kernel: 1 }], plane: [2, 3] as const }, /plane is 2,3, .* whole planes of features = 13/],
+    [{ conv: [{ channels: 0, kernel: 1 }], plane: [13, 1] as const }, /conv\[0\].channels is 0/],
+    [{ conv: [{ channels: 2, kernel: 1, stride: 0 }], plane: [13, 1] as const }, /conv\[0\].stride is 0/],
+    [
+      { conv: [{ channels: 2, kernel: 2 }], plane: [13, 1] as const },
+      /conv\[0\].kernel is 2, .* 13 rows and 1 columns/,
+    ],
+    [
+      { conv: Array(4).fill({ channels: 2, kernel: 1 }), plane: [13, 1] as const },
+      /conv.length is 4, expected at most 3/,
+    ],
+    [
+      { conv: [{ channels: 2, kernel: 1 }], plane: [13, 1] as const, cells: 13, gateConv: 2 },
+      /gateConv is 2, .*beside/,
+    ],
+    [
+      { conv: [{ channels: 2, kernel: 1 }], plane: [13, 1] as const, criticActivation: "none" as const },
+      /criticActivation is none/,
+    ],
+    [{ conv: [{ channels: 2, kernel: 1 }], plane: [13, 1] as const, critic: [] }, /critic is empty/],
+    [{ conv: [{ channels: 2, kernel: 1 }], plane: [13, 1] as const, gateHidden: [] }, /gateHidden is empty/],
   ])("a spec with %o", async (fields, message) => {
     const spec = { ...TWO_MODULES, ...fields };
     await expect(engine.create(spec, randomParameters(TWO_MODULES, 1))).rejects.toThrow(message);

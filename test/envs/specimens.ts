@@ -20,6 +20,8 @@ export function createCorridor(options: { horizon: number; slippery: boolean }):
     horizon,
     height: 1,
     width: 5,
+    planeHeight: 1,
+    planeWidth: 5,
     planes: ["agent", "taken"],
     features: 6,
     maxActive: 2,
@@ -52,6 +54,7 @@ export function createCorridor(options: { horizon: number; slippery: boolean }):
       out[at + 1] = 5;
       return 2;
     },
+    placeInPlane: (_state, cell) => cell,
     cell: (_level, state) => state[0],
     sites: () => [4],
     parse(map, state) {

@@ -34,6 +34,20 @@ describeWorld(
     mirrored: true,
   }),
 );
+describeWorld(
+  "diamond-ghost 5x5, centred",
+  createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "all", observe: "centred" }),
+);
+describeWorld(
+  "diamond-ghost 9x9 in a maze, seen through a window",
+  createDiamondGhost({
+    size: 9,
+    horizon: 64,
+    walls: { kind: "maze", loops: 0.2, ghostMayBlock: false },
+    levels: "all",
+    observe: { radius: 2 },
+  }),
+);
 describeWorld("corridor", createCorridor({ horizon: 12, slippery: false }));
 describeWorld("slippery corridor", createCorridor({ horizon: 12, slippery: true }));
 
@@ -61,6 +75,10 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
     ],
   ],
   ["start writes the whole state, whatever was there before", [() => ({ start: () => undefined })]],
+  [
+    "cells have places of their own in the planes, in the order of the cells, or are out of sight",
+    [() => ({ placeInPlane: () => 3 }), () => ({ placeInPlane: (_state, cell) => cell + 1 })],
+  ],
   [
     "first states are not terminal",
     [

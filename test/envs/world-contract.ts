@@ -66,14 +66,14 @@ export const CONTRACT: readonly ContractCheck[] = [
   {
     name: "declares sane sizes and names",
     check(world) {
-      const { features, maxActive, stateSize, horizon, height, width } = world;
-      for (const size of [features, maxActive, stateSize, height, width]) {
+      const { features, maxActive, stateSize, horizon, height, width, planeHeight, planeWidth } = world;
+      for (const size of [features, maxActive, stateSize, height, width, planeHeight, planeWidth]) {
         expect(size).toBeGreaterThan(0);
         expect(Number.isInteger(size)).toBe(true);
       }
       expect(horizon).toBeGreaterThanOrEqual(1);
       expect(maxActive).toBeLessThanOrEqual(features);
-      expect(features + height * width).toBeLessThanOrEqual(65_536);
+      expect(features + planeHeight * planeWidth).toBeLessThanOrEqual(65_536);
       expect(world.events.length).toBeLessThanOrEqual(31);
       for (const names of [world.actions, world.events, world.planes, [...world.letters.values()]]) {
         expect(names.length).toBeGreaterThan(0);
@@ -205,6 +205,21 @@ export const CONTRACT: readonly ContractCheck[] = [
         expect([...out.subarray(2, 2 + active)]).toEqual(observation(world, visit));
         expect([...out.subarray(0, 2)]).toEqual([SENTINEL, SENTINEL]);
         expect([...out.subarray(2 + active)].every((value) => value === SENTINEL)).toBe(true);
+      }
+    },
+  },
+  {
+    name: "cells have places of their own in the planes, in the order of the cells, or are out of sight",
+    check(world) {
+      for (const { state } of visits(world)) {
+        let last = -1;
+        for (let cell = 0; cell < world.height * world.width; cell++) {
+          const place = world.placeInPlane(state, cell);
+          if (place === -1) continue;
+          expect(Number.isInteger(place) && place < world.planeHeight * world.planeWidth).toBe(true);
+          expect(place).toBeGreaterThan(last);
+          last = place;
+        }
       }
     },
   },

@@ -395,6 +395,45 @@ describe("--set", () => {
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 
+  test.each([
+    ["world.walls={kind: maze, loops: 2}", "world.walls.loops is 2, expected a number in [0, 1]"],
+    ["world.walls={density: 7}", "world.walls.density is 7, expected a number in [0, 0.4]"],
+    ["world.walls={kind: mazes}", 'world.walls.kind is "mazes", expected one of blocks, maze; did you mean maze?'],
+    ["world.walls={kind: maze, density: 0.2}", "unknown key world.walls.density"],
+    ["world.observe=centered", 'world.observe is "centered", expected one of absolute, centred or a map'],
+    ["world.observe={radius: 0}", "world.observe.radius is 0, expected an integer in [1, 14]"],
+    ["agent.conv=[]", "agent.conv is [], expected a list of 1 to 3 maps"],
+    ["agent.conv=[{channels: 4}]", "agent.conv[0].kernel is missing, expected an integer in [1, 15]"],
+    ["agent.conv=[{channels: 4, kernel: 7}]", "agent.conv[0].kernel is 7, expected at most 5"],
+    [
+      "agent.conv=[{channels: 4, kernel: 3, stride: 2}, {channels: 4, kernel: 3}]",
+      "agent.conv[1].kernel is 3, expected at most 2",
+    ],
+  ])("of mazes and convolutions: %s", (option, message) => {
+    expect(messageOf(() => load(BASE, [option])).split("\n")[0]).toBe(`--set ${option}: ${message}`);
+  });
+
+  test("convolutions stand alone: no 1x1 ones and no linear critic beside them", () => {
+    const conv = "agent.conv=[{channels: 4, kernel: 3}]";
+    expect(load(BASE, [conv]).scenario.agent.conv).toEqual([{ channels: 4, kernel: 3 }]);
+    expect(messageOf(() => load(BASE, [conv, "agent.gateConv=4"]))).toContain(
+      "agent.gateConv stands beside agent.conv",
+    );
+    const linear = ["train={algorithm: reinforce, quirks: original}", conv];
+    expect(messageOf(() => load(BASE, linear))).toContain("train.quirks has linearCritic beside agent.conv");
+  });
+
+  test("a walled world seen from the agent has the planes of an open one; a shift that changes what is seen is refused", () => {
+    const shifted = (change: string) => BASE.replace("world.levels: ghost-closer", change);
+    expect(load(shifted("world.walls: { kind: maze }"), ["world.observe=centred"]).scenario.shift).toBeDefined();
+    // 3 planes and marks of 9 x 9 places either way.
+    expect(
+      messageOf(() => load(shifted("world.observe: absolute, world.size: 9"), ["world.observe=centred"])),
+    ).toContain(
+      "shift near: the observation shows planes agent, ghost, diamond of 9 x 9, in training it shows planes ghost, diamond, floor of 9 x 9",
+    );
+  });
+
   const SWEPT = `${BASE}sweep: { oversight.coverage: [0.2, 0.4], train.entropyCoef: [0.1, 0.2] }\n`;
 
   test("on a swept key it replaces its values", () => {

@@ -1,4 +1,11 @@
-import type { Hyper, NetworkSpec, TrainingRows, TrainState } from "../engine.ts";
+import {
+  type Hyper,
+  MOST_CONVOLUTIONS,
+  type NetworkSpec,
+  type TrainingRows,
+  type TrainState,
+  trunkOf,
+} from "../engine.ts";
 import type { Layout } from "./network.ts";
 
 const HYPER_NUMBERS = [
@@ -43,6 +50,7 @@ export function checkSpec(spec: NetworkSpec): void {
       refuse("create", field, channels, "0 where there is no hidden layer after it");
     }
   }
+  checkTrunk(spec);
   if (spec.hidden.length === 0) refuse("create", "hidden", "empty", "at least one width");
   if (spec.modules.length === 0) refuse("create", "modules", "empty", "at least one name");
   if (new Set(spec.modules).size < spec.modules.length) refuse("create", "modules", spec.modules, "distinct names");
@@ -53,6 +61,45 @@ export function checkSpec(spec: NetworkSpec): void {
       spec.gate,
       `none if and only if there is one module, of which there are ${spec.modules.length}`,
     );
+  }
+}
+
+function checkTrunk(spec: NetworkSpec): void {
+  const { conv = [], plane = [0, 0], features } = spec;
+  if (conv.length === 0) return;
+  if (conv.length > MOST_CONVOLUTIONS) {
+    refuse("create", "conv.length", conv.length, `at most ${MOST_CONVOLUTIONS}`);
+  }
+  const positive = (name: string, value: number) => {
+    if (!Number.isInteger(value) || value < 1) refuse("create", name, value, "a positive integer");
+  };
+  positive("plane[0]", plane[0]);
+  positive("plane[1]", plane[1]);
+  if (features % (plane[0] * plane[1]) !== 0) {
+    refuse("create", "plane", plane, `rows and columns of whole planes of features = ${features}`);
+  }
+  conv.forEach(({ channels, kernel, stride = 1 }, depth) => {
+    positive(`conv[${depth}].channels`, channels);
+    positive(`conv[${depth}].kernel`, kernel);
+    positive(`conv[${depth}].stride`, stride);
+  });
+  trunkOf(spec).forEach(({ height, width, kernel }, depth) => {
+    if (kernel > height || kernel > width) {
+      refuse(
+        "create",
+        `conv[${depth}].kernel`,
+        kernel,
+        `at most the ${height} rows and ${width} columns that it reads`,
+      );
+    }
+  });
+  for (const field of ["gateConv", "criticConv"] as const) {
+    if ((spec[field] ?? 0) > 0) refuse("create", field, spec[field], "none beside conv");
+  }
+  if (spec.criticActivation === "none") refuse("create", "criticActivation", "none", "relu beside conv");
+  if (spec.critic.length === 0) refuse("create", "critic", "empty", "at least one width behind conv");
+  if (spec.gate === "learned" && spec.gateHidden.length === 0) {
+    refuse("create", "gateHidden", "empty", "at least one width behind conv");
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Observations } from "../../core/observations.ts";
-import { type NetworkSpec, tensorsOf } from "../engine.ts";
+import { type NetworkSpec, tensorsOf, trunkOf } from "../engine.ts";
+import { backwardTrunk, createTrunkOutputs, forwardTrunk, type TrunkLayer } from "./trunk.ts";
 
 /** One affine layer: where its numbers lie in the flat parameter array, and whether a ReLU follows. */
 export interface Layer {
@@ -40,6 +41,8 @@ export interface Layout {
   readonly output: Layer;
   readonly critic: readonly Layer[];
   readonly criticConv: Convolution | undefined;
+  /** What each module, the gate and the critic read the observation through, by group; empty without trunks. */
+  readonly trunks: ReadonlyMap<string, readonly TrunkLayer[]>;
   /** In the order of `groupsOf`. */
   readonly groups: readonly Group[];
   /** Number of parameters. */
@@ -50,15 +53,23 @@ export interface Layout {
 export function layoutOf(spec: NetworkSpec): Layout {
   const layersOf = new Map<string, Layer[]>();
   const convolutionOf = new Map<string, Convolution>();
+  const trunks = new Map<string, TrunkLayer[]>();
   const starts = new Map<string, number>();
+  const shapes = trunkOf(spec);
   const tensors = tensorsOf(spec);
   let size = 0;
   for (let t = 0; t < tensors.length; t += 2) {
     const { group, shape, role } = tensors[t];
-    const [inputs, outputs] = shape;
+    const outputs = shape[shape.length - 1];
+    const inputs = shape.slice(0, -1).reduce((product, length) => product * length, 1);
     const [weight, bias] = [size, size + inputs * outputs];
     if (!starts.has(group)) starts.set(group, size);
     size = bias + outputs;
+    if (shape.length === 4) {
+      const above = trunks.get(group) ?? [];
+      trunks.set(group, [...above, { ...shapes[above.length], weight, bias }]);
+      continue;
+    }
     if (role === "conv") {
       convolutionOf.set(group, { planes: inputs, channels: outputs, cells: spec.cells ?? 1, weight, bias });
       continue;
@@ -76,6 +87,7 @@ export function layoutOf(spec: NetworkSpec): Layout {
     output: layers("output")[0],
     critic: layers("critic"),
     criticConv: convolutionOf.get("critic"),
+    trunks,
     groups: names.map((name, g) => ({ name, start: offsets[g], end: offsets[g + 1] })),
     size,
   };
@@ -93,6 +105,8 @@ export interface Activations {
   readonly critic: readonly Float64Array[];
   /** Output of the critic's convolution, [channels, cells]; empty without one. */
   readonly criticConv: Float64Array;
+  /** Output of each convolution of each trunk, by group. */
+  readonly trunks: ReadonlyMap<string, readonly Float64Array[]>;
   /** z + lnScale, [K]. */
   readonly gateLogits: Float64Array;
   /** ln w, [K]. */
@@ -121,6 +135,7 @@ export function createActivations(layout: Layout): Activations {
     gateConv: convolved(layout.gateConv),
     critic: outputs(layout.critic),
     criticConv: convolved(layout.criticConv),
+    trunks: new Map([...layout.trunks].map(([group, layers]) => [group, createTrunkOutputs(layers)])),
     gateLogits: new Float64Array(K),
     lnWeights: new Float64Array(K),
     weights: new Float64Array(K),
@@ -146,16 +161,21 @@ export function forwardRow(
   lnScale: Float64Array,
   to: Activations,
 ): void {
+  for (const [group, layers] of layout.trunks) {
+    forwardTrunk(layers, parameters, observations, row, trunkOutputs(to, group));
+  }
   layout.modules.forEach((layers, k) => {
-    forwardLayers(layers, parameters, observations, row, to.modules[k]);
+    forwardLayers(layers, parameters, observations, row, to.modules[k], seenBy(layout.groups[k].name, undefined, to));
   });
   if (layout.criticConv) convolve(layout.criticConv, parameters, observations, row, to.criticConv);
-  forwardLayers(layout.critic, parameters, observations, row, to.critic, layout.criticConv && to.criticConv);
+  const seen = seenBy("critic", layout.criticConv && to.criticConv, to);
+  forwardLayers(layout.critic, parameters, observations, row, to.critic, seen);
 
   to.gateLogits.set(lnScale);
   if (layout.gate.length > 0) {
     if (layout.gateConv) convolve(layout.gateConv, parameters, observations, row, to.gateConv);
-    forwardLayers(layout.gate, parameters, observations, row, to.gate, layout.gateConv && to.gateConv);
+    const seen = seenBy("gate", layout.gateConv && to.gateConv, to);
+    forwardLayers(layout.gate, parameters, observations, row, to.gate, seen);
     // Of two modules only the first has a logit; the second's is 0, and softmax is the logistic function.
     to.gate[to.gate.length - 1].forEach((z, k) => {
       to.gateLogits[k] += z;
@@ -212,6 +232,11 @@ export function backwardRow(
   masks: RowMasks,
   gradient: Float64Array,
 ): void {
+  const throughTrunk = (group: string, slope: Float64Array) => {
+    const layers = layout.trunks.get(group);
+    if (layers === undefined) return;
+    backwardTrunk(layers, parameters, observations, row, trunkOutputs(from, group), slope, gradient);
+  };
   const delta = new Float64Array(layout.output.inputs);
   affineBackward(layout.output, parameters, from.mixed, slopes.logits, gradient, delta);
 
@@ -220,7 +245,10 @@ export function backwardRow(
     if (masks.modules[k] === 0) return;
     const scale = masks.modules[k] * from.weights[k];
     const slope = delta.map((d) => scale * d);
-    backwardLayers(layers, parameters, observations, row, from.modules[k], slope, gradient);
+    const { name } = layout.groups[k];
+    const seen = seenBy(name, undefined, from);
+    const below = backwardLayers(layers, parameters, observations, row, from.modules[k], slope, gradient, seen);
+    throughTrunk(name, below);
   });
 
   if (layout.gate.length > 0) {
@@ -234,24 +262,30 @@ export function backwardRow(
       return policy + slopes.gateLogits[k];
     });
     const { gateConv: conv } = layout;
-    const input = conv && from.gateConv;
-    const below = backwardLayers(layout.gate, parameters, observations, row, from.gate, slope, gradient, input);
+    const seen = seenBy("gate", conv && from.gateConv, from);
+    const below = backwardLayers(layout.gate, parameters, observations, row, from.gate, slope, gradient, seen);
     if (conv) convolveBackward(conv, observations, row, below, gradient);
+    throughTrunk("gate", below);
   }
 
   const { criticConv: conv } = layout;
-  const input = conv && from.criticConv;
-  const below = backwardLayers(
-    layout.critic,
-    parameters,
-    observations,
-    row,
-    from.critic,
-    slopes.value,
-    gradient,
-    input,
-  );
+  const seen = seenBy("critic", conv && from.criticConv, from);
+  const below = backwardLayers(layout.critic, parameters, observations, row, from.critic, slopes.value, gradient, seen);
   if (conv) convolveBackward(conv, observations, row, below, gradient);
+  throughTrunk("critic", below);
+}
+
+function trunkOutputs({ trunks }: Activations, group: string): readonly Float64Array[] {
+  return trunks.get(group) ?? [];
+}
+
+/** What a network's first layer reads: what its trunk or its 1x1 convolution made; undefined where it reads the observation itself. */
+function seenBy(
+  group: string,
+  convolved: Float64Array | undefined,
+  activations: Activations,
+): Float64Array | undefined {
+  return convolved ?? trunkOutputs(activations, group).at(-1);
 }
 
 /**

@@ -1,56 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import type { Observations } from "../../core/observations.ts";
-import type {
-  Engine,
-  EngineInfo,
-  ForwardOutput,
-  Hyper,
-  Model,
-  NetworkSpec,
-  TrainingRows,
-  TrainState,
-  UpdateStats,
-} from "../engine.ts";
-import { clipFactors } from "../reference/adam.ts";
-import {
-  checkHyper,
-  checkIndices,
-  checkLnScale,
-  checkParameters,
-  checkRows,
-  checkSpec,
-  checkState,
-} from "../reference/checks.ts";
-import { type Layout, layoutOf } from "../reference/network.ts";
-import { Arena } from "./arena.ts";
-import {
-  BLOCK_ROWS,
-  CHUNKS,
-  JOB_BACKWARD,
-  JOB_FORWARD,
-  JOB_REDUCE,
-  JOB_STEP,
-  STAT_CLIPPED,
-  STAT_ENTROPY,
-  STAT_GATE,
-  STAT_KL,
-  STAT_POLICY,
-  STAT_VALUE,
-  STATS,
-} from "./layout.ts";
-import { type Plan, planOf } from "./plan.ts";
-import {
-  CONVOLUTION_FIELDS,
-  type Fields,
-  GROUP_FIELDS,
-  HYPER_FIELDS,
-  HYPER_INPUTS,
-  LAYER_FIELDS,
-  MODEL_FIELDS,
-  NETWORK_FIELDS,
-  SLICE_FIELDS,
-} from "./records.ts";
+import { UserError } from "../../core/errors.ts";
+import type { Engine, EngineInfo } from "../engine.ts";
+import { Arena } from "../fused/arena.ts";
+import { FusedModel, type Host } from "../fused/model.ts";
+import { PANEL } from "./panel.ts";
 
 /** What kernels.wasm exports; see assembly/index.ts. */
 export interface Kernels {
@@ -70,11 +24,6 @@ const FIRST_PAGES = 16;
 /** The control block's place and size. */
 const CONTROL = 64;
 const RESERVED = 1024;
-/** Rows that are staged for one forward job. */
-const STAGED_ROWS = 64 * BLOCK_ROWS;
-/** Rows from which a forward pass or an update is worth waking the workers. */
-const SHARED_FORWARD_ROWS = 8 * BLOCK_ROWS;
-const SHARED_UPDATE_ROWS = 128;
 
 const WORKER = `
 const { workerData } = require("node:worker_threads");
@@ -82,32 +31,44 @@ const { module, memory, control, thread } = workerData;
 new WebAssembly.Instance(module, { env: { memory } }).exports.work(control, thread);
 `;
 
-/** The compiled kernels over a memory of their own. */
-export async function loadKernels(): Promise<{
+/** The two builds of one assembly: with IEEE operations only, and with fused multiply-add where the processor has it. */
+const BUILDS = { wasm: "kernels.wasm", "wasm-fma": "kernels-fma.wasm" } as const;
+
+/** The compiled kernels over a memory of their own. @throws UserError when this Node cannot run them. */
+export async function loadKernels(name: keyof typeof BUILDS = "wasm"): Promise<{
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
   kernels: Kernels;
 }> {
-  const module = await WebAssembly.compile(await readFile(new URL("./kernels.wasm", import.meta.url)));
+  const bytes = await readFile(new URL(`./${BUILDS[name]}`, import.meta.url));
+  if (!WebAssembly.validate(bytes))
+    throw new UserError(`engine ${name}: this Node has no WebAssembly SIMD that it needs`);
+  const module = await WebAssembly.compile(bytes);
   const memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAXIMUM_PAGES, shared: true });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return { module, memory, kernels: instance.exports as unknown as Kernels };
 }
 
 /**
- * The default engine: hand-written SIMD kernels (`assembly/`) over one shared memory, float32 inside.
+ * The default engine, `wasm`: hand-written SIMD kernels (`assembly/`) over one shared memory, float32 inside.
  *
  * The same bits on any machine, on any Node version and with any number of threads: kernels use IEEE operations only and
  * their own exp and log; a minibatch is cut into a fixed number of chunks, each with a gradient of its own, which are
  * added in the order of the chunks; and a task's result depends on its number, not on the thread that took it.
  *
+ * `wasm-fma` runs the same kernels with relaxed SIMD: the same bits with any number of threads, on one machine.
+ *
  * Calls run to their end before they return: the promises are resolved. `threads` counts the calling one.
  */
-export async function createWasmEngine({ threads }: { readonly threads: number }): Promise<Engine> {
+export async function createWasmEngine(options: {
+  readonly threads: number;
+  readonly name?: keyof typeof BUILDS;
+}): Promise<Engine> {
+  const { threads, name = "wasm" } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`createWasmEngine: threads is ${threads}, expected a positive integer`);
   }
-  const { module, memory, kernels } = await loadKernels();
+  const { module, memory, kernels } = await loadKernels(name);
   const arena = new Arena(memory, RESERVED);
   const workers: Worker[] = [];
   for (let thread = 1; thread < threads; thread++) {
@@ -116,463 +77,23 @@ export async function createWasmEngine({ threads }: { readonly threads: number }
     worker.unref();
     workers.push(worker);
   }
-  const info: EngineInfo = { name: "wasm", device: "cpu", threads, precision: "float32" };
+  const info: EngineInfo = { name, device: "cpu", threads, precision: "float32" };
+  const host: Host = {
+    arena,
+    threads,
+    panel: PANEL,
+    trunks: true,
+    run: (kind, model, tasks, share) => kernels.run(CONTROL, kind, model, tasks, share),
+    survey: kernels.survey,
+    derive: kernels.derive,
+    chain: kernels.chain,
+  };
   return {
     info,
-    create: async (spec, parameters) => {
-      checkSpec(spec);
-      const layout = layoutOf(spec);
-      checkParameters("create", "parameters", parameters, layout);
-      return new WasmModel({ kernels, arena, threads }, spec, layout, parameters);
-    },
+    create: async (spec, parameters) => new FusedModel(host, spec, parameters),
     dispose: async () => {
       kernels.quit(CONTROL);
       await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
     },
   };
-}
-
-interface Host {
-  readonly kernels: Kernels;
-  readonly arena: Arena;
-  readonly threads: number;
-}
-
-/** The training rows in shared memory. */
-interface LoadedRows {
-  /** Rows and slots that fit. */
-  readonly capacity: number;
-  readonly stride: number;
-  readonly counts: Uint16Array;
-  readonly indices: Uint16Array;
-  readonly actions: Uint8Array;
-  readonly logProbabilities: Float32Array;
-  readonly values: Float32Array;
-  readonly advantages: Float32Array;
-  readonly returns: Float32Array;
-  readonly moduleMask: Float32Array;
-  readonly gateMask: Float32Array;
-  readonly gateTarget: Float32Array;
-  readonly places: readonly number[];
-}
-
-/** Where one staged forward pass reads and writes. */
-interface Staging {
-  readonly lnScale: Float64Array;
-  readonly logProbabilities: Float64Array;
-  readonly probabilities: Float64Array;
-  readonly values: Float64Array;
-  readonly weights: Float64Array;
-  readonly counts: Uint16Array;
-}
-
-const word = <Names extends readonly string[]>(names: Names): Fields<Names> =>
-  Object.fromEntries(names.map((name, index) => [name, index])) as unknown as Fields<Names>;
-
-const MODEL = word(MODEL_FIELDS);
-const GROUP = word(GROUP_FIELDS);
-const HYPER = word(HYPER_FIELDS);
-
-class WasmModel implements Model {
-  readonly spec: NetworkSpec;
-  private readonly host: Host;
-  private readonly layout: Layout;
-  private readonly plan: Plan;
-  /** Everything taken from the arena, to be given back. */
-  private readonly places: number[] = [];
-  private readonly record: Uint32Array;
-  private readonly parameters: Float32Array;
-  private readonly firstMoments: Float32Array;
-  private readonly secondMoments: Float32Array;
-  private readonly steps: Int32Array;
-  /** The reduced gradient: the first chunk's. All chunks' gradients are zero between calls. */
-  private readonly reduced: Float32Array;
-  private readonly squares: Float64Array;
-  private readonly stats: Float64Array;
-  private readonly hyper: Float64Array;
-  private readonly groupWords: Uint32Array;
-  private readonly groupFloats: Float32Array;
-  private readonly staging: Staging;
-  private stagedIndices: Uint16Array | undefined;
-  private loaded: LoadedRows | undefined;
-  private rows = 0;
-  private minibatch: Int32Array | undefined;
-  private disposed = false;
-
-  constructor(host: Host, spec: NetworkSpec, layout: Layout, parameters: Float64Array) {
-    this.host = host;
-    this.spec = spec;
-    this.layout = layout;
-    this.plan = planOf(spec);
-    const { plan } = this;
-    const K = spec.modules.length;
-    const A = spec.actions;
-    const floats = plan.parameterBytes / 4;
-    this.steps = new Int32Array(layout.groups.length);
-    this.parameters = this.array(Float32Array, floats);
-    this.firstMoments = this.array(Float32Array, floats);
-    this.secondMoments = this.array(Float32Array, floats);
-    const gradients = this.array(Float32Array, floats * CHUNKS);
-    this.reduced = gradients.subarray(0, floats);
-    this.squares = this.array(Float64Array, plan.slices.length + plan.seenSlices.length);
-    this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
-    this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
-    this.groupWords = this.array(Uint32Array, layout.groups.length * GROUP_FIELDS.length);
-    this.groupFloats = new Float32Array(this.groupWords.buffer, this.groupWords.byteOffset, this.groupWords.length);
-    this.staging = {
-      lnScale: this.array(Float64Array, K),
-      logProbabilities: this.array(Float64Array, STAGED_ROWS * A),
-      probabilities: this.array(Float64Array, STAGED_ROWS * A),
-      values: this.array(Float64Array, STAGED_ROWS),
-      weights: this.array(Float64Array, STAGED_ROWS * K),
-      counts: this.array(Uint16Array, STAGED_ROWS),
-    };
-    this.record = this.array(Uint32Array, MODEL_FIELDS.length);
-    this.describe({
-      actions: A,
-      modules: K,
-      learned: spec.gate === "learned" ? 1 : 0,
-      networks: this.describeNetworks(),
-      networkCount: plan.networks.length,
-      parameters: this.parameters.byteOffset,
-      firstMoments: this.firstMoments.byteOffset,
-      secondMoments: this.secondMoments.byteOffset,
-      gradients: gradients.byteOffset,
-      parameterBytes: plan.parameterBytes,
-      groups: this.groupWords.byteOffset,
-      slices: this.describeSlices(),
-      sliceCount: plan.slices.length,
-      seenSliceCount: plan.seenSlices.length,
-      convolutions: this.describeConvolutions(),
-      convolutionCount: plan.convolutions.length,
-      squares: this.squares.byteOffset,
-      stats: this.stats.byteOffset,
-      hyper: this.hyper.byteOffset,
-      scratch: this.array(Uint8Array, plan.scratchBytes * host.threads).byteOffset,
-      scratchBytes: plan.scratchBytes,
-      ping: plan.ping,
-      pong: plan.pong,
-      rows: plan.rows,
-      logitDelta: plan.logitDelta,
-      mixture: plan.mixture,
-      zeroScale: this.array(Float64Array, K).byteOffset,
-      lnScale: this.staging.lnScale.byteOffset,
-      outLogProbabilities: this.staging.logProbabilities.byteOffset,
-      outProbabilities: this.staging.probabilities.byteOffset,
-      outValues: this.staging.values.byteOffset,
-      outWeights: this.staging.weights.byteOffset,
-      counts: this.staging.counts.byteOffset,
-    });
-    this.scatter(parameters, this.parameters);
-    host.kernels.derive(this.record.byteOffset);
-  }
-
-  async forward(
-    observations: Observations,
-    first: number,
-    rows: number,
-    lnScale: Float64Array,
-    out: ForwardOutput,
-  ): Promise<void> {
-    this.live("forward");
-    const { spec, staging, record, host } = this;
-    const A = spec.actions;
-    const K = spec.modules.length;
-    checkLnScale(lnScale, K);
-    checkObservations(observations, first, rows, spec.features);
-    staging.lnScale.set(lnScale);
-    const { stride } = observations;
-    const indices = this.indicesFor(stride);
-    for (let from = 0; from < rows; from += STAGED_ROWS) {
-      const count = Math.min(STAGED_ROWS, rows - from);
-      const row = first + from;
-      staging.counts.set(observations.counts.subarray(row, row + count));
-      indices.set(observations.indices.subarray(row * stride, (row + count) * stride));
-      record[MODEL.forwardRows] = count;
-      const blocks = Math.ceil(count / BLOCK_ROWS);
-      host.kernels.run(CONTROL, JOB_FORWARD, record.byteOffset, blocks, this.shared(count >= SHARED_FORWARD_ROWS));
-      out.logProbabilities.set(staging.logProbabilities.subarray(0, count * A), from * A);
-      out.probabilities.set(staging.probabilities.subarray(0, count * A), from * A);
-      out.values.set(staging.values.subarray(0, count), from);
-      out.weights.set(staging.weights.subarray(0, count * K), from * K);
-    }
-  }
-
-  async loadRows(data: TrainingRows, rows: number): Promise<void> {
-    this.live("loadRows");
-    checkRows(data, rows, this.spec);
-    const { stride } = data.observations;
-    const K = this.spec.modules.length;
-    if (this.loaded === undefined || this.loaded.capacity < rows || this.loaded.stride < stride) {
-      this.loaded = this.makeRoom(rows, stride);
-    }
-    const { loaded } = this;
-    loaded.counts.set(data.observations.counts.subarray(0, rows));
-    loaded.indices.set(data.observations.indices.subarray(0, rows * stride));
-    loaded.actions.set(data.actions.subarray(0, rows));
-    for (const name of ["logProbabilities", "values", "advantages", "returns", "gateMask"] as const) {
-      loaded[name].set(data[name].subarray(0, rows));
-    }
-    loaded.moduleMask.set(data.moduleMask.subarray(0, rows * K));
-    loaded.gateTarget.set(data.gateTarget.subarray(0, rows * K));
-    this.describe({ trainStride: stride });
-    this.rows = rows;
-  }
-
-  /** @throws Error, with nothing changed, when the gradient overflowed. */
-  async update(indices: Int32Array, hyper: Hyper): Promise<UpdateStats> {
-    const stats = this.computeGradient("update", indices, hyper);
-    const { groups } = this.layout;
-    groups.forEach(({ name }, g) => {
-      if (!Number.isFinite(stats.gradNorms[g])) {
-        this.reduced.fill(0);
-        throw new Error(`update: the gradient norm of ${name} is ${stats.gradNorms[g]}, expected a finite number`);
-      }
-    });
-    const factors = clipFactors(groups, stats.gradNorms, hyper);
-    for (let g = 0; g < groups.length; g++) {
-      const at = g * GROUP_FIELDS.length;
-      // Set by the survey: a group that no row can move is left alone, whole.
-      if (this.groupWords[at + GROUP.active] === 1) this.steps[g] += 1;
-      this.groupFloats[at + GROUP.gradientScale] = factors[g];
-      this.groupFloats[at + GROUP.stepSize] = hyper.learningRate / (1 - power(hyper.beta1, this.steps[g]));
-      this.groupFloats[at + GROUP.secondScale] = 1 / (1 - power(hyper.beta2, this.steps[g]));
-    }
-    this.run(JOB_STEP, this.plan.slices.length, indices.length);
-    this.host.kernels.derive(this.record.byteOffset);
-    return stats;
-  }
-
-  async gradient(indices: Int32Array, hyper: Hyper): Promise<Float64Array> {
-    this.computeGradient("gradient", indices, hyper);
-    const gradient = this.gather(this.reduced);
-    this.reduced.fill(0);
-    return gradient;
-  }
-
-  async getState(): Promise<TrainState> {
-    this.live("getState");
-    return {
-      parameters: this.gather(this.parameters),
-      firstMoments: this.gather(this.firstMoments),
-      secondMoments: this.gather(this.secondMoments),
-      steps: this.steps.slice(),
-    };
-  }
-
-  async setState(state: TrainState): Promise<void> {
-    this.live("setState");
-    checkState(state, this.layout);
-    this.scatter(state.parameters, this.parameters);
-    this.scatter(state.firstMoments, this.firstMoments);
-    this.scatter(state.secondMoments, this.secondMoments);
-    this.steps.set(state.steps);
-    this.host.kernels.derive(this.record.byteOffset);
-  }
-
-  dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
-    for (const place of this.places.splice(0)) this.host.arena.give(place);
-  }
-
-  /** Loss and gradient of a minibatch; leaves the gradient in `reduced`, which the caller consumes and clears. */
-  private computeGradient(caller: string, indices: Int32Array, hyper: Hyper): UpdateStats {
-    this.live(caller);
-    checkHyper(caller, hyper);
-    const { loaded } = this;
-    if (loaded === undefined) throw new RangeError(`${caller}: no rows are loaded, expected loadRows first`);
-    checkIndices(caller, indices, this.rows);
-    const B = indices.length;
-    if (this.minibatch === undefined || this.minibatch.length < B) {
-      if (this.minibatch !== undefined) this.give(this.minibatch.byteOffset);
-      this.minibatch = this.array(Int32Array, B);
-      this.describe({ indices: this.minibatch.byteOffset });
-    }
-    this.minibatch.set(indices);
-    this.describe({ batch: B });
-
-    HYPER_INPUTS.forEach((name, index) => {
-      this.hyper[index] = hyper[name];
-    });
-    const L = this.host.kernels.survey(this.record.byteOffset);
-    this.hyper[HYPER.perRow] = 1 / B;
-    this.hyper[HYPER.perTarget] = L > 0 ? 1 / L : 0;
-    this.run(JOB_BACKWARD, CHUNKS, B);
-    this.host.kernels.chain(this.record.byteOffset);
-    this.run(JOB_REDUCE, this.plan.slices.length, B);
-
-    const sum = (stat: number) => {
-      let total = 0;
-      for (let chunk = 0; chunk < CHUNKS; chunk++) {
-        const at = (chunk * STATS + stat) * 2;
-        total += this.stats[at] + this.stats[at + 1];
-      }
-      return total;
-    };
-    const gradNorms = new Float64Array(this.layout.groups.length);
-    this.plan.slices.forEach(({ group }, index) => {
-      gradNorms[group] += this.squares[index];
-    });
-    return {
-      rows: B,
-      gateRows: L,
-      policyLoss: sum(STAT_POLICY) / B,
-      valueLoss: sum(STAT_VALUE) / B,
-      entropy: sum(STAT_ENTROPY) / B,
-      gateLoss: L > 0 ? sum(STAT_GATE) / L : 0,
-      approxKl: sum(STAT_KL) / B,
-      clipFraction: sum(STAT_CLIPPED) / B,
-      gradNorms: gradNorms.map(Math.sqrt),
-    };
-  }
-
-  private run(kind: number, tasks: number, rows: number): void {
-    const share = this.shared(rows >= SHARED_UPDATE_ROWS);
-    this.host.kernels.run(CONTROL, kind, this.record.byteOffset, tasks, share);
-  }
-
-  private shared(worthwhile: boolean): number {
-    return worthwhile && this.host.threads > 1 ? 1 : 0;
-  }
-
-  private live(caller: string): void {
-    if (this.disposed) throw new Error(`${caller}: the model is disposed`);
-  }
-
-  private array<T extends ArrayBufferView>(
-    Kind: { readonly BYTES_PER_ELEMENT: number; new (buffer: ArrayBufferLike, start: number, length: number): T },
-    length: number,
-  ): T {
-    const place = this.host.arena.take(length * Kind.BYTES_PER_ELEMENT);
-    this.places.push(place);
-    return new Kind(this.host.arena.memory.buffer, place, length);
-  }
-
-  private give(place: number): void {
-    this.places.splice(this.places.indexOf(place), 1);
-    this.host.arena.give(place);
-  }
-
-  private describe(fields: Partial<Fields<typeof MODEL_FIELDS>>): void {
-    for (const [name, value] of Object.entries(fields)) this.record[MODEL[name as keyof typeof MODEL]] = value;
-  }
-
-  private describeNetworks(): number {
-    const { plan } = this;
-    const transposed = this.array(Uint8Array, plan.transposedBytes).byteOffset;
-    const records = this.array(Uint32Array, plan.networks.length * NETWORK_FIELDS.length);
-    plan.networks.forEach((network, n) => {
-      const layers = this.array(Uint32Array, network.layers.length * LAYER_FIELDS.length);
-      network.layers.forEach((layer, depth) => {
-        const fields = { ...layer, transposed: transposed + layer.transposed };
-        LAYER_FIELDS.forEach((name, index) => {
-          layers[depth * LAYER_FIELDS.length + index] = fields[name];
-        });
-      });
-      const fields = { ...network, depth: network.layers.length, layers: layers.byteOffset };
-      NETWORK_FIELDS.forEach((name, index) => {
-        records[n * NETWORK_FIELDS.length + index] = fields[name];
-      });
-    });
-    return records.byteOffset;
-  }
-
-  private describeConvolutions(): number {
-    const { convolutions } = this.plan;
-    const records = this.array(Uint32Array, convolutions.length * CONVOLUTION_FIELDS.length);
-    records.set(convolutions.flatMap((convolution) => CONVOLUTION_FIELDS.map((name) => convolution[name])));
-    return records.byteOffset;
-  }
-
-  private describeSlices(): number {
-    const slices = [...this.plan.slices, ...this.plan.seenSlices];
-    const records = this.array(Uint32Array, slices.length * SLICE_FIELDS.length);
-    slices.forEach(({ start, bytes, group }, index) => {
-      const at = index * SLICE_FIELDS.length;
-      records.set([start, bytes, this.groupWords.byteOffset + group * GROUP_FIELDS.length * 4], at);
-    });
-    return records.byteOffset;
-  }
-
-  /** Room for observations of `stride` slots in a staged forward pass. */
-  private indicesFor(stride: number): Uint16Array {
-    if (this.stagedIndices === undefined || this.stagedIndices.length < STAGED_ROWS * stride) {
-      if (this.stagedIndices !== undefined) this.give(this.stagedIndices.byteOffset);
-      this.stagedIndices = this.array(Uint16Array, STAGED_ROWS * stride);
-      this.describe({ features: this.stagedIndices.byteOffset });
-    }
-    this.describe({ stride });
-    return this.stagedIndices;
-  }
-
-  private makeRoom(rows: number, stride: number): LoadedRows {
-    for (const place of this.loaded?.places ?? []) this.give(place);
-    const K = this.spec.modules.length;
-    const loaded = {
-      counts: this.array(Uint16Array, rows),
-      indices: this.array(Uint16Array, rows * stride),
-      actions: this.array(Uint8Array, rows),
-      logProbabilities: this.array(Float32Array, rows),
-      values: this.array(Float32Array, rows),
-      advantages: this.array(Float32Array, rows),
-      returns: this.array(Float32Array, rows),
-      moduleMask: this.array(Float32Array, rows * K),
-      gateMask: this.array(Float32Array, rows),
-      gateTarget: this.array(Float32Array, rows * K),
-    };
-    this.describe({
-      trainCounts: loaded.counts.byteOffset,
-      trainFeatures: loaded.indices.byteOffset,
-      taken: loaded.actions.byteOffset,
-      oldLogProbabilities: loaded.logProbabilities.byteOffset,
-      oldValues: loaded.values.byteOffset,
-      advantages: loaded.advantages.byteOffset,
-      returns: loaded.returns.byteOffset,
-      moduleMask: loaded.moduleMask.byteOffset,
-      gateMask: loaded.gateMask.byteOffset,
-      gateTarget: loaded.gateTarget.byteOffset,
-    });
-    return { ...loaded, capacity: rows, stride, places: Object.values(loaded).map(({ byteOffset }) => byteOffset) };
-  }
-
-  /** From the flat order of `tensorsOf` to the padded layout. */
-  private scatter(from: Float64Array, to: Float32Array): void {
-    const { places } = this.plan;
-    for (let i = 0; i < places.length; i++) to[places[i]] = from[i];
-  }
-
-  private gather(from: Float32Array): Float64Array {
-    return Float64Array.from(this.plan.places, (place) => from[place]);
-  }
-}
-
-/** Refuse observations that would be read outside of their arrays or of the network's features. */
-function checkObservations(observations: Observations, first: number, rows: number, features: number): void {
-  const { counts, indices, stride } = observations;
-  if (first < 0 || counts.length < first + rows || indices.length < (first + rows) * stride) {
-    throw new RangeError(`forward: rows ${first} .. ${first + rows} are not within observations.counts and indices`);
-  }
-  for (let row = first; row < first + rows; row++) {
-    const count = counts[row];
-    if (count > stride) {
-      throw new RangeError(`forward: observations.counts[${row}] is ${count}, expected in [0, ${stride}]`);
-    }
-    for (let i = row * stride, end = i + count; i < end; i++) {
-      if (indices[i] >= features) {
-        throw new RangeError(
-          `forward: observations.indices[${i}] is ${indices[i]}, expected below features = ${features}`,
-        );
-      }
-    }
-  }
-}
-
-/** base^exponent by repeated squaring: multiplications only, so the same bits everywhere, which Math.pow does not promise. */
-function power(base: number, exponent: number): number {
-  let result = 1;
-  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2), square *= square) {
-    if (left % 2 === 1) result *= square;
-  }
-  return result;
 }

@@ -68,6 +68,7 @@ function isPublishedWorld({ scenario: { world, oversight, sweep } }: Report): bo
     world.size === 5 &&
     world.walls === null &&
     world.levels === "all" &&
+    (world.observe ?? "absolute") === "absolute" &&
     oversight.kind === "terminal" &&
     oversight.visible &&
     Object.keys(sweep).every((key) => key === COVERAGE)

@@ -1,11 +1,12 @@
 // One block of rows through the networks, forward and backward.
 
-import { BLOCK_ROWS } from "../layout";
+import { BLOCK_ROWS } from "../../fused/layout";
 import { denseBackward, denseBiasGradient, denseForward, denseWeightGradient, transposeDense } from "./dense";
 import { headBackward, headForward, headWeightGradient } from "./heads";
 import { networkAt } from "./loss";
 import { Layer, Model, Network } from "./records";
 import { sparseForward, sparseHeadForward, sparseHeadWeightGradient, sparseWeightGradient } from "./sparse";
+import { transposeTrunk, trunkBackward, trunkForward, trunkOutput } from "./trunk";
 
 @inline
 function layerAt(network: Network, depth: u32): Layer {
@@ -33,13 +34,20 @@ export function forwardBlock(
       );
       continue;
     }
-    const first = layerAt(network, 0);
-    let input = scratch + first.activation;
-    sparseForward(
-      rowNumbers, rows, stride, counts, features,
-      parameters + first.weight, parameters + first.bias, input, first.width, network.floor,
-    );
-    for (let depth: u32 = 1; depth < network.depth; depth++) {
+    let depth: u32 = 0;
+    let input: usize;
+    if (network.trunkDepth > 0) {
+      trunkForward(model, network, scratch, rowNumbers, rows, stride, counts, features);
+      input = trunkOutput(network, scratch);
+    } else {
+      const first = layerAt(network, depth++);
+      input = scratch + first.activation;
+      sparseForward(
+        rowNumbers, rows, stride, counts, features,
+        parameters + first.weight, parameters + first.bias, input, first.width, network.floor,
+      );
+    }
+    for (; depth < network.depth; depth++) {
       const layer = layerAt(network, depth);
       const output = scratch + layer.activation;
       denseForward(
@@ -100,18 +108,22 @@ export function backwardBlock(
       scratch + network.delta, network.outputs, parameters + network.headWeight, network.inputs, top, delta, paddedRows,
       network.floor,
     );
-    for (; depth > 0; depth--) {
-      const beneath = layerAt(network, depth - 1);
-      const input = scratch + beneath.activation;
+    for (;;) {
       denseBiasGradient(delta, layer.width, gradient + layer.bias, paddedRows);
+      if (depth == 0 && network.trunkDepth == 0) break;
+      const input = depth > 0 ? scratch + layerAt(network, depth - 1).activation : trunkOutput(network, scratch);
       denseWeightGradient(input, layer.inputs, delta, layer.width, gradient + layer.weight, paddedRows);
       denseBackward(delta, layer.width, layer.transposed, input, below, layer.inputs, paddedRows, network.floor);
       const free = delta;
       delta = below;
       below = free;
-      layer = beneath;
+      if (depth == 0) break;
+      layer = layerAt(network, --depth);
     }
-    denseBiasGradient(delta, layer.width, gradient + layer.bias, paddedRows);
+    if (network.trunkDepth > 0) {
+      trunkBackward(model, network, scratch, rowNumbers, rows, stride, counts, features, gradient, delta, below);
+      continue;
+    }
     sparseWeightGradient(
       rowNumbers, rows, stride, counts, features, delta, layer.width, gradient + layer.weight,
     );
@@ -122,7 +134,8 @@ export function backwardBlock(
 export function transposeAll(model: Model): void {
   for (let n: u32 = 0; n < model.networkCount; n++) {
     const network = networkAt(model, n);
-    for (let depth: u32 = 1; depth < network.depth; depth++) {
+    transposeTrunk(model, network);
+    for (let depth: u32 = network.trunkDepth > 0 ? 0 : 1; depth < network.depth; depth++) {
       const layer = layerAt(network, depth);
       transposeDense(model.parameters + layer.weight, layer.inputs, layer.width, layer.transposed);
     }

@@ -4,6 +4,7 @@
 // Every parameter-shaped buffer (parameters, moments, the gradient of a chunk) has one layout, in floats:
 //   convolution  [planes, channels]          few numbers, read one by one
 //   first layer  [features, width]           a feature's row is contiguous, as the sparse kernels want it; so is the layer after a convolution
+//   trunk        [kernel, kernel, planes, channels] in its first convolution, the others as dense layers with kernel * kernel * planes inputs
 //   dense layer  [width / 8, inputs, 8]      panels of eight outputs, as the forward pass wants it
 //   head         [outputs, inputs]           an output's weights are contiguous
 // with `width` and `inputs` padded to multiples of eight by zeros. Padding stays zero: its activations and gradients are zero.
@@ -11,7 +12,7 @@
 /** One ReLU layer. */
 @unmanaged
 export class Layer {
-  /** Padded inputs; unused in a first layer. */
+  /** Padded inputs; unused where it reads the features. */
   inputs: u32;
   /** Padded outputs. */
   width: u32;
@@ -22,6 +23,38 @@ export class Layer {
   transposed: usize;
   /** Byte offset of the activations [width / 8, BLOCK_ROWS, 8] in a thread's scratch. */
   activation: u32;
+}
+
+/** A convolution of a trunk, see trunk.ts. */
+@unmanaged
+export class TrunkLayer {
+  /** Rows and columns that it reads. */
+  height: u32;
+  width: u32;
+  /** Columns of each place that it reads: padded channels, or the planes of the observation. */
+  planes: u32;
+  kernel: u32;
+  stride: u32;
+  /** Padded outputs of each place. */
+  channels: u32;
+  outHeight: u32;
+  outWidth: u32;
+  /** Byte offset of the weights in a parameter-shaped buffer. */
+  weight: u32;
+  bias: u32;
+  /** Address of the transposed weights [inputs / 8, channels, 8]; unused in a first convolution. */
+  transposed: usize;
+  /** Byte offset of the activations [outHeight * outWidth * channels / 8, BLOCK_ROWS, 8] in a thread's scratch. */
+  activation: u32;
+  // Of a first convolution only:
+  /**
+   * For each feature, 12 bytes: the byte offset of the first place whose window holds it in [places, channels], u32, and of its weights
+   * there in [kernel, kernel, planes, channels], u32; how many rows and how many columns of places hold it, u16 each.
+   */
+  windows: usize;
+  /** Bytes from a place's weights back to those of the next place in its row, and in its column. */
+  columnStep: u32;
+  rowStep: u32;
 }
 
 /** A module, the gate or the critic, and the head it feeds. */
@@ -45,6 +78,9 @@ export class Network {
   delta: u32;
   /** the loss gradient that the head's weights see. */
   headDelta: u32;
+  /** Convolutions before the first layer; 0: it reads the features. */
+  trunkDepth: u32;
+  trunk: usize;
 }
 
 /**
@@ -144,6 +180,10 @@ export class Model {
   /** Byte offsets in a thread's scratch: two gradients by activations, ... */
   ping: u32;
   pong: u32;
+  /** ... a window of a convolution and the gradient there, one row's places of a trunk's first convolution, ... */
+  patch: u32;
+  patchDelta: u32;
+  line: u32;
   /** ... the block's rows, u32[BLOCK_ROWS], ... */
   rows: u32;
   /** ... the gradient at the logits, f32[actions, BLOCK_ROWS], and the mixture, see loss.ts. */

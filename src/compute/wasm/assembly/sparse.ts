@@ -1,7 +1,8 @@
 // First layers: an observation is the set of its ones, so input times weights is a sum of weight rows, and the weight gradient a
 // scatter into them. Rows are summed in the order of the row's features, after the bias.
 
-import { BLOCK_ROWS, PANEL_BYTES } from "../layout";
+import { BLOCK_ROWS } from "../../fused/layout";
+import { PANEL_BYTES } from "./panel";
 
 /**
  * output = max(floor, bias + sum of the weight rows of a row's features) for the rows whose numbers stand at `rowNumbers`; floor 0 is

@@ -1,7 +1,8 @@
-import type { NetworkSpec } from "../engine.ts";
+import type { NetworkSpec, TrunkShape } from "../engine.ts";
 import { type Convolution, type Layer, layoutOf } from "../reference/network.ts";
+import type { TrunkLayer } from "../reference/trunk.ts";
 import { align } from "./arena.ts";
-import { BLOCK_ROWS, PANEL, PANEL_BYTES } from "./layout.ts";
+import { BLOCK_ROWS } from "./layout.ts";
 
 /** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
 const SLICE_BYTES = 16384;
@@ -20,9 +21,16 @@ interface PlannedLayer {
   readonly activation: number;
 }
 
+/** A convolution of a trunk, `planes` and `channels` padded as its neighbours need them; all offsets are bytes, as in a layer. */
+interface PlannedTrunkLayer extends TrunkShape, Omit<PlannedLayer, "inputs" | "width"> {
+  /** Bytes from the weights of a place to those of its neighbours, see {@link windowsOf}. */
+  readonly columnStep: number;
+  readonly rowStep: number;
+}
+
 /**
  * A first layer behind a 1x1 convolution; all offsets are bytes in a parameter-shaped buffer. The networks run the layer that the two
- * make together (`seenWeight`, `seenBias`), which is no parameter: assembly/convolution.ts.
+ * make together (`seenWeight`, `seenBias`), which is no parameter: ../wasm/assembly/convolution.ts.
  */
 interface PlannedConvolution {
   readonly planes: number;
@@ -42,6 +50,8 @@ interface PlannedConvolution {
 interface PlannedNetwork {
   /** Least value of an activation, as the bits of an f32: 0 (ReLU), or -Infinity (none). */
   readonly floor: number;
+  /** Convolutions before the first layer; empty where it reads the features. */
+  readonly trunk: readonly PlannedTrunkLayer[];
   readonly layers: readonly PlannedLayer[];
   readonly outputs: number;
   readonly inputs: number;
@@ -75,13 +85,18 @@ export interface Plan {
   readonly scratchBytes: number;
   readonly ping: number;
   readonly pong: number;
+  readonly patch: number;
+  readonly patchDelta: number;
+  readonly line: number;
+  /** Which places of a trunk's first convolution see a feature, 12 bytes a feature; empty without trunks. */
+  readonly windows: Uint32Array;
   readonly rows: number;
   readonly logitDelta: number;
   readonly mixture: number;
 }
 
-/** Lay out a network's parameters and scratch, as assembly/records.ts describes them. */
-export function planOf(spec: NetworkSpec): Plan {
+/** Lay out a network's parameters and scratch, as ../wasm/assembly/records.ts describes them, in panels of `panel` columns. */
+export function planOf(spec: NetworkSpec, panel: number): Plan {
   const layout = layoutOf(spec);
   const places = new Int32Array(layout.size);
   const slices: Slice[] = [];
@@ -95,6 +110,8 @@ export function planOf(spec: NetworkSpec): Plan {
     parameterBytes += align(floats * 4);
     return start;
   };
+  const padded = (width: number) => Math.ceil(width / panel) * panel;
+  const activations = (width: number) => width * BLOCK_ROWS * 4;
   const scratch = (bytes: number) => {
     const start = scratchBytes;
     scratchBytes += align(bytes);
@@ -102,22 +119,45 @@ export function planOf(spec: NetworkSpec): Plan {
   };
   const headScratch = (outputs: number) => scratch(outputs * BLOCK_ROWS * 4);
 
-  const hiddenLayer = (layer: Layer, first: boolean): PlannedLayer => {
-    const inputs = first ? layer.inputs : padded(layer.inputs);
+  /**
+   * Weights and bias of a layer that reads the features (`channels` null), or columns of activations, of which every `channels` are
+   * padded to whole panels.
+   */
+  const weights = (layer: Omit<Layer, "relu">, channels: number | null) => {
+    const inputs = channels === null ? layer.inputs : (layer.inputs / channels) * padded(channels);
     const width = padded(layer.outputs);
     const weight = parameters(inputs * width);
     const bias = parameters(width);
     for (let i = 0; i < layer.inputs; i++) {
+      const column = channels === null ? i : Math.floor(i / channels) * padded(channels) + (i % channels);
       for (let o = 0; o < layer.outputs; o++) {
-        const place = first ? i * width + o : Math.floor(o / PANEL) * inputs * PANEL + i * PANEL + (o % PANEL);
+        const place =
+          channels === null ? i * width + o : Math.floor(o / panel) * inputs * panel + column * panel + (o % panel);
         places[layer.weight + i * layer.outputs + o] = weight / 4 + place;
       }
     }
     for (let o = 0; o < layer.outputs; o++) places[layer.bias + o] = bias / 4 + o;
     const transposed = transposedBytes;
-    if (!first) transposedBytes += align(inputs * width * 4);
-    return { inputs, width, weight, bias, transposed, activation: scratch((width / PANEL) * PANEL_BYTES) };
+    if (channels !== null) transposedBytes += align(inputs * width * 4);
+    return { inputs, width, weight, bias, transposed };
   };
+  const hiddenLayers = (layers: readonly Layer[], trunk: readonly TrunkShape[]): PlannedLayer[] =>
+    layers.map((layer, depth) => {
+      const channels = depth > 0 ? layer.inputs : (trunk.at(-1)?.channels ?? null);
+      const planned = weights(layer, channels);
+      return { ...planned, activation: scratch(activations(planned.width)) };
+    });
+  const trunkLayers = (trunk: readonly TrunkLayer[]): PlannedTrunkLayer[] =>
+    trunk.map(({ weight: fromWeight, bias: fromBias, ...shape }, depth) => {
+      const { planes, channels: outputs, kernel, outHeight, outWidth } = shape;
+      const from = { inputs: kernel * kernel * planes, outputs, weight: fromWeight, bias: fromBias };
+      const { width: channels, weight, bias, transposed } = weights(from, depth > 0 ? planes : null);
+      const activation = scratch(activations(outHeight * outWidth * channels));
+      const columnStep = shape.stride * planes * channels * 4;
+      const rowStep = kernel * columnStep;
+      const read = depth > 0 ? padded(planes) : planes;
+      return { ...shape, planes: read, channels, weight, bias, transposed, activation, columnStep, rowStep };
+    });
   const headLayer = (layer: Layer, sparse: boolean) => {
     const inputs = sparse ? layer.inputs : padded(layer.inputs);
     const headWeight = parameters(layer.outputs * inputs);
@@ -151,11 +191,21 @@ export function planOf(spec: NetworkSpec): Plan {
   const ownHead = (group: number, layers: readonly Layer[], conv: Convolution | undefined) =>
     inGroup(group, () => {
       const before = conv && convolution(conv);
-      const planned = layers.slice(0, -1).map((layer, depth) => hiddenLayer(layer, depth === 0));
+      const shapes = layout.trunks.get(layout.groups[group].name) ?? [];
+      const trunk = trunkLayers(shapes);
+      const planned = hiddenLayers(layers.slice(0, -1), shapes);
       const head = headLayer(layers[layers.length - 1], layers.length === 1);
       const delta = headScratch(head.outputs);
       const floor = layers.length > 1 && !layers[0].relu ? NO_FLOOR : 0;
-      const network = { layers: planned, floor, ...head, head: headScratch(head.outputs), delta, headDelta: delta };
+      const network = {
+        trunk,
+        layers: planned,
+        floor,
+        ...head,
+        head: headScratch(head.outputs),
+        delta,
+        headDelta: delta,
+      };
       return { network, before };
     });
   /** A network as it runs: what stands before its first layer becomes part of that layer, outside of all groups. */
@@ -173,14 +223,17 @@ export function planOf(spec: NetworkSpec): Plan {
   // Groups are contiguous and in the order of `groupsOf`: modules, gate, output, critic.
   let group = 0;
   const modules = layout.modules.map((layers) =>
-    inGroup(group++, () => layers.map((layer, depth) => hiddenLayer(layer, depth === 0))),
+    inGroup(group, () => {
+      const shapes = layout.trunks.get(layout.groups[group++].name) ?? [];
+      return { trunk: trunkLayers(shapes), layers: hiddenLayers(layers, shapes) };
+    }),
   );
   const gate = layout.gate.length > 0 ? [ownHead(group++, layout.gate, layout.gateConv)] : [];
   const output = inGroup(group++, () => headLayer(layout.output, false));
   const critic = ownHead(group++, layout.critic, layout.criticConv);
   const networks = [
-    ...modules.map((layers) => ({
-      layers,
+    ...modules.map((module) => ({
+      ...module,
       floor: 0,
       ...output,
       head: headScratch(output.outputs),
@@ -189,12 +242,18 @@ export function planOf(spec: NetworkSpec): Plan {
     })),
     ...[...gate, critic].map(asSeen),
   ];
-  const widest = Math.max(0, ...networks.flatMap(({ layers }) => layers.map(({ width }) => width)));
-  const deltaBytes = (widest / PANEL) * PANEL_BYTES;
+  const convolved = networks.flatMap(({ trunk }) => trunk);
+  const placed = convolved.map(({ outHeight, outWidth, channels }) => outHeight * outWidth * channels);
+  const widest = Math.max(0, ...networks.flatMap(({ layers }) => layers.map(({ width }) => width)), ...placed);
+  const window = Math.max(0, ...convolved.map(({ kernel, planes }) => kernel * kernel * planes));
   return {
     networks,
-    ping: scratch(deltaBytes),
-    pong: scratch(deltaBytes),
+    ping: scratch(activations(widest)),
+    pong: scratch(activations(widest)),
+    patch: scratch(activations(window)),
+    patchDelta: scratch(activations(window)),
+    line: scratch(Math.max(0, ...placed) * 4),
+    windows: networks[0].trunk.length > 0 ? windowsOf(networks[0].trunk[0]) : new Uint32Array(0),
     rows: scratch(BLOCK_ROWS * 4),
     logitDelta: headScratch(spec.actions),
     mixture: scratch((3 * spec.modules.length + 1 + 2 * spec.actions) * BLOCK_ROWS * 8),
@@ -209,6 +268,30 @@ export function planOf(spec: NetworkSpec): Plan {
   };
 }
 
-function padded(width: number): number {
-  return Math.ceil(width / PANEL) * PANEL;
+/** For each feature, which places of a first convolution see it, as ../wasm/assembly/records.ts describes it; the same in every trunk. */
+function windowsOf({
+  height,
+  width,
+  planes,
+  kernel,
+  stride,
+  channels,
+  outHeight,
+  outWidth,
+}: PlannedTrunkLayer): Uint32Array {
+  const table = new Uint32Array(planes * height * width * 3);
+  /** First and number of the places along one axis whose windows hold a position. */
+  const holding = (at: number, places: number) => {
+    const first = Math.max(0, Math.ceil((at - kernel + 1) / stride));
+    return [first, Math.max(0, Math.min(Math.floor(at / stride), places - 1) - first + 1)];
+  };
+  for (let feature = 0; feature < planes * height * width; feature++) {
+    const plane = Math.floor(feature / (height * width));
+    const [y, x] = [Math.floor(feature / width) % height, feature % width];
+    const [[firstY, rows], [firstX, columns]] = [holding(y, outHeight), holding(x, outWidth)];
+    const place = firstY * outWidth + firstX;
+    const weight = ((y - firstY * stride) * kernel + x - firstX * stride) * planes + plane;
+    table.set([place * channels * 4, weight * channels * 4, rows + columns * 65_536], feature * 3);
+  }
+  return table;
 }

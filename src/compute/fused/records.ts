@@ -1,8 +1,26 @@
 /**
- * The fields of assembly/records.ts by name, in its order: a field's place here is its 32-bit word in the record.
- * test/compute/wasm.test.ts holds the two files together.
+ * The fields of the kernels' records by name, in the order of ../wasm/assembly/records.ts, which says what they mean: a field's place
+ * here is its 32-bit word in the record. test/compute/wasm.test.ts holds the two files together.
  */
 export const LAYER_FIELDS = ["inputs", "width", "weight", "bias", "transposed", "activation"] as const;
+
+export const TRUNK_FIELDS = [
+  "height",
+  "width",
+  "planes",
+  "kernel",
+  "stride",
+  "channels",
+  "outHeight",
+  "outWidth",
+  "weight",
+  "bias",
+  "transposed",
+  "activation",
+  "windows",
+  "columnStep",
+  "rowStep",
+] as const;
 
 export const NETWORK_FIELDS = [
   "depth",
@@ -15,6 +33,8 @@ export const NETWORK_FIELDS = [
   "head",
   "delta",
   "headDelta",
+  "trunkDepth",
+  "trunk",
 ] as const;
 
 export const CONVOLUTION_FIELDS = [
@@ -74,6 +94,9 @@ export const MODEL_FIELDS = [
   "scratchBytes",
   "ping",
   "pong",
+  "patch",
+  "patchDelta",
+  "line",
   "rows",
   "logitDelta",
   "mixture",

@@ -1,0 +1,139 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { packageRoot } from "../cli/package.ts";
+import { ENGINES } from "../src/compute/create.ts";
+import { type Measurement, parseOurs, parseRival, type RivalLine, type Row, together } from "./table.ts";
+
+/** A whole program that can be asked for a row's speed. */
+export interface Program {
+  readonly name: string;
+  /** Time `updates` updates of each of the row's trainings. @throws Absent when it cannot run here. */
+  measure(row: Row, updates: number): Promise<Measurement>;
+}
+
+/** Something that was asked for is not here, or there is no such thing; the message says what. */
+export class Absent extends Error {}
+
+const ROOT = packageRoot();
+export const MAIN = join(ROOT, "dist/cli/main.js");
+export const RIVALS = join(ROOT, "bench/rivals");
+export const PYTHON = join(RIVALS, ".venv/bin/python");
+export const CORES = availableParallelism();
+export const RIVAL_NAMES: readonly string[] = ["pytorch", "jax"];
+
+/** Our engines by name: those of `--engine` but the one that is there to be read. */
+export function ourPrograms(): Program[] {
+  return ENGINES.filter((name) => name !== "auto" && name !== "reference").map((engine) => ({
+    name: engine,
+    /** One seed: the engine's threads on all cores. More: one process a core, side by side, as `run --jobs` trains them. */
+    measure: async (row, updates) => {
+      const ask = (threads: number, own: number) =>
+        execute(process.execPath, [
+          ...[MAIN, "bench", "--json", "--engine", engine, "--threads", String(threads)],
+          ...["--updates", String(own), "--arms", row.arm, ...settingsOf(row)],
+        ]);
+      if (row.seeds === 1) return parseOurs(await ask(CORES, updates));
+      const jobs = Math.min(CORES, row.seeds);
+      const each = Math.ceil((row.seeds * updates) / jobs);
+      const outputs = await Promise.all(Array.from({ length: jobs }, () => ask(1, each)));
+      return together(outputs.map(parseOurs));
+    },
+  }));
+}
+
+/** The scenario's changes that make a row: `tails=all` is what the rivals do. A module past the second has no label of its own. */
+export function settingsOf({ modules, size, width }: Pick<Row, "modules" | "size" | "width">): string[] {
+  const names = ["diamond", "ghost", "third"].slice(0, Math.max(2, modules));
+  return [
+    "train.tails=all",
+    `world.size=${size}`,
+    `agent.modules=[${names.join(",")}]`,
+    `agent.hidden=[${width},${width}]`,
+    `agent.critic=[${width},${width}]`,
+  ].flatMap((change) => ["--set", change]);
+}
+
+/** How a rival spreads its work. */
+export interface RivalSetting {
+  readonly processes: number;
+  readonly atOnce: number;
+  readonly threads: number;
+}
+
+/**
+ * The settings of each rival that are worth a try, the best one first (bench/README.md has the numbers): the table uses the first,
+ * `--settings` measures all.
+ */
+export function rivalSettings(rival: string, seeds: number): RivalSetting[] {
+  const [one, all] = [{ processes: 1, threads: 1 }, Math.min(CORES, seeds)];
+  if (seeds === 1) {
+    return [
+      { ...one, atOnce: 1 },
+      { ...one, atOnce: 1, threads: CORES },
+    ];
+  }
+  if (rival === "pytorch") {
+    return [
+      { processes: all, atOnce: 1, threads: 1 },
+      { processes: seeds, atOnce: 1, threads: 1 },
+    ];
+  }
+  return [
+    { processes: all, atOnce: 1, threads: 1 },
+    { processes: all, atOnce: seeds / all, threads: 1 },
+    { ...one, atOnce: seeds },
+    { ...one, atOnce: seeds, threads: CORES },
+  ];
+}
+
+/** The rivals: PyTorch and JAX. */
+export function rivalPrograms(): Program[] {
+  return RIVAL_NAMES.map((rival) => ({
+    name: rival,
+    measure: (row, updates) => askRival(rival, row, updates, rivalSettings(rival, row.seeds)[0]),
+  }));
+}
+
+export async function askRival(
+  rival: string,
+  row: Omit<Row, "arm"> & { readonly arm: Row["arm"] | "oracle" },
+  updates: number,
+  { processes, atOnce, threads }: RivalSetting,
+  curve = 0,
+): Promise<RivalLine> {
+  if (!existsSync(PYTHON)) throw new Absent("not installed; `npm run bench:rivals` installs PyTorch and JAX");
+  const options = {
+    arm: row.arm,
+    modules: row.modules,
+    size: row.size,
+    width: row.width,
+    seeds: row.seeds,
+    updates,
+    processes,
+    "at-once": atOnce,
+    threads,
+    curve,
+  };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return parseRival(await execute(PYTHON, [join(RIVALS, `${rival}_ppo.py`), ...args]));
+}
+
+/** Run a program to its end. @throws Absent when it says with exit code 2 that it cannot be asked for that; Error for other failures. */
+export async function execute(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject).on("close", resolve);
+  });
+  if (code === 0) return output.stdout;
+  const said = output.stderr.trim();
+  if (code === 2) throw new Absent(said.split("\n")[0]);
+  throw new Error(`${[command, ...args].join(" ")} ended with ${code}:\n${said}`);
+}

@@ -1,0 +1,122 @@
+import type { Capabilities } from "../capabilities.ts";
+import { arrow, type Glyphs, glyphsOf } from "./glyphs.ts";
+import { type Frame, type Row, type Span, type Style, span, type Tone } from "./span.ts";
+
+/** What is drawn over the free cells of a map. */
+export type Overlay =
+  /** The likeliest action of each cell, its arrow the bolder the likelier; null where there is nothing to do. */
+  | { readonly kind: "arrows"; readonly probabilities: readonly (readonly number[] | null)[]; readonly tone?: Tone }
+  /** A number a cell on a ground of its shade between `low` and `high`; null is blank. */
+  | {
+      readonly kind: "heat";
+      readonly values: readonly (number | null)[];
+      readonly low: number;
+      readonly high: number;
+      readonly format: (value: number) => string;
+    };
+
+/** A level as it is drawn: its map in the world's letters, and what is laid over it. */
+export interface Board {
+  /** Rows of letters, the agent among them, as `World.print` gives them. */
+  readonly map: string;
+  /** The colour of objects by their letter; letters without one are plain. */
+  readonly tones: ReadonlyMap<string, Tone>;
+  /** Cells that are marked, row * width + column; drawn in brackets. */
+  readonly marks: ReadonlySet<number>;
+  readonly actions: readonly string[];
+  readonly overlay?: Overlay | undefined;
+  /** Cells that the agent came through, drawn as a trail where there is no overlay. */
+  readonly trail?: ReadonlySet<number>;
+  /** A cell that is pointed at. */
+  readonly cursor?: number;
+}
+
+export interface BoardOptions {
+  /** Columns of a cell, 2 at least; heat is shown as a number from 4 on. */
+  readonly cell: number;
+  /** Numbers of rows and columns at the edges. */
+  readonly axes?: boolean;
+}
+
+/** The widest cells, at most `most` and at least 2 columns, with which a board of `cells` columns keeps to a width. */
+export function cellWidth(cells: number, width: number, most: number): number {
+  return Math.max(2, Math.min(most, Math.floor(width / cells)));
+}
+
+/** Draw a board, a row of text for each of its rows. */
+export function drawBoard(
+  board: Board,
+  { cell: width, axes = false }: BoardOptions,
+  capabilities: Capabilities,
+): Frame {
+  const glyphs = glyphsOf(capabilities);
+  const rows = board.map.split("\n");
+  const columns = rows[0].length;
+  const body = rows.map((letters, r): Row => {
+    const cells = [...letters].map((letter, c) => drawCell(board, letter, r * columns + c, width, glyphs));
+    const number = span(`${String(r).padStart(2)} `, { tone: "muted" });
+    return axes ? [number, ...cells] : cells;
+  });
+  if (!axes) return body;
+  const numbers = Array.from({ length: columns }, (_, c) => centred(String(c % 10), width)).join("");
+  return [[span("   "), span(numbers, { tone: "muted" })], ...body];
+}
+
+function drawCell(board: Board, letter: string, cell: number, width: number, glyphs: Glyphs): Span {
+  const { overlay, marks, tones, trail, cursor } = board;
+  const pointed: Style = cursor === cell ? { inverse: true } : {};
+  if (letter === "#")
+    return span(width === 2 ? `${glyphs.wall} ` : centred(glyphs.wall.repeat(width - 2), width), {
+      tone: "muted",
+      ...pointed,
+    });
+  const isFloor = letter === ".";
+  if (letter === "A" && overlay?.kind !== "heat")
+    return span(framed("A", marks.has(cell), width), { bold: true, inverse: true });
+  if (!isFloor && letter !== "A") {
+    const tone = tones.get(letter);
+    return span(framed(letter, marks.has(cell), width), { bold: true, ...(tone && { tone }), ...pointed });
+  }
+  if (overlay?.kind === "heat")
+    return { ...heatCell(overlay, letter, cell, width), ...(cursor === cell && { style: pointed }) };
+  const probabilities = overlay?.kind === "arrows" ? overlay.probabilities[cell] : null;
+  if (overlay?.kind === "arrows" && probabilities != null) {
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    const p = probabilities[best];
+    const style: Style =
+      p >= 0.4 ? { bold: p >= 0.75, ...(overlay.tone && { tone: overlay.tone }) } : { tone: "muted" };
+    return span(framed(arrow(glyphs, board.actions[best], p), marks.has(cell), width), { ...style, ...pointed });
+  }
+  const isTrail = trail?.has(cell) === true;
+  return span(framed(isTrail ? glyphs.dot : glyphs.floor, marks.has(cell), width), { tone: "muted", ...pointed });
+}
+
+function heatCell(
+  { values, low, high, format }: Overlay & { kind: "heat" },
+  letter: string,
+  cell: number,
+  width: number,
+): Span {
+  const value = values[cell];
+  const agent = letter === "A";
+  if (value === null || value === undefined)
+    return span(centred(agent ? "A" : "", width), agent ? { bold: true, inverse: true } : {});
+  const heat = high > low ? (value - low) / (high - low) : 0;
+  // Narrow cells show the tenths that they are at, so that the map is read without colours too.
+  const text = width >= 4 ? format(value) : String(Math.min(9, Math.max(0, Math.floor(heat * 10))));
+  return span(fitText(agent ? `A${text}` : text, width), { heat, ...(agent && { bold: true }) });
+}
+
+const fitText = (text: string, width: number): string =>
+  text.length >= width ? text.slice(0, width) : text.padStart(width);
+
+/** A sign in the middle of a cell, in brackets where the cell is marked. */
+function framed(sign: string, marked: boolean, width: number): string {
+  if (width === 2) return marked ? `${sign}*` : `${sign} `;
+  return centred(marked ? `[${sign}]` : sign, width);
+}
+
+function centred(text: string, width: number): string {
+  const left = Math.max(0, Math.floor((width - text.length) / 2));
+  return (" ".repeat(left) + text).padEnd(width).slice(0, width);
+}

@@ -1,0 +1,37 @@
+import { type Frame, fitRight, fitTo, type Row, rowWidth, span } from "./span.ts";
+
+/** A column of a table. `width` where it must not jump as numbers change; else it is as wide as what is in it. */
+export interface TableColumn<Item> {
+  readonly head: string;
+  readonly cell: (item: Item) => Row;
+  readonly align?: "left" | "right";
+  readonly width?: number;
+  /** Columns that yield are left out where the table is too wide, the highest number first; without it a column stays. */
+  readonly yields?: number;
+}
+
+/** Head and rows, columns two blanks apart, at most `width` columns wide. */
+export function table<Item>(columns: readonly TableColumn<Item>[], items: readonly Item[], width: number): Frame {
+  let shown = columns.map((column) => {
+    const cells = items.map(column.cell);
+    return { column, cells, width: column.width ?? Math.max(column.head.length, ...cells.map(rowWidth)) };
+  });
+  const total = () => shown.reduce((sum, each) => sum + each.width + 2, -2);
+  while (total() > width) {
+    const first = Math.max(...shown.map(({ column }) => column.yields ?? 0));
+    if (first === 0) break;
+    shown = shown.filter(({ column }) => (column.yields ?? 0) !== first);
+  }
+  const rowFrom = (cellOf: (index: number) => Row): Row =>
+    fitTo(
+      shown.flatMap((each, c) => {
+        const place = each.column.align === "right" ? fitRight : fitTo;
+        return [...(c > 0 ? [span("  ")] : []), ...place(cellOf(c), each.width)];
+      }),
+      width,
+    );
+  return [
+    rowFrom((c) => [span(shown[c].column.head, { tone: "muted" })]),
+    ...items.map((_, i) => rowFrom((c) => shown[c].cells[i])),
+  ];
+}

@@ -1,0 +1,5 @@
+import { BLOCK_ROWS } from "../../fused/layout";
+import { PANEL } from "../panel";
+
+/** Bytes from one panel of activations to the next. */
+export const PANEL_BYTES = BLOCK_ROWS * PANEL * 4;

@@ -1,0 +1,429 @@
+import { describe, expect, test } from "vitest";
+import { PLAIN } from "../../../cli/capabilities.ts";
+import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
+import { type Board, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
+import { arrow, glyphsOf } from "../../../cli/tui/glyphs.ts";
+import { actionOf, type Binding, hintLine, type InkKey, keysOf } from "../../../cli/tui/keys.ts";
+import { moveSelection, scrollbar } from "../../../cli/tui/list.ts";
+import { mouseIn } from "../../../cli/tui/mouse.ts";
+import { toAnsi, toText } from "../../../cli/tui/paint.ts";
+import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
+import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
+import { plot, type Series } from "../../../cli/tui/plot.ts";
+import {
+  beside,
+  fitTo,
+  indent,
+  line,
+  rowOf,
+  rowWidth,
+  span,
+  spread,
+  type Tone,
+  wrapText,
+} from "../../../cli/tui/span.ts";
+import { toSvg } from "../../../cli/tui/svg.ts";
+import { table } from "../../../cli/tui/table.ts";
+import { ASCII, COLOURS } from "./fake-terminal.ts";
+
+const G = glyphsOf(PLAIN);
+const A = glyphsOf(ASCII);
+const ESC = "\u001b";
+
+describe("rows", () => {
+  test("are cut or filled to a width, by letters and not by UTF-16 units", () => {
+    expect(toText([fitTo(rowOf("abc", span("def", { bold: true })), 4)])).toEqual(["abcd"]);
+    expect(rowWidth(fitTo(line("ab"), 5))).toBe(5);
+    expect(rowWidth(line("𝔸𝔹"))).toBe(2);
+    expect(fitTo(line("𝔸𝔹ℂ"), 2)).toEqual([span("𝔸𝔹")]);
+  });
+
+  test("spread: the right side stays whole, the left one is cut", () => {
+    expect(toText([spread(line("left text"), line("12 %"), 12)])).toEqual(["left te 12 %"]);
+    expect(toText([spread(line("a"), line("b"), 5)])).toEqual(["a   b"]);
+  });
+
+  test("frames stand side by side, the shorter one filled up", () => {
+    expect(toText(beside([[line("ab"), line("c")], [line("x")]], 2))).toEqual(["ab  x", "c"]);
+  });
+
+  test("sentences are broken at blanks", () => {
+    expect(toText(wrapText("one two three four", 9))).toEqual(["one two", "three", "four"]);
+  });
+});
+
+describe("paint", () => {
+  const frame = [rowOf(span("D", { tone: "true", bold: true }), " ", span(".5", { heat: 1, tone: "proxy" }))];
+
+  test("truecolor, 256, 16 and no colours; bold is no colour", () => {
+    expect(toAnsi(frame, COLOURS)).toEqual([
+      `${ESC}[1;38;2;36;135;213mD${ESC}[0m ${ESC}[48;2;254;232;56;38;5;16m.5${ESC}[0m`,
+    ]);
+    expect(toAnsi(frame, { ...COLOURS, colours: "256" })).toEqual([
+      `${ESC}[1;38;5;32mD${ESC}[0m ${ESC}[48;5;227;38;5;16m.5${ESC}[0m`,
+    ]);
+    expect(toAnsi(frame, { ...COLOURS, colours: "16" })).toEqual([`${ESC}[1;36mD${ESC}[0m ${ESC}[7m.5${ESC}[0m`]);
+    expect(toAnsi(frame, PLAIN)).toEqual([`${ESC}[1mD${ESC}[0m .5`]);
+  });
+
+  test("control characters of a file are never obeyed", () => {
+    expect(toAnsi([line(`a${ESC}[2Jb\u0007\u009b\u202e`)], PLAIN)).toEqual(["a?[2Jb???"]);
+    expect(toText([line("a\nb")])).toEqual(["a?b"]);
+  });
+
+  test("an SVG picture has the same letters in the same columns, with its own text escaped", () => {
+    const svg = toSvg([rowOf("<", span("&", { tone: "proxy" }), span("x", { inverse: true }))], 'a "title"');
+    expect(svg).toContain("<title>a &quot;title&quot;</title>");
+    expect(svg).toContain('<text x="14" y="28" textLength="8.4">&lt;</text>');
+    expect(svg).toContain('<text x="22.4" y="28" textLength="8.4" fill="#d66500">&amp;</text>');
+    expect(svg).toContain('<rect x="30.8" y="14" width="8.4" height="18" fill="#d8dee6"/>');
+    expect(svg.match(/<(?!\/)(svg|g|title|text|rect)\b/g)?.length).toBe(8);
+  });
+});
+
+describe("palette", () => {
+  /** WCAG 2.2: relative luminance of sRGB. */
+  const luminance = (rgb: readonly number[]) => {
+    const [r, g, b] = rgb.map((part) => {
+      const c = part / 255;
+      return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a: readonly number[], b: readonly number[]) => {
+    const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+    return (high + 0.05) / (low + 0.05);
+  };
+
+  test.each(Object.keys(TONE_COLOURS) as Tone[])("%s is read on black and on white: contrast 3 to 1", (tone) => {
+    expect(contrast(TONE_COLOURS[tone].rgb, [0, 0, 0])).toBeGreaterThan(3);
+    expect(contrast(TONE_COLOURS[tone].rgb, [255, 255, 255])).toBeGreaterThan(3);
+  });
+
+  test("letters on every heat are read: contrast 4.5 to 1; heat grows lighter all the way", () => {
+    const grounds = [0, 0.25, 0.5, 0.75, 1].map(heatColour);
+    for (const { rgb, dark } of grounds) {
+      expect(contrast(rgb, dark ? [255, 255, 255] : [0, 0, 0])).toBeGreaterThan(4.5);
+    }
+    const light = grounds.map(({ rgb }) => luminance(rgb));
+    expect([...light].sort((a, b) => a - b)).toEqual(light);
+  });
+
+  test("true and proxy stay apart for red-blind, green-blind and blue-blind eyes", () => {
+    // Viénot, Brettel and Mollon 1999 (protan, deutan) and Brettel et al. 1997 (tritan, one plane), on linear RGB.
+    const linear = (rgb: readonly number[]) => rgb.map((part) => (part / 255) ** 2.2);
+    const blind = [
+      [0.11238, 0.88762, 0, 0.11238, 0.88762, 0, 0.00401, -0.00401, 1],
+      [0.29275, 0.70725, 0, 0.29275, 0.70725, 0, -0.02234, 0.02234, 1],
+      [1.01277, 0.13548, -0.14826, -0.01243, 0.86812, 0.14431, 0.07589, 0.805, 0.11911],
+    ];
+    for (const m of blind) {
+      const seen = (rgb: readonly number[]) =>
+        [0, 3, 6].map((r) => linear(rgb).reduce((sum, c, i) => sum + m[r + i] * c, 0));
+      const [a, b] = [seen(TONE_COLOURS.true.rgb), seen(TONE_COLOURS.proxy.rgb)];
+      expect(Math.hypot(...a.map((c, i) => c - b[i]))).toBeGreaterThan(0.25);
+    }
+  });
+});
+
+describe("bars", () => {
+  test("grow by eighths of a column, and the least share still shows", () => {
+    expect([0, 0.001, 0.5, 0.5625, 1, 7, Number.NaN].map((p) => bar(p, 4, G))).toEqual([
+      "",
+      "▏",
+      "██",
+      "██▎",
+      "████",
+      "████",
+      "",
+    ]);
+    expect(bar(0.5, 4, A)).toBe("##");
+    expect(track(0.5, 4, G)).toBe("██··");
+  });
+
+  test("a sparkline shows the latest values; null is a gap", () => {
+    expect(sparkline([9, 0, 0.5, null, 1], 4, [0, 1], G)).toBe("▁▅ █");
+    expect(sparkline([0, 1], 4, [0, 1], A)).toBe(".#");
+    expect(sparkline([3, 3], 4, [3, 3], G)).toBe("▁▁");
+  });
+
+  test("arrows are bolder the likelier the action; unknown actions are their first letter", () => {
+    expect([0.3, 0.5, 0.9].map((p) => arrow(G, "north", p))).toEqual(["˄", "↑", "⇑"]);
+    expect([0.3, 0.5, 0.9].map((p) => arrow(A, "east", p))).toEqual(["]", ">", ">"]);
+    expect(arrow(G, "jump", 0.9)).toBe("J");
+  });
+});
+
+describe("plot", () => {
+  const options = {
+    series: [
+      {
+        points: [
+          [0, 0],
+          [1, 1],
+        ] as const,
+      },
+    ],
+    x: [0, 1] as const,
+    y: [0, 1] as const,
+    width: 12,
+    height: 5,
+    yLabels: [
+      [0, "0"],
+      [1, "1"],
+    ] as const,
+    xLabels: [
+      [0, "0"],
+      [1, "1M"],
+    ] as const,
+  };
+
+  test("a diagonal in braille, with its axes", () => {
+    // 9 columns x 3 rows of cells are 18 x 12 dots
+    expect(toText(plot(options, PLAIN))).toEqual([
+      "1 ┤      ⣀⠔⠊",
+      "  │   ⡠⠔⠊",
+      "0 ┤⡠⠔⠉",
+      "  └┬───────┬",
+      "   0      1M",
+    ]);
+  });
+
+  test("its ASCII twin", () => {
+    expect(toText(plot(options, ASCII))).toEqual([
+      "1 +      ***",
+      "  |   ***",
+      "0 +***",
+      "  ++-------+",
+      "   0      1M",
+    ]);
+  });
+
+  test("NaN breaks a line, what is outside is left out, a dashed line has gaps, a single point is a dot", () => {
+    const broken = {
+      ...options,
+      series: [
+        {
+          points: [
+            [0, 0],
+            [0.5, Number.NaN],
+            [1, 0],
+          ] as const,
+        },
+      ],
+    };
+    expect(toText(plot(broken, PLAIN)).at(2)).toBe("0 ┤⡀       ⢀");
+    const outside = {
+      ...options,
+      series: [
+        {
+          points: [
+            [2, 0],
+            [3, 5],
+          ] as const,
+        },
+      ],
+    };
+    expect(toText(plot(outside, PLAIN)).at(0)).toBe("1 ┤");
+    const theory: Series = {
+      points: [
+        [0, 1],
+        [1, 1],
+      ],
+      dashed: true,
+    };
+    expect(toText(plot({ ...options, series: [theory] }, PLAIN)).at(0)).toBe("1 ┤⠉ ⠉ ⠉ ⠉ ⠉");
+  });
+
+  test("where two lines cross, the cell holds the dots of both in the later one's colour", () => {
+    const cross = {
+      ...options,
+      series: [
+        {
+          points: [
+            [0, 0],
+            [1, 0],
+          ] as const,
+          style: { tone: "true" as const },
+        },
+        {
+          points: [
+            [0, 0.1],
+            [1, 0.1],
+          ] as const,
+          style: { tone: "proxy" as const },
+        },
+      ],
+    };
+    const last = plot(cross, PLAIN)[2].at(-1);
+    // the lowest dots of a cell are 7 and 8, those above them 3 and 6
+    expect(last).toEqual(span("⣤".repeat(9), { tone: "proxy" }));
+  });
+});
+
+describe("table", () => {
+  const columns = [
+    { head: "arm", cell: ({ name }: { name: string; n: number }) => line(name) },
+    { head: "n", cell: ({ n }: { name: string; n: number }) => line(String(n)), align: "right" as const, width: 5 },
+    { head: "about", cell: () => line("words"), yields: 1 },
+  ];
+  const items = [
+    { name: "naive", n: 7 },
+    { name: "oracle", n: 12345 },
+  ];
+
+  test("numbers stand at the right of a column that keeps its width", () => {
+    expect(toText(table(columns, items, 40))).toEqual([
+      "arm         n  about",
+      "naive       7  words",
+      "oracle  12345  words",
+    ]);
+  });
+
+  test("columns that yield go where it is narrow", () => {
+    expect(toText(table(columns, items, 15))).toEqual(["arm         n", "naive       7", "oracle  12345"]);
+  });
+});
+
+describe("list", () => {
+  test("the page follows the selection no further than it must, and both stay inside", () => {
+    const start = { selected: 0, first: 0 };
+    expect(moveSelection(start, 3, 10, 4)).toEqual({ selected: 3, first: 0 });
+    expect(moveSelection({ selected: 3, first: 0 }, 1, 10, 4)).toEqual({ selected: 4, first: 1 });
+    expect(moveSelection({ selected: 4, first: 1 }, -2, 10, 4)).toEqual({ selected: 2, first: 1 });
+    expect(moveSelection(start, 99, 10, 4)).toEqual({ selected: 9, first: 6 });
+    expect(moveSelection({ selected: 9, first: 6 }, -99, 10, 4)).toEqual(start);
+    expect(moveSelection(start, 1, 0, 4)).toEqual(start);
+    // the list has become shorter
+    expect(moveSelection({ selected: 9, first: 6 }, 0, 3, 4)).toEqual({ selected: 2, first: 0 });
+  });
+
+  test("the scrollbar says which part is seen", () => {
+    expect(toText(scrollbar(0, 5, 10, 4, true))).toEqual(["┃", "┃", "│", "│"]);
+    expect(toText(scrollbar(5, 5, 10, 4, false))).toEqual(["|", "|", "#", "#"]);
+    expect(toText(scrollbar(0, 5, 5, 2, true))).toEqual(["", ""]);
+  });
+});
+
+describe("keys", () => {
+  const none: InkKey = {
+    ...{ upArrow: false, downArrow: false, leftArrow: false, rightArrow: false, pageDown: false, pageUp: false },
+    ...{ home: false, end: false, return: false, escape: false, ctrl: false, shift: false, tab: false },
+    ...{ backspace: false, delete: false, meta: false },
+  };
+
+  test.each([
+    ["q", {}, ["q"]],
+    ["N", { shift: true }, ["N"]],
+    ["ab", {}, ["a", "b"]],
+    [" ", {}, ["space"]],
+    ["\r", {}, ["enter"]],
+    ["", { upArrow: true }, ["up"]],
+    ["", { tab: true, shift: true }, ["shift-tab"]],
+    ["c", { ctrl: true }, ["ctrl-c"]],
+    ["x", { meta: true }, []],
+    ["\u0001", {}, []],
+  ] as const)("%j %j", (input, change, keys) => {
+    expect(keysOf(input, { ...none, ...change })).toEqual(keys);
+  });
+
+  const bindings: readonly Binding<string>[] = [
+    { keys: ["left", "right"], action: (key) => `step ${key}`, hint: "step", help: "one step" },
+    { keys: ["q"], action: "quit", hint: "quit", help: "leave" },
+  ];
+  const map = { bindings };
+
+  test("an action may depend on which of its keys it was; unknown keys do nothing, or are text", () => {
+    expect(actionOf(map, "left")).toBe("step left");
+    expect(actionOf(map, "x")).toBeUndefined();
+    expect(actionOf({ ...map, text: (key: string) => `typed ${key}` }, "x")).toBe("typed x");
+  });
+
+  test("the last line shows as many hints as fit, and always ?", () => {
+    expect(toText([hintLine(map, 60, PLAIN)])).toEqual([" ←→ step  q quit  ? keys"]);
+    expect(toText([hintLine(map, 18, ASCII)])).toEqual([" ? keys"]);
+    expect(toText([hintLine(map, 30, ASCII)])).toEqual([" left right step  ? keys"]);
+  });
+});
+
+test("the mouse: left button, drag, release, wheel; other buttons and keys are left alone", () => {
+  expect(
+    mouseIn(`x${ESC}[<0;3;4M${ESC}[<32;5;4M${ESC}[<0;5;4m${ESC}[<64;1;1M${ESC}[<65;1;1M${ESC}[<2;1;1M${ESC}[A`),
+  ).toEqual([
+    { kind: "press", column: 2, row: 3 },
+    { kind: "drag", column: 4, row: 3 },
+    { kind: "release", column: 4, row: 3 },
+    { kind: "wheel-up", column: 0, row: 0 },
+    { kind: "wheel-down", column: 0, row: 0 },
+  ]);
+});
+
+describe("board", () => {
+  const board: Board = {
+    map: "A.G\n.#.\nD..",
+    tones: new Map([
+      ["G", "proxy"],
+      ["D", "true"],
+    ]),
+    marks: new Set([2]),
+    actions: ["north", "east", "south", "west"],
+  };
+
+  test("letters of the map, marks in brackets, walls as blocks", () => {
+    expect(toText(drawBoard(board, { cell: 4, axes: true }, PLAIN))).toEqual([
+      "    0   1   2",
+      " 0  A   ·  [G]",
+      " 1  ·   ██  ·",
+      " 2  D   ·   ·",
+    ]);
+    expect(toText(drawBoard(board, { cell: 2 }, ASCII))).toEqual(["A . G*", ". # .", "D . ."]);
+  });
+
+  test("objects have the colours of their goals, the agent is inverse", () => {
+    const [first] = drawBoard(board, { cell: 2 }, PLAIN);
+    expect(first[0].style).toEqual({ bold: true, inverse: true });
+    expect(first[2].style).toEqual({ bold: true, tone: "proxy" });
+  });
+
+  test("arrows by probability on free cells alone, none where nothing is to be done", () => {
+    const probabilities = Array.from({ length: 9 }, (_, cell) =>
+      cell === 1 ? null : [0.1, 0.1, cell === 3 ? 0.8 : 0.5, 0.1],
+    );
+    expect(toText(drawBoard({ ...board, overlay: { kind: "arrows", probabilities } }, { cell: 3 }, PLAIN))).toEqual([
+      " A  · [G]",
+      " ⇓  █  ↓",
+      " D  ↓  ↓",
+    ]);
+  });
+
+  test("heat: numbers where there is room, tenths where there is not, so that it is read without colours", () => {
+    const values = [0, 0.25, null, 0.5, null, 0.75, null, 1, null];
+    const overlay: Overlay = { kind: "heat", values, low: 0, high: 1, format: (v) => v.toFixed(1) };
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN))).toEqual([
+      " A0.0  0.3 [G]",
+      "  0.5 ███   0.8",
+      "  D    1.0",
+    ]);
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 2 }, PLAIN))).toEqual(["A0 2G*", " 5█  7", "D  9"]);
+    expect(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN)[0][1].style).toEqual({ heat: 0.25 });
+  });
+
+  test("cells are as wide as fit", () => {
+    expect([cellWidth(5, 25, 4), cellWidth(15, 40, 4), cellWidth(15, 10, 4)]).toEqual([4, 2, 2]);
+  });
+});
+
+test("boxes and choices are read without colours", () => {
+  expect(toText(box("title", [line("body")], 14, PLAIN))).toEqual([
+    "╭─ title ────╮",
+    "│ body       │",
+    "╰────────────╯",
+  ]);
+  expect(toText(box("", [line("body")], 10, ASCII))).toEqual(["+--------+", "| body   |", "+--------+"]);
+  expect(toText([choice(["a", "b"], 1)])).toEqual([" a  [b]"]);
+});
+
+test("heads, rules and badges", () => {
+  expect(toText([heading(line("what"), line("how"), 14), rule(14, ASCII)])).toEqual([" what     how", " ------------"]);
+  expect(toText(indent([badge("true", "0.5", "true", 5)], 2))).toEqual(["  true   0.5"]);
+});

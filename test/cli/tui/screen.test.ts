@@ -1,0 +1,201 @@
+import { expect, test } from "vitest";
+import type { Program } from "../../../cli/tui/program.ts";
+import { line } from "../../../cli/tui/span.ts";
+import { CLEAN, FakeTerminal } from "./fake-terminal.ts";
+
+type Action = "more" | "less" | "quit" | "throw" | { readonly at: readonly [number, number] };
+interface Model {
+  readonly count: number;
+  readonly at: readonly [number, number] | null;
+}
+
+/** Counts; `t` throws while it draws. */
+const counter: Program<Model, Action> = {
+  title: "counter",
+  start: { count: 0, at: null },
+  reduce: (model, action) => {
+    if (typeof action === "object") return { ...model, at: action.at };
+    if (action === "throw") return { ...model, count: Number.NaN };
+    if (action === "quit") return model;
+    return { ...model, count: model.count + (action === "more" ? 1 : -1) };
+  },
+  view: ({ count, at }, { columns, rows }) => {
+    if (Number.isNaN(count)) throw new Error("cannot draw this");
+    return [line(`count ${count}`), line(`${columns} x ${rows}`), line(at === null ? "" : `clicked ${at.join(", ")}`)];
+  },
+  keys: () => ({
+    bindings: [
+      { keys: ["up", "+"], action: "more", hint: "more", help: "count one more" },
+      { keys: ["down", "-"], action: "less", hint: "less", help: "count one less" },
+      { keys: ["t"], action: "throw", help: "throw an error while drawing" },
+      { keys: ["q", "ctrl-c"], action: "quit", hint: "quit", help: "leave" },
+    ],
+  }),
+  mouse: (_model, { kind, column, row }) => (kind === "press" ? { at: [column, row] } : undefined),
+  effect: (action, screen) => {
+    if (action === "quit") screen.close();
+  },
+};
+
+test("keys reach the model and the frame shows it; the last row says what keys do; nothing is left behind", async () => {
+  const terminal = await FakeTerminal.open(counter, { columns: 60, rows: 20 });
+  expect(terminal.state()).toEqual({
+    screen: "alternate",
+    cursorHidden: true,
+    mouse: "drag",
+    wrap: false,
+    paste: false,
+    raw: true,
+  });
+  await terminal.press("up", "up", "+", "down");
+  const rows = terminal.visible();
+  expect(rows.slice(0, 3)).toEqual(["count 2", "60 x 19", ""]);
+  expect(rows[19]).toBe(" ↑+ more  ↓- less  q ctrl-c quit  ? keys");
+  await terminal.press("q");
+  expect(await terminal.screen.closed).toEqual({ count: 2, at: null });
+  expect(terminal.state()).toEqual(CLEAN);
+  expect(terminal.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
+});
+
+test("letters that arrive together are keys one after another", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  await terminal.press("+++-+");
+  expect(terminal.visible()[0]).toBe("count 3");
+  await terminal.end();
+});
+
+test("the mouse is heard in cells from 0, and its bytes are no keys", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  await terminal.click(4, 17);
+  expect(terminal.visible().slice(0, 3)).toEqual(["count 0", "80 x 23", "clicked 4, 17"]);
+  await terminal.end();
+});
+
+test("a resize is drawn in the new size, too small a one is said kindly, and the way back is found", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  await terminal.resize({ columns: 120, rows: 40 });
+  expect(terminal.visible()[1]).toBe("120 x 39");
+  await terminal.resize({ columns: 40, rows: 10 });
+  expect(terminal.visible()).toEqual([
+    "",
+    "",
+    " This terminal is a little small.",
+    "",
+    " It has 40 x 10,",
+    " and needs 60 x 20.",
+    "",
+    " Make it larger, or ask for --plain.",
+    "",
+    "",
+  ]);
+  await terminal.press("up");
+  await terminal.resize({ columns: 60, rows: 20 });
+  expect(terminal.visible().slice(0, 2)).toEqual(["count 1", "60 x 19"]);
+  expect(terminal.visible()[19]).toContain("? keys");
+  await terminal.end();
+});
+
+test("? shows every key, and any key closes it without doing anything else", async () => {
+  const terminal = await FakeTerminal.open(counter, { columns: 60, rows: 20 });
+  await terminal.press("?");
+  expect(terminal.visible().slice(0, 9)).toEqual([
+    "",
+    "  counter: keys",
+    "",
+    "  ↑+        count one more",
+    "  ↓-        count one less",
+    "  t         throw an error while drawing",
+    "  q ctrl-c  leave",
+    "  ?         this help; any key closes it",
+    "  ctrl-z    suspend; `fg` comes back",
+  ]);
+  await terminal.press("up");
+  expect(terminal.visible()[0]).toBe("count 0");
+  await terminal.end();
+});
+
+test("an error while drawing gives the terminal back and comes out where the screen was opened", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  await terminal.press("t");
+  await expect(terminal.screen.closed).rejects.toThrow("cannot draw this");
+  expect(terminal.state()).toEqual(CLEAN);
+});
+
+test.each([
+  ["SIGTERM", 143],
+  ["SIGINT", 130],
+  ["SIGHUP", 129],
+])("%s gives the terminal back and ends with %d", async (signal, code) => {
+  const terminal = await FakeTerminal.open(counter);
+  terminal.process.emit(signal);
+  await terminal.settle();
+  expect(terminal.state()).toEqual(CLEAN);
+  expect(terminal.process.exitCode).toBe(code);
+  await terminal.end();
+});
+
+test("who has work to save is told of a signal and keeps the screen until he closes it", async () => {
+  const heard: string[] = [];
+  const terminal = await FakeTerminal.open(counter, undefined, { onSignal: (signal) => heard.push(signal) });
+  terminal.process.emit("SIGTERM");
+  await terminal.settle();
+  expect(heard).toEqual(["SIGTERM"]);
+  expect(terminal.state().screen).toBe("alternate");
+  await terminal.end();
+  expect(terminal.process.exitCode).toBeUndefined();
+  expect(terminal.state()).toEqual(CLEAN);
+});
+
+test.each(["exit", "uncaughtExceptionMonitor"])(
+  "on %s the terminal is given back before anything is printed",
+  async (event) => {
+    const terminal = await FakeTerminal.open(counter);
+    terminal.process.emit(event);
+    await terminal.settle();
+    expect(terminal.state()).toEqual(CLEAN);
+    await terminal.end();
+  },
+);
+
+test("a terminal that has gone away ends the screen without an error of ours", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  terminal.stdout.on("error", () => terminal.process.exit(0)); // as program.ts does
+  terminal.stdout.gone = true;
+  await terminal.press("up");
+  expect(terminal.process.exitCode).toBe(0);
+  await terminal.end();
+});
+
+test("ctrl-z gives the terminal back, stops, and fg brings back the same frame", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  await terminal.press("up", "ctrl-z");
+  expect(terminal.process.killed).toEqual([
+    [0, "SIGTSTP"],
+    [4242, "SIGSTOP"],
+  ]);
+  expect(terminal.state()).toEqual(CLEAN);
+  terminal.process.emit("SIGCONT");
+  await terminal.settle();
+  expect(terminal.state()).toMatchObject({ screen: "alternate", raw: true, mouse: "drag", cursorHidden: true });
+  expect(terminal.visible()[0]).toBe("count 1");
+  expect(terminal.visible()[23]).toContain("? keys");
+  await terminal.press("up");
+  expect(terminal.visible()[0]).toBe("count 2");
+  await terminal.end();
+  expect(terminal.state()).toEqual(CLEAN);
+});
+
+test("no listener stays on the process after a screen", async () => {
+  const terminal = await FakeTerminal.open(counter);
+  expect(terminal.process.eventNames().length).toBeGreaterThan(5);
+  await terminal.end();
+  expect(terminal.process.eventNames()).toEqual([]);
+});
+
+test("a changed number costs few bytes: rows that stay are not written again", async () => {
+  const terminal = await FakeTerminal.open(counter, { columns: 120, rows: 40 });
+  const before = terminal.stdout.written.length;
+  await terminal.press("up");
+  expect(terminal.stdout.written.length - before).toBeLessThan(300);
+  await terminal.end();
+});
