@@ -30,7 +30,7 @@ import {
  *     <run>/manifest.json                          what was fixed before the first cell; arms, seeds and sweep points may grow
  *     <run>/cells/<id>/metrics.jsonl               one line per update, appended
  *                     /evaluation.json
- *                     /episodes.jsonl              optional
+ *                     /episodes.jsonl              some episodes of each shift and view; see episodes.ts
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
@@ -353,6 +353,12 @@ export function readCheckpoint(path: string): Checkpoint {
 export function writeEvaluation(cell: CellPaths, evaluation: unknown): void {
   refuseFinished(cell, "writeEvaluation");
   writeAtomically(cell.evaluation, `${canonicalJson(evaluation)}\n`);
+}
+
+/** Episodes of a cell, as `encodeEpisodes` writes them. */
+export function writeEpisodes(cell: CellPaths, text: string): void {
+  refuseFinished(cell, "writeEpisodes");
+  writeAtomically(cell.episodes, text);
 }
 
 /** Clock, memory and host, as `cli/` measured them; no hash covers this file. */
