@@ -87,6 +87,14 @@ const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/run.ts"),
   },
   {
+    name: "watch",
+    args: [["<RUN>", "a run directory"]],
+    about: "Follow a run that another process trains; pause it, or leave it, without harm.",
+    options: [plainOption()],
+    example: "halfwatch watch runs/quickstart-5f2c81aa --plain",
+    load: () => import("./commands/watch.ts"),
+  },
+  {
     name: "eval",
     args: [["<CHECKPOINT|SCENARIO>", "a checkpoint of a run, or a scenario file together with --policy"]],
     about: "Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where possible.",

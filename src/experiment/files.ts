@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -207,6 +208,27 @@ export function readTouched(path: string): { text: string; touched: number } | u
     if (codeOf(error) === "ENOENT") return undefined;
     throw fileError("read", path, error);
   }
+}
+
+/** At most `limit` bytes of a file from `offset` on, and the file's size; undefined where there is none. */
+export function readFrom(path: string, offset: number, limit: number): { bytes: Uint8Array; size: number } | undefined {
+  return guarded("read", path, () => {
+    let file: number;
+    try {
+      file = openSync(path, "r");
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const { size } = fstatSync(file);
+      const bytes = new Uint8Array(Math.max(0, Math.min(limit, size - offset)));
+      const read = bytes.length === 0 ? 0 : readSync(file, bytes, 0, bytes.length, offset);
+      return { bytes: bytes.subarray(0, read), size };
+    } finally {
+      closeSync(file);
+    }
+  });
 }
 
 /** Remove a file or folder, if it is there. */

@@ -36,6 +36,7 @@ import {
  *                     /result.json                 written last: its presence is what "finished" means
  *                     /resume.safetensors          while unfinished: the latest point to go on from
  *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
+ *     <run>/control.json                           while the run is paused; see control.ts
  *
  * Whole files appear by rename, so a reader never sees half of one. Readers leave out names that begin with a dot: those are the
  * temporary files of a write that was killed.
@@ -364,6 +365,16 @@ export function writeEpisodes(cell: CellPaths, text: string): void {
 /** Clock, memory and host, as `cli/` measured them; no hash covers this file. */
 export function writeTiming(cell: CellPaths, timing: unknown): void {
   writeAtomically(cell.timing, `${canonicalJson(timing)}\n`);
+}
+
+/** How long a cell took and its memory at most (bytes); undefined where that is not written yet, or cannot be read. */
+export function readTiming(cell: CellPaths): { seconds: number; peakMemory: number } | undefined {
+  try {
+    const { seconds, peakMemory } = JSON.parse(textOf(readBytes(cell.timing), cell.timing));
+    return Number.isFinite(seconds) && Number.isFinite(peakMemory) ? { seconds, peakMemory } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

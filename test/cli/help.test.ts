@@ -23,6 +23,8 @@ describe("--help", () => {
       Commands:
         run [options] <SCENARIO>              Train every cell (arm, seed, point of the sweep) that has no
                                               result yet, evaluate it, print the table.
+        watch [options] <RUN>                 Follow a run that another process trains; pause it, or leave
+                                              it, without harm.
         eval [options] <CHECKPOINT|SCENARIO>  Evaluate a checkpoint or a scripted policy under the true
                                               and the proxy goal, exactly where possible.
         solve [options] <SCENARIO>            Exact values of one level under every goal, and the best
@@ -299,6 +301,7 @@ describe("--help", () => {
     const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
     expect(names).toEqual([
       "run",
+      "watch",
       "eval",
       "solve",
       "levels",
@@ -334,7 +337,8 @@ describe("--help", () => {
 });
 
 describe("what is not understood", () => {
-  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
+  const COMMANDS =
+    "  commands: run, watch, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],
