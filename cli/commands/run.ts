@@ -50,9 +50,12 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     ...(options.arms && { arms: checkedArms(options.arms) }),
     ...(options.seeds !== undefined && { seeds: parseSeeds(options.seeds) }),
   };
-  // Said once and before anything is written, rather than by every cell.
-  const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
-  await engine.dispose();
+  if (resolveEngine(options.engine) !== "tfjs") {
+    // What is missing is said once and before anything is written; tfjs is left to the cells, since its library and the memory that it
+    // takes of a GPU stay with a process.
+    const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
+    await engine.dispose();
+  }
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
   const claim = ownClaim();
