@@ -55,8 +55,8 @@ export class Batch {
   private state: AdamState;
   /** The parameters layer by layer, until they change. */
   private views: Views | undefined;
-  /** Everybody's rows, [P * rows, columns], until somebody loads others. */
-  private table: Tensor | undefined;
+  /** Everybody's rows until somebody loads others: [P * most, columns], the last `stride` of them features. */
+  private table: { readonly tensor: Tensor; readonly most: number; readonly stride: number } | undefined;
 
   constructor(tf: Tf, spec: NetworkSpec, parameters: readonly Float64Array[]) {
     this.tf = tf;
@@ -92,7 +92,7 @@ export class Batch {
 
   readonly loadRows: Together<LoadCall, void> = async (calls) => {
     for (const { replica, data, rows } of calls) this.rows[replica] = rowsOf(data, rows, this.spec.modules.length);
-    this.table?.dispose();
+    this.table?.tensor.dispose();
     this.table = undefined;
     return calls.map(() => DONE);
   };
@@ -173,7 +173,7 @@ export class Batch {
     this.rows[replica] = undefined;
     if (this.released.size < this.replicas) return;
     this.views?.dispose();
-    this.tf.dispose([this.groupOf, ...Object.values(this.state), ...(this.table ? [this.table] : [])]);
+    this.tf.dispose([this.groupOf, ...Object.values(this.state), ...(this.table ? [this.table.tensor] : [])]);
     [this.views, this.table] = [undefined, undefined];
   }
 
@@ -236,17 +236,12 @@ export class Batch {
 
   /** The rows of every call, gathered on the device. */
   private gather(calls: readonly StepCall[]): { x: Tensor; minibatch: Minibatch } {
-    const { tf, spec, replicas } = this;
+    const { tf, spec } = this;
     const K = spec.modules.length;
     const Q = calls.length;
     const B = filledUp(Math.max(...calls.map(({ indices }) => indices.length)));
-    const most = Math.max(...this.rows.map((rows) => rows?.rows ?? 0));
-    const stride = Math.max(1, ...this.rows.map((rows) => rows?.stride ?? 0));
-    if (this.table === undefined) {
-      const columns = tableOf(this.rows, most, stride, K);
-      this.table = tf.tensor2d(columns, [replicas * most, columns.length / (replicas * most)]);
-      tf.keep(this.table);
-    }
+    this.table ??= this.makeTable();
+    const { tensor, most, stride } = this.table;
     const picked = new Int32Array(Q * B);
     const share = new Float32Array(Q * B);
     calls.forEach(({ replica, indices }, q) => {
@@ -254,7 +249,7 @@ export class Batch {
       share.fill(1 / indices.length, q * B, q * B + indices.length);
       for (let i = 0; i < indices.length; i++) picked[q * B + i] += indices[i];
     });
-    const rows = tf.reshape(tf.gather(this.table, tf.tensor1d(picked, "int32")), [Q, B, -1]);
+    const rows = tf.reshape(tf.gather(tensor, tf.tensor1d(picked, "int32")), [Q, B, -1]);
     const sizes = [1, 1, 1, 1, 1, 1, K, K, stride];
     const parts = tf.split(rows, sizes, 2) as Tensor[];
     const [action, logProbability, oldValue, advantage, target, gateMask, moduleMask, gateTarget, features] = parts;
@@ -266,6 +261,15 @@ export class Batch {
         ...{ logProbability, oldValue, advantage, target, gateMask, moduleMask, gateTarget },
       },
     };
+  }
+
+  private makeTable() {
+    const { tf, replicas } = this;
+    const most = Math.max(...this.rows.map((rows) => rows?.rows ?? 0));
+    const stride = Math.max(1, ...this.rows.map((rows) => rows?.stride ?? 0));
+    const columns = tableOf(this.rows, most, stride, this.spec.modules.length);
+    const tensor: Tensor = tf.keep(tf.tensor2d(columns, [replicas * most, columns.length / (replicas * most)]));
+    return { tensor, most, stride };
   }
 
   private numbersOf(calls: readonly StepCall[]): LossNumbers {
