@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { createEngine, ENGINES } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/native/self-check.ts";
+import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
@@ -43,7 +44,7 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
   const supported = Number(version.split(".")[0]) >= OLDEST_NODE;
   const cores = availableParallelism();
   const peers = await Promise.all(PEERS.map(([name, purpose]) => probe(name, purpose)));
-  const engines = await judgeEngines(peers);
+  const engines = await judgeEngines();
   if (json) {
     printJson({ node: { version, supported, needed: `>=${OLDEST_NODE}` }, cores, engines, peers });
     return;
@@ -62,8 +63,9 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
 }
 
 /** Whether each engine of this build can be used here. */
-async function judgeEngines(peers: readonly Peer[]): Promise<EngineState[]> {
-  const backends = peers.filter(({ name, state }) => state === "found" && name !== "koffi").map(({ name }) => name);
+async function judgeEngines(): Promise<EngineState[]> {
+  const backends = await Promise.all(BACKENDS.map(tryBackend));
+  const best = backends.find(({ usable }) => usable);
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
@@ -72,10 +74,11 @@ async function judgeEngines(peers: readonly Peer[]): Promise<EngineState[]> {
     ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
     [
       "tfjs",
-      backends.length > 0
-        ? { usable: true, detail: `by ${backends.join(", ")}` }
-        : { usable: false, detail: "needs one of the packages below" },
+      best === undefined
+        ? { usable: false, detail: "needs one of its backends" }
+        : { usable: true, detail: `the best here: ${best.name}` },
     ],
+    ...backends.map(({ name, usable, detail }) => [name, { usable, detail }] as const),
   ]);
   return ENGINES.flatMap((name) => {
     const state = states.get(name);
@@ -127,12 +130,45 @@ async function hasSimd(): Promise<boolean> {
  * Import a package in a process of its own: a native addon may crash what loads it. Its last line of output is
  * what happened: `found`, or the error's code and message.
  */
-function probe(name: string, purpose: string): Promise<Peer> {
+async function probe(name: string, purpose: string): Promise<Peer> {
   const script = `
     import(${JSON.stringify(name)}).then(
       () => ["found"],
-      (error) => [error.code ?? "", error.message.split("\\n")[0]],
-    ).then((outcome) => { console.log("\\n" + JSON.stringify(outcome)); process.exit(0); });`;
+      (error) => [error.code ?? "", error.message.split("\n")[0]],
+    )`;
+  const { outcome, end } = await inProcess(script);
+  if (outcome === undefined) {
+    return { name, purpose, state: "crashes", detail: `its import ${end}`, command: `npm rebuild ${name}` };
+  }
+  if (outcome[0] === "found") return { name, purpose, state: "found", detail: "", command: null };
+  if (outcome[0] === "ERR_MODULE_NOT_FOUND" && outcome[1]?.includes(`'${name}'`)) {
+    return { name, purpose, state: "absent", detail: "not installed", command: `npm install ${name}` };
+  }
+  const detail = `installed, but its native addon cannot be loaded: ${outcome[1]}`;
+  return { name, purpose, state: "broken", detail, command: `npm rebuild ${name}` };
+}
+
+/** Start a backend of the engine tfjs in a process of its own, as a cell would. */
+async function tryBackend(backend: Backend): Promise<EngineState> {
+  const name = `tfjs:${backend}`;
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const loader = new URL(`../../src/compute/tfjs/backends.${extension}`, import.meta.url);
+  const script = `
+    import(${JSON.stringify(loader.href)}).then(({ loadBackend }) => loadBackend(${JSON.stringify(backend)})).then(
+      ({ device }) => ["usable", device],
+      (error) => ["", [error.message, error.hint].filter(Boolean).join(": ")],
+    )`;
+  const { outcome, end } = await inProcess(script);
+  if (outcome === undefined) return { name, usable: false, detail: `crashes: ${end}` };
+  return { name, usable: outcome[0] === "usable", detail: outcome[1].replace(`${name} `, "") };
+}
+
+/** The value of a promise of strings, evaluated in another process; undefined, and how it ended, where there is none. */
+function inProcess(promise: string): Promise<{ readonly outcome: string[] | undefined; readonly end: string }> {
+  const script = `(${promise.trim()}).then((outcome) => {
+    console.log("\n" + JSON.stringify(outcome));
+    process.exit(0);
+  });`;
   const options = {
     cwd: packageRoot(),
     timeout: PROBE_LIMIT_MS,
@@ -140,18 +176,8 @@ function probe(name: string, purpose: string): Promise<Peer> {
   };
   return new Promise((resolve) => {
     execFile(process.execPath, ["--input-type=module", "--eval", script], options, (failure, stdout) => {
-      const outcome = lastJsonLine(stdout);
-      if (outcome === undefined) {
-        const detail = failure?.signal ? `ended by ${failure.signal}` : `ended with code ${failure?.code ?? 0}`;
-        resolve({ name, purpose, state: "crashes", detail: `its import ${detail}`, command: `npm rebuild ${name}` });
-      } else if (outcome[0] === "found") {
-        resolve({ name, purpose, state: "found", detail: "", command: null });
-      } else if (outcome[0] === "ERR_MODULE_NOT_FOUND" && outcome[1]?.includes(`'${name}'`)) {
-        resolve({ name, purpose, state: "absent", detail: "not installed", command: `npm install ${name}` });
-      } else {
-        const detail = `installed, but its native addon cannot be loaded: ${outcome[1]}`;
-        resolve({ name, purpose, state: "broken", detail, command: `npm rebuild ${name}` });
-      }
+      const end = failure?.signal ? `ended by ${failure.signal}` : `ended with code ${failure?.code ?? 0}`;
+      resolve({ outcome: lastJsonLine(stdout), end });
     });
   });
 }

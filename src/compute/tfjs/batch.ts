@@ -29,7 +29,7 @@ export interface StepCall {
   readonly hyper: Hyper;
 }
 
-/** Elements of a picture's expansion at most: what a forward pass takes at once, 64 MB. */
+/** Elements of the observations that a forward pass takes at once, 64 MB. */
 const MOST_ELEMENTS = 2 ** 24;
 /** Below every ln scale that leaves a trace in float32; WebGPU promises nothing of infinities. */
 const LOWEST_LN_SCALE = -1e30;
@@ -55,8 +55,8 @@ export class Batch {
   private state: AdamState;
   /** The parameters layer by layer, until they change. */
   private views: Views | undefined;
-  /** Everybody's rows, [P * rows, columns], until somebody loads others. */
-  private table: Tensor | undefined;
+  /** Everybody's rows until somebody loads others: [P * most, columns], the last `stride` of them features. */
+  private table: { readonly tensor: Tensor; readonly most: number; readonly stride: number } | undefined;
 
   constructor(tf: Tf, spec: NetworkSpec, parameters: readonly Float64Array[]) {
     this.tf = tf;
@@ -72,15 +72,14 @@ export class Batch {
 
   readonly forward: Together<ForwardCall, void> = async (calls) => {
     const { features, modules } = this.spec;
-    const stride = Math.max(1, ...calls.map(({ observations }) => observations.stride));
     const most = Math.max(...calls.map(({ rows }) => rows));
-    const block = Math.max(1, Math.floor(MOST_ELEMENTS / (calls.length * stride * features)));
+    const block = Math.max(1, Math.floor(MOST_ELEMENTS / (calls.length * features)));
     const lnScale = calls.some((call) => call.lnScale.some((s) => s !== call.lnScale[0]))
       ? lnScalesOf(calls, modules.length)
       : undefined;
     for (let first = 0; first < most; first += block) {
       const rows = filledUp(Math.min(block, most - first));
-      const packed = this.tf.tidy(() => this.act(calls, first, rows, stride, lnScale));
+      const packed = this.tf.tidy(() => this.act(calls, first, rows, lnScale));
       const numbers = await packed.data();
       packed.dispose();
       calls.forEach((call, q) => {
@@ -93,7 +92,7 @@ export class Batch {
 
   readonly loadRows: Together<LoadCall, void> = async (calls) => {
     for (const { replica, data, rows } of calls) this.rows[replica] = rowsOf(data, rows, this.spec.modules.length);
-    this.table?.dispose();
+    this.table?.tensor.dispose();
     this.table = undefined;
     return calls.map(() => DONE);
   };
@@ -174,7 +173,7 @@ export class Batch {
     this.rows[replica] = undefined;
     if (this.released.size < this.replicas) return;
     this.views?.dispose();
-    this.tf.dispose([this.groupOf, ...Object.values(this.state), ...(this.table ? [this.table] : [])]);
+    this.tf.dispose([this.groupOf, ...Object.values(this.state), ...(this.table ? [this.table.tensor] : [])]);
     [this.views, this.table] = [undefined, undefined];
   }
 
@@ -190,26 +189,21 @@ export class Batch {
   }
 
   /** Rows [first, first + rows) of every call, packed as [Q, rows, A + A + 1 (+ K)]: ln pi, pi, value, weights. */
-  private act(
-    calls: readonly ForwardCall[],
-    first: number,
-    rows: number,
-    stride: number,
-    lnScale: Float32Array | undefined,
-  ): Tensor {
+  private act(calls: readonly ForwardCall[], first: number, rows: number, lnScale: Float32Array | undefined): Tensor {
     const { tf, spec, layout } = this;
     const Q = calls.length;
-    const features = new Int32Array(Q * rows * stride).fill(-1);
+    const { features } = spec;
+    const seen = new Float32Array(Q * rows * features);
     calls.forEach((call, q) => {
-      const { indices, counts, stride: own } = call.observations;
+      const { indices, counts, stride } = call.observations;
       const count = Math.min(rows, call.rows - first);
       for (let row = 0; row < count; row++) {
         const source = call.first + first + row;
-        const start = source * own;
-        features.set(indices.subarray(start, start + counts[source]), (q * rows + row) * stride);
+        const to = (q * rows + row) * features;
+        for (let slot = 0; slot < counts[source]; slot++) seen[to + indices[source * stride + slot]] = 1;
       }
     });
-    const x = pictures(tf, tf.tensor3d(features, [Q, rows, stride], "int32"), spec.features);
+    const x = tf.tensor3d(seen, [Q, rows, features]);
     const scale = lnScale && tf.tensor3d(lnScale, [Q, 1, spec.modules.length]);
     return this.withViews(calls, (views) => {
       const trace = forward(tf, spec, layout, views, x, scale);
@@ -242,17 +236,12 @@ export class Batch {
 
   /** The rows of every call, gathered on the device. */
   private gather(calls: readonly StepCall[]): { x: Tensor; minibatch: Minibatch } {
-    const { tf, spec, replicas } = this;
+    const { tf, spec } = this;
     const K = spec.modules.length;
     const Q = calls.length;
     const B = filledUp(Math.max(...calls.map(({ indices }) => indices.length)));
-    const most = Math.max(...this.rows.map((rows) => rows?.rows ?? 0));
-    const stride = Math.max(1, ...this.rows.map((rows) => rows?.stride ?? 0));
-    if (this.table === undefined) {
-      const columns = tableOf(this.rows, most, stride, K);
-      this.table = tf.tensor2d(columns, [replicas * most, columns.length / (replicas * most)]);
-      tf.keep(this.table);
-    }
+    this.table ??= this.makeTable();
+    const { tensor, most, stride } = this.table;
     const picked = new Int32Array(Q * B);
     const share = new Float32Array(Q * B);
     calls.forEach(({ replica, indices }, q) => {
@@ -260,18 +249,27 @@ export class Batch {
       share.fill(1 / indices.length, q * B, q * B + indices.length);
       for (let i = 0; i < indices.length; i++) picked[q * B + i] += indices[i];
     });
-    const rows = tf.reshape(tf.gather(this.table, tf.tensor1d(picked, "int32")), [Q, B, -1]);
+    const rows = tf.reshape(tf.gather(tensor, tf.tensor1d(picked, "int32")), [Q, B, -1]);
     const sizes = [1, 1, 1, 1, 1, 1, K, K, stride];
     const parts = tf.split(rows, sizes, 2) as Tensor[];
     const [action, logProbability, oldValue, advantage, target, gateMask, moduleMask, gateTarget, features] = parts;
     return {
-      x: pictures(tf, tf.cast(features, "int32"), spec.features),
+      x: pictures(tf, features, spec.features),
       minibatch: {
         share: tf.tensor3d(share, [Q, B, 1]),
         action: tf.cast(tf.reshape(action, [Q, B]), "int32"),
         ...{ logProbability, oldValue, advantage, target, gateMask, moduleMask, gateTarget },
       },
     };
+  }
+
+  private makeTable() {
+    const { tf, replicas } = this;
+    const most = Math.max(...this.rows.map((rows) => rows?.rows ?? 0));
+    const stride = Math.max(1, ...this.rows.map((rows) => rows?.stride ?? 0));
+    const columns = tableOf(this.rows, most, stride, this.spec.modules.length);
+    const tensor: Tensor = tf.keep(tf.tensor2d(columns, [replicas * most, columns.length / (replicas * most)]));
+    return { tensor, most, stride };
   }
 
   private numbersOf(calls: readonly StepCall[]): LossNumbers {

@@ -85,9 +85,16 @@ export interface Trace {
   readonly value: Tensor;
 }
 
-/** Binary features [Q, B, stride], -1 where there is none, as zeros and ones [Q, B, features]. */
-export function pictures(tf: Tf, features: Tensor, count: number): Tensor {
-  return tf.sum(tf.oneHot(features, count, 1, 0, "float32"), 2);
+/**
+ * Active features [Q, B, stride], -1 where there is none, as zeros and ones [Q, B, features]. Slot by slot, although that is more kernels
+ * than one sum over them: it needs a stride less memory, and a sum over a middle axis is slow on some backends.
+ */
+export function pictures(tf: Tf, active: Tensor, features: number): Tensor {
+  const [Q, B, stride] = active.shape;
+  const slots = tf.split(tf.cast(active, "int32"), stride, 2);
+  return slots
+    .map((slot): Tensor => tf.oneHot(tf.reshape(slot, [Q, B]), features, 1, 0, "float32"))
+    .reduce((sum, slot) => tf.add(sum, slot));
 }
 
 /** `lnScale` [Q, 1, K] is finite, or undefined for none. */
