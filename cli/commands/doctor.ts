@@ -1,9 +1,7 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { createEngine, ENGINES } from "../../src/compute/create.ts";
-import { distanceFromReference } from "../../src/compute/native/self-check.ts";
+import { ENGINES } from "../../src/compute/create.ts";
 import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
-import { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
@@ -89,27 +87,35 @@ async function judgeEngines(): Promise<EngineState[]> {
 /** A float32 gradient that is further than this from the reference engine's is wrong. */
 const SELF_CHECK = 1e-5;
 
-/** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
+/**
+ * Start an engine in a process of its own, compiling its kernels where it has to, and hold a gradient of it against the reference
+ * engine's.
+ */
 async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
-  try {
-    const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
-    try {
-      const distance = await distanceFromReference(engine);
-      const passed = distance < SELF_CHECK;
-      const { build } = engine.info;
-      const facts = [
-        "float32, fused multiply-add",
-        ...(build === undefined ? [] : [`kernels in ${cacheFolder()} by ${build}`]),
-        `self-check ${passed ? "passed" : "failed"}: ${distance.toExponential(1)} from the reference engine`,
-      ];
-      return { usable: passed, detail: facts.join("; ") };
-    } finally {
-      await engine.dispose();
-    }
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { usable: false, detail: [error.message, error.hint ?? []].flat().join("; ") };
-  }
+  const script = `
+    Promise.all([import(${inSource("compute/create")}), import(${inSource("compute/native/self-check")})]).then(
+      async ([{ createEngine }, { distanceFromReference }]) => {
+        const engine = await createEngine("${name}", 1, { cacheFolder: ${JSON.stringify(cacheFolder())} });
+        return ["started", String(await distanceFromReference(engine)), engine.info.build ?? ""];
+      },
+    ).catch((error) => ["", [error.message, error.hint].filter(Boolean).join("; ")])`;
+  const { outcome, end } = await inProcess(script);
+  if (outcome === undefined) return { usable: false, detail: `crashes: ${end}` };
+  if (outcome[0] !== "started") return { usable: false, detail: outcome[1] };
+  const [, distance, build] = outcome;
+  const passed = Number(distance) < SELF_CHECK;
+  const facts = [
+    "float32, fused multiply-add",
+    ...(build === "" ? [] : [`kernels in ${cacheFolder()} by ${build}`]),
+    `self-check ${passed ? "passed" : "failed"}: ${Number(distance).toExponential(1)} from the reference engine`,
+  ];
+  return { usable: passed, detail: facts.join("; ") };
+}
+
+/** The address of a module under src/, as a string of JavaScript. */
+function inSource(module: string): string {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return JSON.stringify(new URL(`../../src/${module}.${extension}`, import.meta.url).href);
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */
@@ -134,7 +140,7 @@ async function probe(name: string, purpose: string): Promise<Peer> {
   const script = `
     import(${JSON.stringify(name)}).then(
       () => ["found"],
-      (error) => [error.code ?? "", error.message.split("\n")[0]],
+      (error) => [error.code ?? "", error.message.split("\\n")[0]],
     )`;
   const { outcome, end } = await inProcess(script);
   if (outcome === undefined) {
@@ -151,10 +157,8 @@ async function probe(name: string, purpose: string): Promise<Peer> {
 /** Start a backend of the engine tfjs in a process of its own, as a cell would. */
 async function tryBackend(backend: Backend): Promise<EngineState> {
   const name = `tfjs:${backend}`;
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const loader = new URL(`../../src/compute/tfjs/backends.${extension}`, import.meta.url);
   const script = `
-    import(${JSON.stringify(loader.href)}).then(({ loadBackend }) => loadBackend(${JSON.stringify(backend)})).then(
+    import(${inSource("compute/tfjs/backends")}).then(({ loadBackend }) => loadBackend(${JSON.stringify(backend)})).then(
       ({ device }) => ["usable", device],
       (error) => ["", [error.message, error.hint].filter(Boolean).join(": ")],
     )`;
@@ -166,7 +170,7 @@ async function tryBackend(backend: Backend): Promise<EngineState> {
 /** The value of a promise of strings, evaluated in another process; undefined, and how it ended, where there is none. */
 function inProcess(promise: string): Promise<{ readonly outcome: string[] | undefined; readonly end: string }> {
   const script = `(${promise.trim()}).then((outcome) => {
-    console.log("\n" + JSON.stringify(outcome));
+    console.log("\\n" + JSON.stringify(outcome));
     process.exit(0);
   });`;
   const options = {
