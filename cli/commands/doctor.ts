@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { createEngine, ENGINES } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/native/self-check.ts";
 import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
-import { UserError } from "../../src/core/errors.ts";
+import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
@@ -65,7 +65,8 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
 /** Whether each engine of this build can be used here. */
 async function judgeEngines(): Promise<EngineState[]> {
   const backends = await Promise.all(BACKENDS.map(tryBackend));
-  const best = backends.find(({ usable }) => usable);
+  const usable = backends.filter((backend) => backend.usable);
+  const best = usable.find(({ detail }) => !detail.endsWith("(software)")) ?? usable[0];
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
@@ -107,8 +108,9 @@ async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState,
       await engine.dispose();
     }
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { usable: false, detail: [error.message, error.hint ?? []].flat().join("; ") };
+    // Also what a broken package throws: saying so is what the command is for.
+    const { message, hint } = error as Partial<UserError>;
+    return { usable: false, detail: [message ?? String(error), hint ?? []].flat().join("; ") };
   }
 }
 
@@ -134,7 +136,7 @@ async function probe(name: string, purpose: string): Promise<Peer> {
   const script = `
     import(${JSON.stringify(name)}).then(
       () => ["found"],
-      (error) => [error.code ?? "", error.message.split("\n")[0]],
+      (error) => [error.code ?? "", error.message.split("\\n")[0]],
     )`;
   const { outcome, end } = await inProcess(script);
   if (outcome === undefined) {
@@ -166,7 +168,7 @@ async function tryBackend(backend: Backend): Promise<EngineState> {
 /** The value of a promise of strings, evaluated in another process; undefined, and how it ended, where there is none. */
 function inProcess(promise: string): Promise<{ readonly outcome: string[] | undefined; readonly end: string }> {
   const script = `(${promise.trim()}).then((outcome) => {
-    console.log("\n" + JSON.stringify(outcome));
+    console.log("\\n" + JSON.stringify(outcome));
     process.exit(0);
   });`;
   const options = {

@@ -141,7 +141,12 @@ async function loadWebGpu(): Promise<Loaded> {
   const { vendor, architecture, description } = adapter.info;
   const software = /swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
   const device = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  return activate({ tf, backend: "webgpu", device: `WebGPU, ${device}`, isGpu: !software });
+  return activate({
+    tf,
+    backend: "webgpu",
+    device: `WebGPU, ${device}${software ? " (software)" : ""}`,
+    isGpu: !software,
+  });
 }
 
 interface Adapter {
