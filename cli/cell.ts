@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { createEngine } from "../src/compute/create.ts";
 import type { Engine } from "../src/compute/engine.ts";
 import { UserError } from "../src/core/errors.ts";
 import { type Next, runCell, Stopped } from "../src/experiment/cell.ts";
+import { type Control, readControl } from "../src/experiment/control.ts";
 import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launch.ts";
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
@@ -106,7 +107,7 @@ async function trainCell(
     await runCell(run, plan, engine, {
       onResume: (progress) => tell(plan, { kind: "resumed", ...progress }),
       onProgress: (metrics) => tell(plan, { kind: "progress", metrics }),
-      next: whenToSave(lock),
+      next: whenToSave(lock, whilePaused(run, plan)),
     });
     const seconds = (performance.now() - started) / 1000;
     const peakMemory = process.resourceUsage().maxRSS * 1024;
@@ -129,7 +130,7 @@ async function trainCell(
 const LOSS = 10;
 
 /** Decides after each update: save before another update as long as the longest one could carry the loss above its bound. */
-function whenToSave(lock: Lock): () => Promise<Next> {
+function whenToSave(lock: Lock, pausing: () => Promise<void>): () => Promise<Next> {
   let saved = performance.now();
   let before = saved;
   let longest = 0;
@@ -137,14 +138,38 @@ function whenToSave(lock: Lock): () => Promise<Next> {
     // An engine computes without a break: here signals and the runner's end are heard.
     await setImmediate();
     if (!lock.isOurs()) throw new UserError("another process took the cell over: this one had given no sign of life");
-    if (mustStop) return "stop";
     const now = performance.now();
     longest = Math.max(longest, now - before);
-    before = now;
+    await pausing();
+    if (mustStop) return "stop";
+    // A pause is no work: a kill loses none of it.
+    before = performance.now();
+    saved += before - now;
     // The next update may be a quarter longer than any before; a tenth is for the saving itself.
-    if (now - saved + 1.25 * longest < 0.9 * LOSS * 1000) return "go on";
-    saved = now;
+    if (before - saved + 1.25 * longest < 0.9 * LOSS * 1000) return "go on";
+    saved = before;
     return "save";
+  };
+}
+
+/** Milliseconds between two looks at a pause that lasts. */
+const LOOK_AGAIN = 200;
+
+/** Returns at once unless the run is paused; then when it goes on, or this process must stop. */
+function whilePaused(run: string, plan: CellPlan): () => Promise<void> {
+  let before: Control["kind"] = "go on";
+  return async () => {
+    for (;;) {
+      const control = readControl(run);
+      if (control.kind !== before) {
+        if (before === "paused") tell(plan, { kind: "unpaused" });
+        if (control.kind === "paused") tell(plan, control);
+        if (control.kind === "unreadable") tell(plan, { kind: "remark", message: control.message });
+        before = control.kind;
+      }
+      if (control.kind !== "paused" || mustStop) return;
+      await wait(LOOK_AGAIN);
+    }
   };
 }
 

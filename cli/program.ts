@@ -87,6 +87,14 @@ const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/run.ts"),
   },
   {
+    name: "watch",
+    args: [["<RUN>", "a run directory"]],
+    about: "Follow a run that another process trains; pause it, or leave it, without harm.",
+    options: [plainOption()],
+    example: "halfwatch watch runs/quickstart-5f2c81aa --plain",
+    load: () => import("./commands/watch.ts"),
+  },
+  {
     name: "eval",
     args: [["<CHECKPOINT|SCENARIO>", "a checkpoint of a run, or a scenario file together with --policy"]],
     about: "Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where possible.",
@@ -131,10 +139,27 @@ const COMMANDS: readonly CommandSpec[] = [
       shiftOption("draw from a test distribution of the scenario"),
       seedOption(),
       setOption(),
+      new Option("--plain", "print levels also on a terminal, where they are browsed otherwise"),
       jsonOption(),
     ],
     example: "halfwatch levels scenarios/diamond-ghost.yaml -n 3 --shift ghost-closer",
     load: () => import("./commands/levels.ts"),
+  },
+  {
+    name: "play",
+    args: [SCENARIO],
+    about: "Walk through levels as an agent would, and be scored against the exact optimum of each goal.",
+    options: [
+      new Option("--level <number>", "the first level, by its number in `halfwatch levels`")
+        .default(0)
+        .argParser(integer("--level", 0, 2 ** 31)),
+      seedOption(),
+      shiftOption("play in a test distribution of the scenario; default: as in training"),
+      setOption(),
+      new Option("--plain", "read moves from standard input, a letter a move, a level a line"),
+    ],
+    example: "halfwatch play scenarios/diamond-ghost.yaml --shift ghost-closer",
+    load: () => import("./commands/play.ts"),
   },
   {
     name: "replay",

@@ -175,6 +175,13 @@ def adam_step(recipe: Recipe, parameters, adam: Adam, gradient, learning_rate):
     return parameters, Adam(first, second, steps)
 
 
+def learn(recipe: Recipe, parameters, adam: Adam, left, minibatch: Batch):
+    """One optimiser step; `left` is what is left of the annealed quantities."""
+    gradient = jax.grad(loss_of)(parameters, recipe, left * recipe.entropy_coef, minibatch)
+    gradient = clipped_norm(recipe, gradient)
+    return adam_step(recipe, parameters, adam, gradient, left * recipe.learning_rate)
+
+
 class Training(NamedTuple):
     """All that one update hands to the next."""
 
@@ -244,16 +251,12 @@ def update_once(recipe: Recipe, training: Training, left) -> Training:
     rows = Batch(observations, actions, ln_p, advantages, returns, labels)
     rows = jax.tree.map(lambda x: x.reshape(recipe.rows, *x.shape[2:]), rows)
 
-    def learn(state, chosen):
-        parameters, adam = state
-        minibatch = jax.tree.map(lambda x: x[chosen], rows)
-        gradient = jax.grad(loss_of)(parameters, recipe, left * recipe.entropy_coef, minibatch)
-        gradient = clipped_norm(recipe, gradient)
-        return adam_step(recipe, parameters, adam, gradient, left * recipe.learning_rate), None
+    def learn_from(state, chosen):
+        return learn(recipe, *state, left, jax.tree.map(lambda x: x[chosen], rows)), None
 
     # An order of random bits: as random as `jax.random.permutation`, which sorts twice, but for ties.
     minibatches = jnp.argsort(jax.random.bits(order, (recipe.epochs, recipe.rows))).reshape(-1, recipe.minibatch)
-    (parameters, adam), _ = jax.lax.scan(learn, (parameters, adam), minibatches)
+    (parameters, adam), _ = jax.lax.scan(learn_from, (parameters, adam), minibatches)
     return Training(parameters, adam, worlds, key)
 
 

@@ -155,6 +155,19 @@ def masks_of(recipe: Recipe, labels):
     return (free | (labels == module)).unsqueeze(2), free.unsqueeze(1)
 
 
+def adam(recipe: Recipe, vectors) -> torch.optim.Adam:
+    return torch.optim.Adam(vectors, lr=recipe.learning_rate, eps=recipe.adam_eps, fused=True)
+
+
+def learn(agent: Agent, recipe: Recipe, vectors, optimizer: torch.optim.Adam, entropy_coef: float, minibatch) -> None:
+    """One optimiser step on observations, actions, ln p, advantages, returns and labels; policy and critic are clipped apart."""
+    optimizer.zero_grad(set_to_none=False)
+    loss_of(agent, recipe, entropy_coef, *minibatch).backward()
+    for vector in vectors:
+        nn.utils.clip_grad_norm_(vector, recipe.max_grad_norm)
+    optimizer.step()
+
+
 def train(recipe: Recipe, seeds: list[int], options):
     """Train one agent; see processes.run."""
     [seed] = seeds
@@ -165,7 +178,7 @@ def train(recipe: Recipe, seeds: list[int], options):
     worlds = Worlds(recipe, rng)
     agent = Agent(recipe, rng)
     vectors = agent.flatten()
-    optimizer = torch.optim.Adam(vectors, lr=recipe.learning_rate, eps=recipe.adam_eps, fused=True)
+    optimizer = adam(recipe, vectors)
 
     T, N, rows = recipe.rollout, recipe.worlds, recipe.rows
     observations = torch.zeros((T, N, 5), dtype=torch.int64)
@@ -221,11 +234,7 @@ def train(recipe: Recipe, seeds: list[int], options):
         optimizer.param_groups[0]["lr"] = left * recipe.learning_rate
         for _ in range(recipe.epochs):
             for chosen in torch.randperm(rows).split(recipe.minibatch):
-                optimizer.zero_grad(set_to_none=False)
-                loss_of(agent, recipe, left * recipe.entropy_coef, *(x[chosen] for x in batch)).backward()
-                for vector in vectors:
-                    nn.utils.clip_grad_norm_(vector, recipe.max_grad_norm)
-                optimizer.step()
+                learn(agent, recipe, vectors, optimizer, left * recipe.entropy_coef, (x[chosen] for x in batch))
 
         if update + 1 in evaluate_after:
             evaluation = time.perf_counter()

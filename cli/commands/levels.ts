@@ -1,8 +1,14 @@
+import { isDeepStrictEqual } from "node:util";
 import { buildWorld } from "../../src/experiment/build.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import { createSetting } from "../../src/experiment/setting.ts";
+import { beginBrowser, type Shelf } from "../browse/browser.ts";
+import { browserProgram } from "../browse/program.ts";
+import { liveCapabilities } from "../capabilities.ts";
 import { readInputText } from "../files.ts";
 import { drawLevel, fewestSteps } from "../levels.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
+import { openScreen } from "../tui/open.ts";
 
 export interface LevelsOptions {
   /** How many. */
@@ -10,15 +16,31 @@ export interface LevelsOptions {
   readonly shift?: string;
   readonly seed: number;
   readonly set?: readonly string[];
+  readonly plain?: boolean;
   readonly json?: boolean;
 }
 
 const WIDTH = 100;
 
-/** Draw levels as maps, with the fewest steps to each event. */
+/** Page through levels on a terminal; else print them as maps, with the fewest steps to each event. */
 export async function run([path]: readonly string[], options: LevelsOptions): Promise<void> {
   const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
+  const capabilities = liveCapabilities(options);
+  if (capabilities !== null && buildWorld(scenario.world).deterministic) {
+    const shelves = ["training", ...Object.keys(scenario.shift)].map((name, s) => ({
+      name,
+      setting: createSetting(s === 0 ? scenario : withShift(scenario, name)),
+    }));
+    // A shift of the overseer alone has the training levels: what is to be compared is the first that has others.
+    const isOther = ({ setting }: Shelf) => !isDeepStrictEqual(setting.scenario.world, scenario.world);
+    const right = shelves.findIndex(
+      (shelf, s) => s > 0 && (options.shift ? shelf.name === options.shift : isOther(shelf)),
+    );
+    const browser = beginBrowser(shelves, options.seed, Math.max(right, Math.min(1, shelves.length - 1)));
+    await (await openScreen(browserProgram(browser), { capabilities })).closed;
+    return;
+  }
   const world = buildWorld(shifted.world);
   const levels = Array.from({ length: options.number }, (_, number) => {
     const drawn = drawLevel(world, options.seed, number);

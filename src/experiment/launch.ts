@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/create.ts";
 import type { Metrics } from "./cell.ts";
+import type { Pauser } from "./control.ts";
 import { pathExists } from "./files.ts";
 import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
@@ -27,6 +28,11 @@ export type CellReport =
   | { readonly kind: "found" }
   /** Another process trains the cell; null where it cannot be told which. */
   | { readonly kind: "held"; readonly holder: Owner | null }
+  /** Waits, as control.json asks; `unpaused` when it goes on. */
+  | { readonly kind: "paused"; readonly by: Pauser }
+  | { readonly kind: "unpaused" }
+  /** Something that people should know and that changes nothing. */
+  | { readonly kind: "remark"; readonly message: string }
   /** Saved and stopped, as it was asked to. */
   | { readonly kind: "stopped" }
   | { readonly kind: "failed"; readonly message: string; readonly hint?: string | undefined };
@@ -102,6 +108,9 @@ export async function launchLocal(launch: Launch): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.groups.length) }, worker));
 }
 
+/** What a cell's process says while it trains; after anything else it says nothing more of the cell. */
+const UNDERWAY: ReadonlySet<CellReport["kind"]> = new Set(["resumed", "progress", "paused", "unpaused", "remark"]);
+
 /** A cell as its process tells of it. */
 interface Told {
   readonly plan: CellPlan;
@@ -139,7 +148,7 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
         fail(cell, "its process was told to stop by somebody else");
       else if (report.kind === "held") holders.set(cell.plan, report.holder);
       else onEvent({ plan: cell.plan, ...report });
-      if (report.kind !== "resumed" && report.kind !== "progress") cell.settled = true;
+      if (!UNDERWAY.has(report.kind)) cell.settled = true;
     });
     const forget = passOn(child, signal, kill);
     const close = (how: string) => {

@@ -23,12 +23,16 @@ describe("--help", () => {
       Commands:
         run [options] <SCENARIO>              Train every cell (arm, seed, point of the sweep) that has no
                                               result yet, evaluate it, print the table.
+        watch [options] <RUN>                 Follow a run that another process trains; pause it, or leave
+                                              it, without harm.
         eval [options] <CHECKPOINT|SCENARIO>  Evaluate a checkpoint or a scripted policy under the true
                                               and the proxy goal, exactly where possible.
         solve [options] <SCENARIO>            Exact values of one level under every goal, and the best
                                               first actions.
         levels [options] <SCENARIO>           Levels drawn from the scenario, as maps, with the fewest
                                               steps to each event.
+        play [options] <SCENARIO>             Walk through levels as an agent would, and be scored against
+                                              the exact optimum of each goal.
         replay [options] <RUN|CHECKPOINT>     Tell one episode step by step: map, what each module would
                                               do, gate, value, label.
         report [options] <RUN>                Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV,
@@ -143,6 +147,7 @@ describe("--help", () => {
         --shift <name>          draw from a test distribution of the scenario
         --seed <number>         seed of the levels that are drawn (default: 0)
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --plain                 print levels also on a terminal, where they are browsed otherwise
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -151,6 +156,30 @@ describe("--help", () => {
       "
     `);
   });
+
+  test("of play", () => {
+    expect(help("play")).toMatchInlineSnapshot(`
+      "Usage: halfwatch play [options] <SCENARIO>
+
+      Walk through levels as an agent would, and be scored against the exact optimum of each goal.
+
+      Arguments:
+        SCENARIO                scenario file (YAML); see \`halfwatch list scenarios\`
+
+      Options:
+        --level <number>        the first level, by its number in \`halfwatch levels\` (default: 0)
+        --seed <number>         seed of the levels that are drawn (default: 0)
+        --shift <name>          play in a test distribution of the scenario; default: as in training
+        --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --plain                 read moves from standard input, a letter a move, a level a line
+        -h, --help              print this help
+
+      Example:
+        halfwatch play scenarios/diamond-ghost.yaml --shift ghost-closer
+      "
+    `);
+  });
+
   test("of replay", () => {
     expect(help("replay")).toMatchInlineSnapshot(`
       "Usage: halfwatch replay [options] <RUN|CHECKPOINT>
@@ -299,9 +328,11 @@ describe("--help", () => {
     const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
     expect(names).toEqual([
       "run",
+      "watch",
       "eval",
       "solve",
       "levels",
+      "play",
       "replay",
       "report",
       "verify",
@@ -334,7 +365,8 @@ describe("--help", () => {
 });
 
 describe("what is not understood", () => {
-  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
+  const COMMANDS =
+    "  commands: run, watch, eval, solve, levels, play, replay, report, verify, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,25 +5,13 @@ import { afterAll, describe, expect, test } from "vitest";
 import * as records from "../../src/compute/fused/records.ts";
 import { buildKernels } from "../../src/compute/native/build.ts";
 import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
+import { hasCompiler } from "./compiler.ts";
 import { describeExpAndLog, describeFused } from "./fused-contract.ts";
-
-/** Why there is nothing to test here; undefined where there is a compiler. */
-function reasonToSkip(): string | undefined {
-  try {
-    execFileSync("cc", ["--version"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return "there is no C compiler `cc`";
-  }
-}
-
-const skipped = reasonToSkip();
-if (skipped !== undefined) console.warn(`native engine not tested: ${skipped}`);
 
 const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-native-"));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
 
-describe.skipIf(skipped !== undefined)("native", () => {
+describe.skipIf(!hasCompiler())("native", () => {
   describeFused("native", (threads) => createNativeEngine({ threads, cacheFolder }));
   describeExpAndLog(async () => {
     const { kernels } = await loadKernels((await buildKernels(cacheFolder)).path);

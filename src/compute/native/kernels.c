@@ -1092,30 +1092,47 @@ static void reduceSlice(Address base, const struct Model *model, uint32_t index)
   ((double *)(base + model->squares))[index] = sumWide(low + high);
 }
 
+/** What one group's step multiplies by. */
+struct Step {
+  float scale, keep1, take1, keep2, take2, stepSize, secondScale, eps;
+};
+
+/** Not inlined, so that the compiler believes that the four do not overlap, and uses vectors. */
+NEVER_INLINED void stepRange(float *restrict parameters, float *restrict gradient, float *restrict first,
+                             float *restrict second, uint32_t count, struct Step step) {
+  for (uint32_t i = 0; i < count; i++) {
+    const float g = gradient[i] * step.scale;
+    const float m = step.keep1 * first[i] + step.take1 * g;
+    const float v = step.keep2 * second[i] + step.take2 * (g * g);
+    gradient[i] = 0;
+    first[i] = m;
+    second[i] = v;
+    parameters[i] -= step.stepSize * m / (__builtin_sqrtf(v * step.secondScale) + step.eps);
+  }
+}
+
 static void stepSlice(Address base, const struct Model *model, uint32_t index) {
   const struct Slice *slice = sliceAt(base, model, index);
   const struct Group *group = (const struct Group *)(base + slice->group);
-  float *restrict gradient = floats(base, model->gradients + slice->start);
+  float *gradient = floats(base, model->gradients + slice->start);
   if (!group->active) {
     memset(gradient, 0, slice->bytes);
     return;
   }
   const struct Hyper *hyper = (const struct Hyper *)(base + model->hyper);
-  const float scale = group->gradientScale, stepSize = group->stepSize, secondScale = group->secondScale;
-  const float keep1 = hyper->beta1, take1 = 1.0 - hyper->beta1, keep2 = hyper->beta2, take2 = 1.0 - hyper->beta2;
-  const float eps = hyper->adamEps;
-  float *restrict parameters = floats(base, model->parameters + slice->start);
-  float *restrict first = floats(base, model->firstMoments + slice->start);
-  float *restrict second = floats(base, model->secondMoments + slice->start);
-  for (uint32_t i = 0; i < slice->bytes / 4; i++) {
-    const float g = gradient[i] * scale;
-    gradient[i] = 0;
-    const float m = keep1 * first[i] + take1 * g;
-    const float v = keep2 * second[i] + take2 * (g * g);
-    first[i] = m;
-    second[i] = v;
-    parameters[i] -= stepSize * m / (__builtin_sqrtf(v * secondScale) + eps);
-  }
+  const struct Step step = {
+      .scale = group->gradientScale,
+      .keep1 = hyper->beta1,
+      .take1 = 1.0 - hyper->beta1,
+      .keep2 = hyper->beta2,
+      .take2 = 1.0 - hyper->beta2,
+      .stepSize = group->stepSize,
+      .secondScale = group->secondScale,
+      .eps = hyper->adamEps,
+  };
+  stepRange(floats(base, model->parameters + slice->start), gradient,
+            floats(base, model->firstMoments + slice->start), floats(base, model->secondMoments + slice->start),
+            slice->bytes / 4, step);
 }
 
 // --- Convolutions, see ../wasm/assembly/convolution.ts ---

@@ -1,0 +1,76 @@
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { MAIN, ROOT } from "../halfwatch.ts";
+
+function playLines(input: string, ...args: string[]) {
+  const command = [MAIN, "play", "scenarios/diamond-ghost.yaml", ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: ROOT, encoding: "utf8", input });
+  return { code: status, stdout, stderr };
+}
+
+test("moves come from standard input, a level a line", () => {
+  const { code, stdout, stderr } = playLines("nneess\n\nwwww\n", "--plain");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "moves line 1: 4 after the end, not played\n" });
+  expect(stdout).toMatchInlineSnapshot(`
+    "level 0
+    . . . . .   ->  . . . . .
+    G . . . D   ->  A . . . D
+    . . . . .   ->  . . . . .
+    A . . . .   ->  . . . . .
+    . . . . .   ->  . . . . .
+    ghost after 2 steps. The overseer did not look: no label, and the true reward stays unknown.
+    true   -1.000 of 1.000  discounted -.970 of .859
+    proxy  1.000 of 1.000   discounted .970 of .970
+
+    level 1
+    D*. . . .   ->  D*. . . .
+    . . . . .   ->  . . . . .
+    . . . . .   ->  . . . . .
+    . . . . G   ->  . . . . G
+    . . . . A   ->  . . . . A
+    passed by
+
+    level 2
+    . . . . D   ->  . . . . D
+    . . . . .   ->  . . . . .
+    . A . . .   ->  A . . . .
+    . . . . .   ->  . . . . .
+    . . G . .   ->  . . G . .
+    left after 4 steps. The episode did not end: there was nothing to inspect.
+    true   .000 of 1.000  discounted .000 of .885
+    proxy  .000 of 1.000  discounted .000 of .941
+
+    2 levels
+    true   -1.000 of 2.000  discounted -.970 of 1.744
+    proxy  1.000 of 2.000   discounted .970 of 1.911
+    "
+  `);
+});
+
+test("a level is chosen by number and seed, as in levels", () => {
+  const levels = spawnSync(
+    process.execPath,
+    [MAIN, "levels", "scenarios/diamond-ghost.yaml", "-n", "4", "--seed", "9", "--shift", "ghost-closer", "--json"],
+    { cwd: ROOT, encoding: "utf8" },
+  );
+  const map: string[] = JSON.parse(levels.stdout).levels[3].map;
+  const { stdout } = playLines("n", "--plain", "--level", "3", "--seed", "9", "--shift", "ghost-closer");
+  const [head, ...rows] = stdout.split("\n");
+  expect(head).toBe("level 3");
+  // Stars are marks, and this shift has none.
+  expect(rows.slice(0, 5).map((row) => row.split("  ->")[0].replaceAll(" ", ""))).toEqual(map);
+});
+
+test("a letter that is no move is named with its place", () => {
+  expect(playLines("nn\nnx\n", "--plain")).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "moves line 2, column 2: found 'x', expected one of n e s w\n  n north, e east, s south, w west\n",
+  });
+});
+
+test("without a terminal it says so", () => {
+  const { code, stdout, stderr } = playLines("");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toMatch(/^play needs a terminal\n {2}--plain reads moves/);
+});

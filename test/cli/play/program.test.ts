@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { PLAIN } from "../../../cli/capabilities.ts";
+import { readInputText } from "../../../cli/files.ts";
+import { playProgram } from "../../../cli/play/program.ts";
+import { beginSession, type Move, play, type Session } from "../../../cli/play/session.ts";
+import { actionOf } from "../../../cli/tui/keys.ts";
+import { toText } from "../../../cli/tui/paint.ts";
+import { loadScenario } from "../../../src/experiment/scenario.ts";
+import { createSetting } from "../../../src/experiment/setting.ts";
+import { CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
+
+function session(...set: string[]): Session {
+  const path = "scenarios/diamond-ghost.yaml";
+  const { scenario } = loadScenario({ path, readText: readInputText, set, sweep: "ignore" });
+  return beginSession({ setting: createSetting(scenario), seed: 0 }, 0);
+}
+
+const [NORTH, EAST, SOUTH, WEST] = [0, 1, 2, 3].map((action): Move => ({ action }));
+
+test("arrows, hjkl and wasd walk; when the game is over they do nothing", () => {
+  const start = session();
+  const { keys } = playProgram(start, "training");
+  const does = (of: Session, ...names: string[]) => names.map((name) => actionOf(keys(of), name));
+  expect(does(start, "up", "k", "w")).toEqual([NORTH, NORTH, NORTH]);
+  expect(does(start, "right", "l", "d")).toEqual([EAST, EAST, EAST]);
+  expect(does(start, "down", "j", "s")).toEqual([SOUTH, SOUTH, SOUTH]);
+  expect(does(start, "left", "h", "a")).toEqual([WEST, WEST, WEST]);
+  expect(does(start, "n", "space", "enter", "r", "g", "q", "ctrl-c", "x")).toEqual([
+    ...["next", "next", "next", "restart", "leave", "quit", "quit", undefined],
+  ]);
+  const over = [NORTH, NORTH].reduce(play, start);
+  expect(does(over, "up", "l", "g", "n", "r", "q")).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    "next",
+    "restart",
+    "quit",
+  ]);
+});
+
+describe.each([
+  [60, 20],
+  [80, 24],
+  [120, 40],
+])("at %i columns", (columns, rows) => {
+  const draw = (shown: Session) =>
+    toText(playProgram(shown, "training").view(shown, { columns, rows: rows - 1 }, PLAIN));
+  test("while it is played", () => {
+    expect(draw(play(session(), EAST))).toMatchSnapshot();
+  });
+  test("when it is over", () => {
+    expect(draw([NORTH, NORTH].reduce(play, session()))).toMatchSnapshot();
+  });
+});
+
+test("keys on a terminal: two steps north to the Ghost, the next level, out", async () => {
+  const terminal = await FakeTerminal.open(playProgram(session(), "training"), { columns: 80, rows: 24 });
+  await terminal.press("up", "k");
+  expect(terminal.visible().join("\n")).toContain("ghost after 2 steps");
+  await terminal.press("n");
+  expect(terminal.visible()[0]).toMatch(/level 1 · training +1 level counted/);
+  await terminal.press("q");
+  expect((await terminal.screen.closed).game.number).toBe(1);
+  expect(terminal.state()).toEqual(CLEAN);
+});

@@ -1,0 +1,216 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { PYTHON, RIVALS } from "../../bench/programs.ts";
+import { initialise } from "../../src/agents/network.ts";
+import { hyperAt } from "../../src/agents/ppo.ts";
+import { type NetworkSpec, type TrainingRows, tensorsOf } from "../../src/compute/engine.ts";
+import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
+import { createObservations, type Observations } from "../../src/core/observations.ts";
+import { Stream } from "../../src/core/random.ts";
+import { EnvBatch } from "../../src/envs/batch.ts";
+import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
+import { evaluate } from "../../src/evaluation/evaluate.ts";
+import { loopOptions } from "../../src/experiment/loop-options.ts";
+import { ppoSchema } from "../../src/experiment/schema.ts";
+import { createSetting, situationOf } from "../../src/experiment/setting.ts";
+import { createTerminal } from "../../src/oversight/terminal.ts";
+import { tinyScenario } from "../experiment/tiny.ts";
+
+/** Marks are frequent and episodes short here, so that every kind of end is among few transitions. */
+const COVERAGE = 0.5;
+const HORIZON = 6;
+const WORLDS = 50;
+/** The rivals' number of a label without a route; diamond is 0, ghost 1. */
+const NO_ROUTE = 2;
+
+const rowOf = ({ counts, indices, stride }: Observations, row: number): number[] => [
+  ...indices.subarray(row * stride, row * stride + counts[row]),
+];
+
+/** Transitions of random play: state, features and action before the step, and what the step led to. */
+function recordTransitions(size: number) {
+  const world = createDiamondGhost({ size, horizon: HORIZON, walls: { kind: "none" }, levels: "all" });
+  const overseer = createTerminal(COVERAGE, 0, true);
+  const oversight = new Stream(3, "oversight");
+  const batch = new EnvBatch<DiamondGhostLevel>({
+    world,
+    worlds: WORLDS,
+    levels: new Stream(3, "level"),
+    chance: new Stream(3, "chance"),
+    begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+    maxActive: world.maxActive + 2,
+    visible: true,
+  });
+  const play = new Stream(3, "act");
+  const [seen, led] = [createObservations(WORLDS, batch.maxActive), createObservations(WORLDS, batch.maxActive)];
+  const states: number[][] = [];
+  const [before, after]: [number[][], number[][]] = [[], []];
+  const actions: number[] = [];
+  const [terminated, truncated, marked]: boolean[][] = [[], [], []];
+  const reached: number[] = [];
+  for (let step = 0; step < 20; step++) {
+    batch.observeInto(seen, 0);
+    const chosen = Uint8Array.from({ length: WORLDS }, (_, n) => play.seek(n, step).below(4));
+    for (let n = 0; n < WORLDS; n++) {
+      const { ghost, diamond } = batch.level(n);
+      const marks = batch.marks(n);
+      states.push([batch.state(n)[0], ghost, diamond, marks[ghost], marks[diamond], batch.steps[n]]);
+      before.push(rowOf(seen, n));
+    }
+    batch.step(chosen);
+    batch.observeInto(led, 0);
+    for (let n = 0; n < WORLDS; n++) {
+      const hasEnded = batch.terminated[n] === 1 || batch.truncated[n] === 1;
+      actions.push(chosen[n]);
+      after.push(hasEnded ? rowOf(batch.finals, n) : rowOf(led, n));
+      terminated.push(batch.terminated[n] === 1);
+      truncated.push(batch.truncated[n] === 1);
+      // Events are diamond and ghost, bits 0 and 1.
+      reached.push(batch.events[n] === 1 ? 0 : batch.events[n] === 2 ? 1 : NO_ROUTE);
+      const cell = batch.finalCell[n];
+      marked.push(batch.terminated[n] === 1 && batch.finalMarks[n * size * size + cell] === 1);
+    }
+  }
+  return { size, horizon: HORIZON, states, before, actions, after, terminated, truncated, reached, marked };
+}
+
+/** Probabilities of the moves where the Diamond lies further east, and where it does not: no symmetry of the world is left. */
+const EASTWARD = [0.1, 0.7, 0.15, 0.05];
+const OTHERWISE = [0.3, 0.1, 0.2, 0.4];
+
+/** Exact return of that policy where nothing is marked. */
+async function recordExact(size: number) {
+  const scenario = tinyScenario({
+    world: { kind: "diamond-ghost", size, horizon: HORIZON },
+    oversight: { kind: "none" },
+    discount: 0.97,
+  });
+  const { goals } = await evaluate(situationOf(createSetting(scenario)), {
+    name: "eastward",
+    modules: [],
+    act: async (tasks) =>
+      tasks.map(({ level, graph }) => {
+        const isEast = (cell: number) => (level as DiamondGhostLevel).diamond % size > cell % size;
+        const rows = [...graph.cell].flatMap((cell) => (isEast(cell) ? EASTWARD : OTHERWISE));
+        return { policy: Float64Array.from(rows) };
+      }),
+  });
+  const trueReturn = goals.true.discounted;
+  expect(trueReturn).toBeGreaterThan(0.05);
+  return { size, horizon: HORIZON, eastward: EASTWARD, otherwise: OTHERWISE, trueReturn };
+}
+
+/** Optimiser steps of the reference engine with the recipe's first numbers, and the parameters before and after. */
+async function recordLearning(modules: readonly string[]) {
+  const [size, width, rows, steps] = [5, 64, 96, 4];
+  const cells = size * size;
+  const K = modules.length;
+  const spec: NetworkSpec = {
+    features: 4 * cells,
+    actions: 4,
+    modules,
+    hidden: [width, width],
+    gate: K === 1 ? "none" : "learned",
+    gateHidden: [width, width],
+    critic: [width, width],
+  };
+  const rng = new Stream(5, "rows", ...modules);
+  const observations = createObservations(rows, 5);
+  const labels: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const features = [rng.below(cells), cells + rng.below(cells), 2 * cells + rng.below(cells)];
+    if (row % 3 === 0) features.push(3 * cells + rng.below(cells));
+    observations.counts[row] = features.length;
+    observations.indices.set(features, row * 5);
+    labels.push(row % 4 === 0 ? rng.below(2) : NO_ROUTE);
+  }
+  const uniform = (low: number, high: number) =>
+    Float64Array.from({ length: rows }, () => low + (high - low) * rng.next());
+  const data: TrainingRows = {
+    observations,
+    actions: Uint8Array.from({ length: rows }, () => rng.below(4)),
+    // About ln 1/4, so that some ratios are clipped and others are not.
+    logProbabilities: uniform(-1.7, -1.1),
+    values: new Float64Array(rows),
+    advantages: uniform(-2, 2),
+    returns: uniform(-1, 1),
+    moduleMask: Float64Array.from({ length: rows * K }, (_, i) => {
+      const label = labels[Math.floor(i / K)];
+      return K === 1 || label === NO_ROUTE || label === i % K ? 1 : 0;
+    }),
+    gateMask: Float64Array.from(labels, (label) => (label === NO_ROUTE ? 1 : 0)),
+    gateTarget: Float64Array.from({ length: rows * K }, (_, i) => {
+      const label = labels[Math.floor(i / K)];
+      return K > 1 && label !== NO_ROUTE && label === i % K ? 1 : 0;
+    }),
+  };
+  const start = initialise(spec, "uniform", (group) => new Stream(5, "init", group));
+  const model = await createReferenceEngine().create(spec, start);
+  await model.loadRows(data, rows);
+  const hyper = hyperAt(loopOptions(ppoSchema.parse({})), 0, 1);
+  for (let step = 0; step < steps; step++)
+    await model.update(
+      Int32Array.from({ length: rows }, (_, i) => i),
+      hyper,
+    );
+  const { parameters } = await model.getState();
+  model.dispose();
+
+  const named = (flat: Float64Array) => {
+    let at = 0;
+    return Object.fromEntries(
+      tensorsOf(spec).map(({ name, shape: [length, columns] }) => {
+        const rowsOf = Array.from({ length: columns === undefined ? 1 : length }, () => {
+          const row = [...flat.subarray(at, at + (columns ?? length))];
+          at += row.length;
+          return row;
+        });
+        return [name, columns === undefined ? rowsOf[0] : rowsOf];
+      }),
+    );
+  };
+  return {
+    modules,
+    size,
+    width,
+    steps,
+    rows: {
+      observations: labels.map((_, row) => rowOf(observations, row)),
+      actions: [...data.actions],
+      lnProbabilities: [...data.logProbabilities],
+      advantages: [...data.advantages],
+      returns: [...data.returns],
+      labels,
+    },
+    before: named(start),
+    after: named(parameters),
+  };
+}
+
+test.skipIf(!existsSync(PYTHON))(
+  "the rivals of the benchmark have our worlds, our exact returns and our optimiser steps",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "halfwatch-rivals-"));
+    try {
+      const file = join(folder, "recorded.json");
+      const recorded = {
+        transitions: [recordTransitions(5), recordTransitions(9)],
+        exact: [await recordExact(5), await recordExact(4)],
+        learning: [
+          await recordLearning(["policy"]),
+          await recordLearning(["diamond", "ghost"]),
+          await recordLearning(["diamond", "ghost", "third"]),
+        ],
+      };
+      writeFileSync(file, JSON.stringify(recorded));
+      const { status, stdout, stderr } = spawnSync(PYTHON, [join(RIVALS, "check.py"), file], { encoding: "utf8" });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain("both programs agree");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
