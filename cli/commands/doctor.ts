@@ -70,8 +70,8 @@ async function judgeEngines(): Promise<EngineState[]> {
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
-    ["wasm-fma", await tryEngine("wasm-fma")],
-    ["native", await tryEngine("native")],
+    ["wasm-fma", await tryApart("wasm-fma")],
+    ["native", await tryApart("native")],
     ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
     [
       "tfjs",
@@ -91,7 +91,7 @@ async function judgeEngines(): Promise<EngineState[]> {
 const SELF_CHECK = 1e-5;
 
 /** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
-async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+export async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
   try {
     const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
     try {
@@ -112,6 +112,16 @@ async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState,
     const { message, hint } = error as Partial<UserError>;
     return { usable: false, detail: [message ?? String(error), hint ?? []].flat().join("; ") };
   }
+}
+
+/** {@link tryEngine} in a process of its own: a package or kernels may crash what loads them, or print. */
+async function tryApart(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+  const { outcome, end } = await inProcess(`
+    import(${JSON.stringify(import.meta.url)})
+      .then(({ tryEngine }) => tryEngine(${JSON.stringify(name)}))
+      .then(({ usable, detail }) => [usable ? "usable" : "", detail])`);
+  if (outcome === undefined) return { usable: false, detail: `crashes: ${end}` };
+  return { usable: outcome[0] === "usable", detail: outcome[1] };
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */
