@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { ENGINES } from "../../src/compute/create.ts";
+import { createEngine, ENGINES } from "../../src/compute/create.ts";
+import { distanceFromReference } from "../../src/compute/native/self-check.ts";
 import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
+import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
@@ -63,12 +65,13 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
 /** Whether each engine of this build can be used here. */
 async function judgeEngines(): Promise<EngineState[]> {
   const backends = await Promise.all(BACKENDS.map(tryBackend));
-  const best = backends.find(({ usable }) => usable);
+  const usable = backends.filter((backend) => backend.usable);
+  const best = usable.find(({ detail }) => !detail.endsWith("(software)")) ?? usable[0];
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
-    ["wasm-fma", await tryEngine("wasm-fma")],
-    ["native", await tryEngine("native")],
+    ["wasm-fma", await tryApart("wasm-fma")],
+    ["native", await tryApart("native")],
     ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
     [
       "tfjs",
@@ -87,35 +90,38 @@ async function judgeEngines(): Promise<EngineState[]> {
 /** A float32 gradient that is further than this from the reference engine's is wrong. */
 const SELF_CHECK = 1e-5;
 
-/**
- * Start an engine in a process of its own, compiling its kernels where it has to, and hold a gradient of it against the reference
- * engine's.
- */
-async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
-  const script = `
-    Promise.all([import(${inSource("compute/create")}), import(${inSource("compute/native/self-check")})]).then(
-      async ([{ createEngine }, { distanceFromReference }]) => {
-        const engine = await createEngine("${name}", 1, { cacheFolder: ${JSON.stringify(cacheFolder())} });
-        return ["started", String(await distanceFromReference(engine)), engine.info.build ?? ""];
-      },
-    ).catch((error) => ["", [error.message, error.hint].filter(Boolean).join("; ")])`;
-  const { outcome, end } = await inProcess(script);
-  if (outcome === undefined) return { usable: false, detail: `crashes: ${end}` };
-  if (outcome[0] !== "started") return { usable: false, detail: outcome[1] };
-  const [, distance, build] = outcome;
-  const passed = Number(distance) < SELF_CHECK;
-  const facts = [
-    "float32, fused multiply-add",
-    ...(build === "" ? [] : [`kernels in ${cacheFolder()} by ${build}`]),
-    `self-check ${passed ? "passed" : "failed"}: ${Number(distance).toExponential(1)} from the reference engine`,
-  ];
-  return { usable: passed, detail: facts.join("; ") };
+/** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
+export async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+  try {
+    const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
+    try {
+      const distance = await distanceFromReference(engine);
+      const passed = distance < SELF_CHECK;
+      const { build } = engine.info;
+      const facts = [
+        "float32, fused multiply-add",
+        ...(build === undefined ? [] : [`kernels in ${cacheFolder()} by ${build}`]),
+        `self-check ${passed ? "passed" : "failed"}: ${distance.toExponential(1)} from the reference engine`,
+      ];
+      return { usable: passed, detail: facts.join("; ") };
+    } finally {
+      await engine.dispose();
+    }
+  } catch (error) {
+    // Also what a broken package throws: saying so is what the command is for.
+    const { message, hint } = error as Partial<UserError>;
+    return { usable: false, detail: [message ?? String(error), hint ?? []].flat().join("; ") };
+  }
 }
 
-/** The address of a module under src/, as a string of JavaScript. */
-function inSource(module: string): string {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return JSON.stringify(new URL(`../../src/${module}.${extension}`, import.meta.url).href);
+/** {@link tryEngine} in a process of its own: a package or kernels may crash what loads them, or print. */
+async function tryApart(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+  const { outcome, end } = await inProcess(`
+    import(${JSON.stringify(import.meta.url)})
+      .then(({ tryEngine }) => tryEngine(${JSON.stringify(name)}))
+      .then(({ usable, detail }) => [usable ? "usable" : "", detail])`);
+  if (outcome === undefined) return { usable: false, detail: `crashes: ${end}` };
+  return { usable: outcome[0] === "usable", detail: outcome[1] };
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */
@@ -157,8 +163,10 @@ async function probe(name: string, purpose: string): Promise<Peer> {
 /** Start a backend of the engine tfjs in a process of its own, as a cell would. */
 async function tryBackend(backend: Backend): Promise<EngineState> {
   const name = `tfjs:${backend}`;
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const loader = new URL(`../../src/compute/tfjs/backends.${extension}`, import.meta.url);
   const script = `
-    import(${inSource("compute/tfjs/backends")}).then(({ loadBackend }) => loadBackend(${JSON.stringify(backend)})).then(
+    import(${JSON.stringify(loader.href)}).then(({ loadBackend }) => loadBackend(${JSON.stringify(backend)})).then(
       ({ device }) => ["usable", device],
       (error) => ["", [error.message, error.hint].filter(Boolean).join(": ")],
     )`;
