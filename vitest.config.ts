@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ["test/slow/**"],
     globalSetup: ["test/build.ts"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: "forks",
   },
 });

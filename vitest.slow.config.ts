@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["test/slow/**/*.test.ts"],
     globalSetup: ["test/build.ts"],
     testTimeout: 4 * 3600_000,
+    hookTimeout: 600_000,
     pool: "forks",
     fileParallelism: false,
   },

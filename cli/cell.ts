@@ -1,17 +1,21 @@
 import { performance } from "node:perf_hooks";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { createEngine } from "../src/compute/create.ts";
+import type { Engine } from "../src/compute/engine.ts";
 import { UserError } from "../src/core/errors.ts";
 import { type Next, runCell, Stopped } from "../src/experiment/cell.ts";
-import type { CellOrder, CellReport } from "../src/experiment/launch.ts";
+import { type Control, readControl } from "../src/experiment/control.ts";
+import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launch.ts";
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
+import type { CellPlan } from "../src/experiment/plan.ts";
 import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/store.ts";
+import { cacheFolder } from "./cache.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
 
 /*
- * The process that trains one cell: takes its order as the first message, reports back, and ends. Whoever started it owns the
- * terminal; when that process is gone, or says so by SIGTERM, this one finishes its update, saves and ends.
+ * The process that trains a cell, or several together: takes its order as the first message, reports back, and ends. Whoever started
+ * it owns the terminal; when that process is gone, or says so by SIGTERM, this one finishes its update, saves and ends.
  */
 let mustStop = false;
 process.on("disconnect", () => {
@@ -23,45 +27,85 @@ process.on("SIGTERM", () => {
 process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the runner decides, and sends SIGTERM.
 process.once("message", async (message) => {
   const order = message as CellOrder;
-  try {
-    const lock = takeLock(order.run, order.plan.id, ownClaim());
-    if ("holder" in lock) tell({ kind: "held", holder: lock.holder });
-    else await work(order, lock);
-  } catch (error) {
-    if (error instanceof Stopped) tell({ kind: "stopped" });
-    else if (error instanceof UserError) tell({ kind: "failed", message: error.message, hint: error.hint });
-    else tell({ kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  } finally {
-    if (process.connected) process.disconnect();
+  const taken = order.plans.flatMap((plan) => take(order.run, plan));
+  if (taken.length > 0) {
+    const heart = beat(taken.map(({ lock }) => lock.path));
+    const begun = performance.now();
+    const engines = startEngines(order, taken.length);
+    await Promise.all(taken.map((cell, i) => work(order, cell, begun, () => engines.then((started) => started[i]))));
+    await heart.terminate();
   }
+  if (process.connected) process.disconnect();
 });
 
-/** Train the cell whose lock is held, or find that it is finished. The lock is given up in the end. */
-async function work(order: CellOrder, lock: Lock): Promise<void> {
-  const heart = beat(lock.path);
-  const cell = cellPaths(order.run, order.plan.id);
+interface Taken {
+  readonly plan: CellPlan;
+  readonly lock: Lock;
+}
+
+/** Lock a cell that is still to be trained; empty if there is nothing to do for it. */
+function take(run: string, plan: CellPlan): Taken[] {
   try {
-    if (readResult(cell) === undefined) await trainCell(order, lock);
-    else tell({ kind: "found" });
-    tidyCell(cell);
+    const lock = takeLock(run, plan.id, ownClaim());
+    if ("holder" in lock) {
+      tell(plan, { kind: "held", holder: lock.holder });
+      return [];
+    }
+    const cell = cellPaths(run, plan.id);
+    try {
+      if (readResult(cell) === undefined) return [{ plan, lock }];
+      tell(plan, { kind: "found" });
+      tidyCell(cell);
+      lock.discard();
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  } catch (error) {
+    tellFailure(plan, error);
+  }
+  return [];
+}
+
+/** An engine for each cell; more than one cell are replicas of one program. */
+async function startEngines({ engine: choice, threads }: CellOrder, cells: number): Promise<readonly Engine[]> {
+  const engine = await createEngine(choice, threads, { cacheFolder: cacheFolder() });
+  if (cells === 1) return [engine];
+  if (engine.replicate === undefined) throw new RangeError(`startEngines: engine ${choice} has no replicas`);
+  return engine.replicate(cells);
+}
+
+/** Train the cell whose lock is held. The lock is given up in the end. */
+async function work(
+  order: CellOrder,
+  { plan, lock }: Taken,
+  begun: number,
+  start: () => Promise<Engine>,
+): Promise<void> {
+  try {
+    await trainCell(order, plan, lock, begun, await start());
+    tidyCell(cellPaths(order.run, plan.id));
     lock.discard();
   } catch (error) {
     if (lock.isOurs()) lock.release();
-    throw error;
-  } finally {
-    await heart.terminate();
+    tellFailure(plan, error);
   }
 }
 
-async function trainCell({ run, plan, engine: choice, threads }: CellOrder, lock: Lock): Promise<void> {
-  const begun = performance.now();
-  const engine = await createEngine(choice, threads);
+async function trainCell(
+  { run, threads }: CellOrder,
+  plan: CellPlan,
+  lock: Lock,
+  begun: number,
+  engine: Engine,
+): Promise<void> {
+  // Replicas wait for each other until the last is disposed of, however this one ends.
   try {
     const started = performance.now();
     await runCell(run, plan, engine, {
-      onResume: (progress) => tell({ kind: "resumed", ...progress }),
-      onProgress: (metrics) => tell({ kind: "progress", metrics }),
-      next: whenToSave(lock),
+      onResume: (progress) => tell(plan, { kind: "resumed", ...progress }),
+      onProgress: (metrics) => tell(plan, { kind: "progress", metrics }),
+      next: whenToSave(lock, whilePaused(run, plan)),
     });
     const seconds = (performance.now() - started) / 1000;
     const peakMemory = process.resourceUsage().maxRSS * 1024;
@@ -71,9 +115,10 @@ async function trainCell({ run, plan, engine: choice, threads }: CellOrder, lock
       peakMemory,
       threads,
       device: engine.info.device,
+      ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
-    tell({ kind: "finished", seconds, peakMemory });
+    tell(plan, { kind: "finished", seconds, peakMemory });
   } finally {
     await engine.dispose();
   }
@@ -83,7 +128,7 @@ async function trainCell({ run, plan, engine: choice, threads }: CellOrder, lock
 const LOSS = 10;
 
 /** Decides after each update: save before another update as long as the longest one could carry the loss above its bound. */
-function whenToSave(lock: Lock): () => Promise<Next> {
+function whenToSave(lock: Lock, pausing: () => Promise<void>): () => Promise<Next> {
   let saved = performance.now();
   let before = saved;
   let longest = 0;
@@ -91,31 +136,62 @@ function whenToSave(lock: Lock): () => Promise<Next> {
     // An engine computes without a break: here signals and the runner's end are heard.
     await setImmediate();
     if (!lock.isOurs()) throw new UserError("another process took the cell over: this one had given no sign of life");
-    if (mustStop) return "stop";
     const now = performance.now();
     longest = Math.max(longest, now - before);
-    before = now;
+    await pausing();
+    if (mustStop) return "stop";
+    // A pause is no work: a kill loses none of it.
+    before = performance.now();
+    saved += before - now;
     // The next update may be a quarter longer than any before; a tenth is for the saving itself.
-    if (now - saved + 1.25 * longest < 0.9 * LOSS * 1000) return "go on";
-    saved = now;
+    if (before - saved + 1.25 * longest < 0.9 * LOSS * 1000) return "go on";
+    saved = before;
     return "save";
   };
 }
 
-/** Touch the lock now and then, from a thread of its own: an engine may compute for long without a break. */
-function beat(path: string): Worker {
+/** Milliseconds between two looks at a pause that lasts. */
+const LOOK_AGAIN = 200;
+
+/** Returns at once unless the run is paused; then when it goes on, or this process must stop. */
+function whilePaused(run: string, plan: CellPlan): () => Promise<void> {
+  let before: Control["kind"] = "go on";
+  return async () => {
+    for (;;) {
+      const control = readControl(run);
+      if (control.kind !== before) {
+        if (before === "paused") tell(plan, { kind: "unpaused" });
+        if (control.kind === "paused") tell(plan, control);
+        if (control.kind === "unreadable") tell(plan, { kind: "remark", message: control.message });
+        before = control.kind;
+      }
+      if (control.kind !== "paused" || mustStop) return;
+      await wait(LOOK_AGAIN);
+    }
+  };
+}
+
+/** Touch the locks now and then, from a thread of its own: an engine may compute for long without a break. */
+function beat(paths: readonly string[]): Worker {
   const code = `
     const { workerData } = require("node:worker_threads");
     const { utimesSync } = require("node:fs");
     setInterval(() => {
-      try { utimesSync(workerData.path, new Date(), new Date()); } catch {}
+      for (const path of workerData.paths) try { utimesSync(path, new Date(), new Date()); } catch {}
     }, workerData.every);`;
-  const worker = new Worker(code, { eval: true, workerData: { path, every: HEARTBEAT } });
+  const worker = new Worker(code, { eval: true, workerData: { paths, every: HEARTBEAT } });
   worker.unref();
   return worker;
 }
 
+function tellFailure(plan: CellPlan, error: unknown): void {
+  if (error instanceof Stopped) tell(plan, { kind: "stopped" });
+  else if (error instanceof UserError) tell(plan, { kind: "failed", message: error.message, hint: error.hint });
+  else tell(plan, { kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}
+
 /** Nobody may be there any more to be told. */
-function tell(report: CellReport): void {
-  if (process.connected) process.send?.(report, () => {});
+function tell({ id }: CellPlan, report: CellReport): void {
+  const message: CellMessage = { id, ...report };
+  if (process.connected) process.send?.(message, () => {});
 }

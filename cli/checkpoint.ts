@@ -1,4 +1,4 @@
-import type { EngineChoice } from "../src/compute/create.ts";
+import { ENGINES, type EngineName } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
@@ -11,8 +11,8 @@ export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** The scenario that it was trained on, with `--set` applied. */
   readonly scenario: Scenario;
-  /** The engine that trained it: what its parameters' precision is made for. */
-  readonly engine: Exclude<EngineChoice, "auto">;
+  /** Made for the precision of its parameters, and here on any machine: wasm stands in for native and tfjs, equal but for rounding. */
+  readonly engine: EngineName;
 }
 
 export const isCheckpointPath = (path: string): boolean => path.endsWith(".safetensors");
@@ -20,9 +20,10 @@ export const isCheckpointPath = (path: string): boolean => path.endsWith(".safet
 /** Read a checkpoint and the scenario inside it. @throws UserError naming the file. */
 export function loadCheckpoint(path: string, set: readonly string[]): LoadedCheckpoint {
   const checkpoint = readCheckpoint(path);
-  const { name } = checkpoint.engine;
-  if (name !== "wasm" && name !== "reference") {
-    throw new UserError(`checkpoint ${path} was trained by engine ${name}, which this version does not have`);
+  const name = ENGINES.find((engine): engine is EngineName => engine !== "auto" && engine === checkpoint.engine.name);
+  if (name === undefined) {
+    const { name: unknown } = checkpoint.engine;
+    throw new UserError(`checkpoint ${path} was trained by engine ${unknown}, which this version does not have`);
   }
   // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
   const { scenario } = loadScenario({
@@ -31,7 +32,7 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name };
+  return { checkpoint, scenario, engine: name === "tfjs" || name === "native" ? "wasm" : name };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import type { EngineChoice } from "../src/compute/create.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
 import { Interrupted } from "./interrupted.ts";
@@ -37,10 +38,25 @@ const threadsOption = () =>
   new Option("--threads <number>", "threads of the engine; default: as many as fit the cores").argParser(
     integer("--threads", 1, 1024),
   );
+const ENGINES: readonly EngineChoice[] = [
+  "auto",
+  "wasm",
+  "wasm-fma",
+  "native",
+  "reference",
+  "tfjs",
+  "tfjs:node-gpu",
+  "tfjs:webgpu",
+  "tfjs:node",
+  "tfjs:cpu",
+];
 const engineOption = () =>
-  new Option("--engine <name>", "auto, wasm or reference (float64, slow, to be read)")
+  new Option(
+    "--engine <name>",
+    "auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu), reference (float64, slow, to be read)",
+  )
     .default("auto")
-    .argParser(oneOf("--engine", ["auto", "wasm", "reference"]));
+    .argParser(oneOf("--engine", ENGINES));
 const seedOption = () =>
   new Option("--seed <number>", "seed of the levels that are drawn")
     .default(0)
@@ -61,11 +77,22 @@ const COMMANDS: readonly CommandSpec[] = [
       ),
       threadsOption(),
       engineOption(),
+      new Option("--replicas <number>", "engine tfjs: cells that train as one program; default: 64").argParser(
+        integer("--replicas", 1, 4096),
+      ),
       plainOption(),
       jsonOption(),
     ],
     example: "halfwatch run scenarios/quickstart.yaml --seeds 0..4 --arms naive,route",
     load: () => import("./commands/run.ts"),
+  },
+  {
+    name: "watch",
+    args: [["<RUN>", "a run directory"]],
+    about: "Follow a run that another process trains; pause it, or leave it, without harm.",
+    options: [plainOption()],
+    example: "halfwatch watch runs/quickstart-5f2c81aa --plain",
+    load: () => import("./commands/watch.ts"),
   },
   {
     name: "eval",

@@ -8,6 +8,8 @@ export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";
 export interface CellView {
   readonly plan: CellPlan;
   readonly state: CellState;
+  /** It waits, as control.json asks. */
+  readonly isPaused: boolean;
   /** Fraction of its updates that are done, [0, 1]. */
   readonly fraction: number;
   /** Fraction of its updates that were done when this command took it up. */
@@ -39,6 +41,7 @@ export function beginRun(plans: readonly CellPlan[], finished: ReadonlyMap<strin
         {
           plan,
           state: done ? "done" : "waiting",
+          isPaused: false,
           fraction: done ? 1 : 0,
           begun: done ? 1 : 0,
           step: 0,
@@ -71,11 +74,17 @@ export function advance(run: RunView, event: CellEvent): RunView {
     case "held":
       after = { ...before, state: "elsewhere" };
       break;
+    case "paused":
+    case "unpaused":
+      after = { ...before, isPaused: event.kind === "paused" };
+      break;
+    case "remark":
+      break;
     case "stopped":
-      after = { ...before, state: "waiting" };
+      after = { ...before, state: "waiting", isPaused: false };
       break;
     case "found":
-      after = { ...before, state: "done", fraction: 1, begun: 1 };
+      after = { ...before, state: "done", isPaused: false, fraction: 1, begun: 1 };
       break;
     case "progress": {
       const { update, updates, step, curve } = event.metrics;
@@ -84,12 +93,13 @@ export function advance(run: RunView, event: CellEvent): RunView {
       break;
     }
     case "finished":
-      after = { ...before, state: "done", fraction: 1, seconds: event.seconds };
+      after = { ...before, state: "done", isPaused: false, fraction: 1, seconds: event.seconds };
       break;
     case "failed":
       after = {
         ...before,
         state: "failed",
+        isPaused: false,
         where: event.where,
         message: event.hint === undefined ? event.message : `${event.message}\n  ${event.hint}`,
       };

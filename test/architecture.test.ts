@@ -22,7 +22,7 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ["index.ts", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation", "experiment"]],
 ]);
 
-const MAY_TOUCH_FILES = ["src/experiment/files.ts", "src/compute/wasm/engine.ts"];
+const MAY_TOUCH_FILES = ["src/experiment/files.ts", "src/compute/wasm/engine.ts", "src/compute/native/build.ts"];
 
 /** What a computation that repeats exactly may not ask: chance without a seed, the clock, the environment, the console. */
 const BANNED: readonly RegExp[] = [
@@ -112,7 +112,7 @@ function sourcesUnder(folder: string): Source[] {
 describe("src", () => {
   const sources = sourcesUnder("src");
 
-  test("keeps to the arrows, and asks neither chance, clock, environment, console nor (but for two files) the disk", () => {
+  test("keeps to the arrows, and asks neither chance, clock, environment, console nor (but for three files) the disk", () => {
     expect(breaches(sources)).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -14,7 +14,7 @@ export default function build(): () => void {
     cwd: root,
     stdio: "inherit",
   });
-  copyFileSync(join(root, "src/compute/wasm/kernels.wasm"), join(folder, "src/compute/wasm/kernels.wasm"));
+  spawnSync(process.execPath, ["scripts/copy-kernels.ts", folder], { cwd: root, stdio: "inherit" });
   process.env.HALFWATCH_MAIN = join(folder, "cli/main.js");
   return () => rmSync(folder, { recursive: true, force: true });
 }

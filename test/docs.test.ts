@@ -117,6 +117,7 @@ describe("names", () => {
       "metrics.jsonl",
       "evaluation.json",
       "checkpoints/<step>.safetensors",
+      "episodes.jsonl",
       "timing.json",
       "result.json",
     ]);

@@ -8,6 +8,7 @@ import { loadScenario } from "../../src/experiment/scenario.ts";
 import { armNamed, createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { type Phase, train } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
 import { readInputText } from "../files.ts";
 import { thousands } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
@@ -47,7 +48,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
   const results = [];
   for (const arm of arms) {
     say(`${arm}: ${updates} updates of ${thousands(perUpdate)} steps, the first ${warmUp} not counted`);
-    const engine = await createEngine(options.engine, threads);
+    const engine = await createEngine(options.engine, threads, { cacheFolder: cacheFolder() });
     const setting = createSetting({ ...recipe, train: { ...recipe.train, steps: perUpdate * updates } });
     const seconds: Record<string, number> = {};
     let phase: Phase = "idle";

@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { ENGINES } from "../../src/compute/create.ts";
+import { createEngine, ENGINES } from "../../src/compute/create.ts";
+import { distanceFromReference } from "../../src/compute/native/self-check.ts";
+import { UserError } from "../../src/core/errors.ts";
+import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
 
@@ -31,7 +34,7 @@ const PEERS: readonly (readonly [string, string])[] = [
   ["@tensorflow/tfjs-node-gpu", "tfjs engine on an NVIDIA GPU (CUDA)"],
   ["@tensorflow/tfjs-node", "tfjs engine on the CPU"],
   ["webgpu", "tfjs engine on any GPU (WebGPU)"],
-  ["koffi", "calls a system BLAS"],
+  ["koffi", "native engine"],
 ];
 
 /** What is here, what is missing, and the command that adds it. */
@@ -64,6 +67,8 @@ async function judgeEngines(peers: readonly Peer[]): Promise<EngineState[]> {
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
+    ["wasm-fma", await tryEngine("wasm-fma")],
+    ["native", await tryEngine("native")],
     ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
     [
       "tfjs",
@@ -76,6 +81,32 @@ async function judgeEngines(peers: readonly Peer[]): Promise<EngineState[]> {
     const state = states.get(name);
     return state ? [{ name, ...state }] : [];
   });
+}
+
+/** A float32 gradient that is further than this from the reference engine's is wrong. */
+const SELF_CHECK = 1e-5;
+
+/** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
+async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+  try {
+    const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
+    try {
+      const distance = await distanceFromReference(engine);
+      const passed = distance < SELF_CHECK;
+      const { build } = engine.info;
+      const facts = [
+        "float32, fused multiply-add",
+        ...(build === undefined ? [] : [`kernels in ${cacheFolder()} by ${build}`]),
+        `self-check ${passed ? "passed" : "failed"}: ${distance.toExponential(1)} from the reference engine`,
+      ];
+      return { usable: passed, detail: facts.join("; ") };
+    } finally {
+      await engine.dispose();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { usable: false, detail: [error.message, error.hint ?? []].flat().join("; ") };
+  }
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */

@@ -19,6 +19,7 @@ import {
 } from "../../src/experiment/setting.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
+import { cacheFolder } from "../cache.ts";
 import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { readInputText } from "../files.ts";
 import { short, thousands } from "../numbers.ts";
@@ -50,7 +51,9 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   checkReadable(path, checkpoint, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
-  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1);
+  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1, {
+    cacheFolder: cacheFolder(),
+  });
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const policy = networkPolicy(model, view, setting, { greedy: options.greedy ?? false });

@@ -5,6 +5,7 @@ import { withShift } from "../../src/experiment/scenario.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import { checkpointPath, readRun } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
+import { cacheFolder } from "../cache.ts";
 import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
@@ -28,7 +29,7 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
   checkReadable(file, checkpoint, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
-  const engine = await createEngine(trainedBy, 1);
+  const engine = await createEngine(trainedBy, 1, { cacheFolder: cacheFolder() });
   let episode: Episode;
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
+import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
+import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
-import { type Claim, guardBy, takeLock } from "../../src/experiment/lock.ts";
+import { type Claim, guardBy, holderOf, takeLock } from "../../src/experiment/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
@@ -11,14 +12,17 @@ import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } f
 import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
+import { cacheFolder } from "../cache.ts";
 import { liveCapabilities } from "../capabilities.ts";
+import { nameOf, remarkOn } from "../events.ts";
 import { readInputText } from "../files.ts";
 import { Interrupted } from "../interrupted.ts";
-import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
-import { roughly, short, thousands } from "../numbers.ts";
+import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
+import { thousands } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
+import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells, type RunView, secondsLeft } from "../progress.ts";
 import { renderTable } from "../table.ts";
 
@@ -30,6 +34,7 @@ export interface RunOptions {
   readonly jobs?: number;
   readonly threads?: number;
   readonly engine: EngineChoice;
+  readonly replicas?: number;
   readonly plain?: boolean;
   readonly json?: boolean;
 }
@@ -48,6 +53,12 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     ...(options.arms && { arms: checkedArms(options.arms) }),
     ...(options.seeds !== undefined && { seeds: parseSeeds(options.seeds) }),
   };
+  if (resolveEngine(options.engine) !== "tfjs") {
+    // What is missing is said once and before anything is written; tfjs is left to the cells, since its library and the memory that it
+    // takes of a GPU stay with a process.
+    const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
+    await engine.dispose();
+  }
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
   const claim = ownClaim();
@@ -63,7 +74,8 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     if (result !== undefined) tidy(dir, id, claim);
   }
   const waiting = plans.filter(({ id }) => !results.has(id));
-  const { jobs, threads } = divideCores(waiting.length, options.jobs, options.threads);
+  liftStalePause(dir, plans, claim);
+  const { groups, jobs, threads } = divideCells(waiting, options.engine, options);
   const { shift } = scenario.primary;
 
   let view = beginRun(plans, new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)])));
@@ -74,16 +86,18 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
-      `${resolveEngine(options.engine)}, ${jobs} side by side${threads > 1 ? `, ${threads} threads each` : ""}`,
+      `${options.engine === "auto" ? resolveEngine(options.engine) : options.engine}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const live = liveCapabilities(options) !== null;
-    display = live ? await openDashboard(scenario, title, stopping.request) : plainDisplay(title, shift);
+    display = live
+      ? await openDashboard(scenario, title, stopping.request, () => togglePause(dir, claim))
+      : plainDisplay(title, shift);
     display.update(view, null);
   }
   try {
     await launchLocal({
       run: dir,
-      cells: waiting,
+      groups,
       engine: options.engine,
       jobs,
       threads,
@@ -143,9 +157,11 @@ function tidy(dir: string, id: string, claim: Claim): void {
   lock.discard();
 }
 
-/** `route seed 3 {"oversight.coverage":0.1}`. */
-function nameOf({ arm, seed, point }: CellPlan): string {
-  return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
+/** `2 side by side`, or `40 together`. */
+function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): string {
+  const largest = Math.max(...groups.map(({ length }) => length));
+  const together = largest > 1 ? `up to ${largest} together` : "";
+  return [together, jobs > 1 || largest === 1 ? `${jobs} side by side` : ""].filter(Boolean).join(", ");
 }
 
 function primaryReturn(result: CellResult, shift: string): number | null {
@@ -159,32 +175,29 @@ function plainDisplay(title: string, shift: string): RunDisplay {
   say(title);
   return {
     update: (view, event) => {
-      if (event?.kind === "held") {
-        const { holder } = event;
-        const who = holder === null ? "another process" : `process ${holder.pid} on ${holder.host}`;
-        say(`${nameOf(event.plan)} is trained by ${who}; its result is waited for`);
-      }
-      if (event?.kind === "resumed") say(`${nameOf(event.plan)} goes on at update ${event.update} of ${event.updates}`);
-      if (event?.kind !== "finished" && event?.kind !== "failed" && event?.kind !== "found") return;
-      const { done, failed } = countCells(view);
-      const total = view.cells.size;
       const left = secondsLeft(view, (performance.now() - begun) / 1000);
-      const cell = view.cells.get(event.plan.id);
-      const what =
-        event.kind === "failed"
-          ? `failed ${event.where}: ${event.message.split("\n")[0]}`
-          : event.kind === "found"
-            ? "done by another process"
-            : `done in ${event.seconds.toFixed(1)} s  true return ${shift} ${cell?.trueReturn == null ? "–" : short(cell.trueReturn)} (discounted)`;
-      const count = `[${String(done + failed).padStart(String(total).length)}/${total}]`;
-      say(`${count} ${nameOf(event.plan)}  ${what}${left === null || left < 1 ? "" : `   left ${roughly(left)}`}`);
+      const remark = event === null ? null : remarkOn(view, event, shift, left);
+      if (remark !== null) say(remark);
     },
     end: () => {},
   };
 }
 
 /** The live table on a terminal; its module is loaded only here, because Ink and React cost 0.3 s. */
-async function openDashboard(scenario: Scenario, title: string, onStop: () => void): Promise<RunDisplay> {
+async function openDashboard(
+  scenario: Scenario,
+  title: string,
+  onStop: () => void,
+  onPause: () => void,
+): Promise<RunDisplay> {
   const { openRunDashboard } = await import("../tui/run-dashboard.tsx");
-  return openRunDashboard({ scenario, title, onStop, now: () => performance.now() / 1000 });
+  return openRunDashboard({ scenario, title, onStop, onPause, now: () => performance.now() / 1000 });
+}
+
+/** A pause that nobody's training waits for was left by an earlier command: whoever starts a run wants it to go on. */
+function liftStalePause(dir: string, plans: readonly CellPlan[], claim: Claim): void {
+  if (readControl(dir).kind === "go on") return;
+  if (plans.some(({ id }) => holderOf(dir, id, claim) !== undefined)) return;
+  unpauseRun(dir);
+  say(`${controlPath(dir)} was left by an earlier command and is removed: the run goes on`);
 }

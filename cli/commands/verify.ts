@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ENGINES } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { readBytes } from "../../src/experiment/files.ts";
@@ -146,10 +147,10 @@ async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
       }
     }
     const { jobs, threads } = divideCores(plans.length);
-    for (const engine of ["wasm", "reference"] as const) {
+    for (const engine of ENGINES.filter((name) => name !== "auto")) {
       await launchLocal({
         run: folder,
-        cells: plans.filter((plan) => plan.engine === engine),
+        groups: plans.filter((plan) => plan.engine === engine).map((plan) => [plan]),
         engine,
         jobs,
         threads,

@@ -9,6 +9,10 @@ export interface DashboardOptions {
   readonly title: string;
   /** The person asked to stop. */
   readonly onStop: () => void;
+  /** The person asked to pause, or to go on. */
+  readonly onPause: () => void;
+  /** What the key q does; see `RunTableProps`. */
+  readonly leaving?: string;
   /** Seconds of a steady clock. */
   readonly now: () => number;
 }
@@ -17,11 +21,16 @@ export interface DashboardOptions {
 const FRAMES = 8;
 
 /** Open the live table of a run; training never waits for it. */
-export function openRunDashboard({ scenario, title, onStop, now }: DashboardOptions) {
+export function openRunDashboard({ scenario, title, onStop, onPause, leaving, now }: DashboardOptions) {
   const begun = now();
   let latest: RunView | null = null;
   const frame = () => (
-    <RunTable scenario={scenario} title={title} view={latest} elapsed={now() - begun} onStop={onStop} />
+    <RunTable
+      {...{ scenario, title, onStop, onPause }}
+      {...(leaving !== undefined && { leaving })}
+      view={latest}
+      elapsed={now() - begun}
+    />
   );
   const app = render(frame(), { exitOnCtrlC: false, patchConsole: false, maxFps: FRAMES });
   const timer = setInterval(() => app.rerender(frame()), 1000 / FRAMES);

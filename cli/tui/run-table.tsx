@@ -11,13 +11,19 @@ export interface RunTableProps {
   /** Seconds since the command began. */
   readonly elapsed: number;
   readonly onStop: () => void;
+  readonly onPause: () => void;
+  /** What the key q does, in words. */
+  readonly leaving?: string;
 }
 
+const STOP = "stop; finished cells are kept, the same command goes on";
+
 /** The live table: a row an arm, a cell a seed, and what is running now. */
-export function RunTable({ scenario, title, view, elapsed, onStop }: RunTableProps) {
+export function RunTable({ scenario, title, view, elapsed, onStop, onPause, leaving = STOP }: RunTableProps) {
   useInput(
     (input, key) => {
       if (input === "q" || (key.ctrl && input === "c")) onStop();
+      if (input === "p") onPause();
     },
     { isActive: process.stdin.isTTY === true },
   );
@@ -28,6 +34,7 @@ export function RunTable({ scenario, title, view, elapsed, onStop }: RunTablePro
   const seeds = listSeeds(scenario.seeds);
   const cells = [...view.cells.values()];
   const running = cells.filter(({ state }) => state === "running");
+  const isPaused = running.some((cell) => cell.isPaused);
   return (
     <Box flexDirection="column">
       <Text bold>{title}</Text>
@@ -52,12 +59,12 @@ export function RunTable({ scenario, title, view, elapsed, onStop }: RunTablePro
         );
       })}
       <Text> </Text>
-      {running.map(({ plan, fraction, step, trueReturn }) => (
+      {running.map(({ plan, fraction, step, trueReturn, isPaused: waits }) => (
         <Text key={plan.id}>
-          {`${`${plan.arm} seed ${plan.seed}`.padEnd(28)}${bar(fraction)} ${thousands(step).padStart(11)} steps${trueReturn === null ? "" : `   true return ${short(trueReturn)}`}`}
+          {`${`${plan.arm} seed ${plan.seed}`.padEnd(28)}${bar(fraction)} ${thousands(step).padStart(11)} steps${trueReturn === null ? "" : `   true return ${short(trueReturn)}`}${waits ? "   paused" : ""}`}
         </Text>
       ))}
-      <Text dimColor>q stop; finished cells are kept, the same command goes on</Text>
+      <Text dimColor>{`p ${isPaused ? "go on" : "pause"}   q ${leaving}`}</Text>
     </Box>
   );
 }

@@ -236,6 +236,10 @@ export interface EngineInfo {
   readonly device: string;
   readonly threads: number;
   readonly precision: "float32" | "float64";
+  /** What of several the engine runs on, where its results depend on that. */
+  readonly backend?: string;
+  /** What determines the engine's bits beside this package: compiler, flags, processor; left out where nothing does. */
+  readonly build?: string;
 }
 
 /**
@@ -246,6 +250,12 @@ export interface Engine {
   readonly info: EngineInfo;
   /** `parameters` in the order of {@link tensorsOf}; engines round on load. */
   create(spec: NetworkSpec, parameters: Float64Array): Promise<Model>;
+  /**
+   * An engine for each of several trainings that go on side by side in this process: a call of a model waits until every training waits for
+   * one, and calls of the same kind on models of the same shape run as one program. A training that ends must dispose of its engine, or
+   * the others wait for it for ever. Left out where it would gain nothing.
+   */
+  replicate?(trainings: number): Engine[];
   dispose(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { Engine, Model, NetworkSpec } from "../compute/engine.ts";
 import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
+import { networkMind } from "../evaluation/mind.ts";
 import { networkPolicy } from "../evaluation/policies.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { verdictOf } from "../evaluation/verdict.ts";
@@ -9,6 +10,7 @@ import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "./checkpoint.ts";
 import { moduleDiagnostics } from "./diagnostics.ts";
+import { beginningsOf, chooseEpisodes, type EpisodeRecord, encodeEpisodes, recordOf, stageOf } from "./episodes.ts";
 import { LineWriter, readText } from "./files.ts";
 import type { Saved } from "./loop-state.ts";
 import { type CellPlan, planOf } from "./plan.ts";
@@ -28,6 +30,7 @@ import {
   startCell,
   type Unfinished,
   writeCheckpoint,
+  writeEpisodes,
   writeEvaluation,
   writeResumePoint,
 } from "./store.ts";
@@ -178,6 +181,17 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       shifts[test.shift][view] = await evaluateView(model, view, test);
     }
   }
+  const episodes: EpisodeRecord[] = [];
+  for (const { shift, setting: at } of tests) {
+    const stage = stageOf(at);
+    const beginnings = beginningsOf(stage, seed);
+    for (const view of views) {
+      if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+      const mind = networkMind(model, parseView(view, modules), at);
+      const chosen = await chooseEpisodes(stage, mind, beginnings);
+      episodes.push(...chosen.map((trace) => recordOf(stage, { shift, view }, trace)));
+    }
+  }
   const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
   const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
   const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
@@ -205,6 +219,9 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
   const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
   const sumOver = (count: (validation: Validation) => number) =>
     candidates.reduce((sum, { validation }) => sum + count(validation), 0);
+  const { arm: name } = plan;
+  const resolved = scenario as unknown as Record<string, unknown>;
+  writeEpisodes(cell, encodeEpisodes({ scenario: resolved, arm: name, seed, step: trained.step }, episodes));
   writeEvaluation(cell, {
     deployed,
     shifts,
@@ -220,6 +237,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     seed,
     point: plan.point,
     engine: engine.info.name,
+    ...(engine.info.backend !== undefined && { backend: engine.info.backend, device: engine.info.device }),
     steps: trained.step,
     checkpoints: Object.fromEntries(SELECTIONS.map((rule) => [rule, selected[rule].step])),
     summary: {

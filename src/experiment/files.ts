@@ -2,11 +2,13 @@ import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -112,6 +114,67 @@ export function readText(path: string): string {
   return textOf(readBytes(path), path);
 }
 
+/** A line of a file: without its end, which only a file's last line may lack. */
+export interface Line {
+  /** Counted from 1. */
+  readonly line: number;
+  /** Where it begins, bytes. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly ended: boolean;
+}
+
+/**
+ * The lines of a file, read piece by piece as they are asked for.
+ *
+ * @throws UserError naming the path when it cannot be read, is no regular file, or has a line longer than `longest` bytes.
+ */
+export function* readLines(path: string, longest: number): Generator<Line, void, void> {
+  const piece = new Uint8Array(1 << 18);
+  if (!isFile(path)) throw new UserError(`${path} is not a regular file`);
+  const file = guarded("read", path, () => openSync(path, "r"));
+  try {
+    let rest: Uint8Array = new Uint8Array(0);
+    let offset = 0;
+    for (let line = 1; ; ) {
+      const read = guarded("read", path, () => readSync(file, piece, 0, piece.length, offset + rest.length));
+      const bytes = new Uint8Array(rest.length + read);
+      bytes.set(rest);
+      bytes.set(piece.subarray(0, read), rest.length);
+      let begin = 0;
+      for (let end = bytes.indexOf(10, rest.length); end >= 0; end = bytes.indexOf(10, begin)) {
+        yield { line: line++, offset: offset + begin, bytes: bytes.subarray(begin, end), ended: true };
+        begin = end + 1;
+      }
+      rest = bytes.subarray(begin);
+      offset += begin;
+      if (rest.length > longest) throw new UserError(`${path}: line ${line} is longer than ${longest / 1e6} MB`);
+      if (read > 0) continue;
+      if (rest.length > 0) yield { line, offset, bytes: rest, ended: false };
+      return;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** So many bytes of a file from `offset` on; fewer where it ends. */
+export function readSlice(path: string, offset: number, length: number): Uint8Array {
+  return guarded("read", path, () => {
+    const file = openSync(path, "r");
+    try {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      for (let read = 1; read > 0 && done < length; done += read) {
+        read = readSync(file, bytes, done, length - done, offset + done);
+      }
+      return bytes.subarray(0, done);
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
 /**
  * Create a file that is not there yet; false if it is. Among processes that try the same path, on one host or several, one succeeds. A
  * reader may see it empty for a moment.
@@ -145,6 +208,27 @@ export function readTouched(path: string): { text: string; touched: number } | u
     if (codeOf(error) === "ENOENT") return undefined;
     throw fileError("read", path, error);
   }
+}
+
+/** At most `limit` bytes of a file from `offset` on, and the file's size; undefined where there is none. */
+export function readFrom(path: string, offset: number, limit: number): { bytes: Uint8Array; size: number } | undefined {
+  return guarded("read", path, () => {
+    let file: number;
+    try {
+      file = openSync(path, "r");
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const { size } = fstatSync(file);
+      const bytes = new Uint8Array(Math.max(0, Math.min(limit, size - offset)));
+      const read = bytes.length === 0 ? 0 : readSync(file, bytes, 0, bytes.length, offset);
+      return { bytes: bytes.subarray(0, read), size };
+    } finally {
+      closeSync(file);
+    }
+  });
 }
 
 /** Remove a file or folder, if it is there. */

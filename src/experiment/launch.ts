@@ -1,20 +1,25 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/create.ts";
 import type { Metrics } from "./cell.ts";
+import type { Pauser } from "./control.ts";
 import { pathExists } from "./files.ts";
 import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
 import { cellPaths } from "./store.ts";
 
-/** What a process that trains one cell is told; sent to it as its first message. */
+/** What a process that trains cells is told; sent to it as its first message. */
 export interface CellOrder {
   readonly run: string;
-  readonly plan: CellPlan;
+  /** More than one train together, as replicas of one program. */
+  readonly plans: readonly CellPlan[];
   readonly engine: EngineChoice;
   readonly threads: number;
 }
 
-/** What the process says. `seconds` is the cell's wall time in this process by the process's own clock. */
+/** What the process says of the cell with this id. */
+export type CellMessage = CellReport & { readonly id: string };
+
+/** `seconds` is the cell's wall time in this process by the process's own clock. */
 export type CellReport =
   | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
   | { readonly kind: "progress"; readonly metrics: Metrics }
@@ -23,6 +28,11 @@ export type CellReport =
   | { readonly kind: "found" }
   /** Another process trains the cell; null where it cannot be told which. */
   | { readonly kind: "held"; readonly holder: Owner | null }
+  /** Waits, as control.json asks; `unpaused` when it goes on. */
+  | { readonly kind: "paused"; readonly by: Pauser }
+  | { readonly kind: "unpaused" }
+  /** Something that people should know and that changes nothing. */
+  | { readonly kind: "remark"; readonly message: string }
   /** Saved and stopped, as it was asked to. */
   | { readonly kind: "stopped" }
   | { readonly kind: "failed"; readonly message: string; readonly hint?: string | undefined };
@@ -36,13 +46,14 @@ export type CellEvent = { readonly plan: CellPlan } & (
 
 export interface Launch {
   readonly run: string;
-  readonly cells: readonly CellPlan[];
+  /** Cells that one process trains together; one in each, on most engines (group.ts). */
+  readonly groups: readonly (readonly CellPlan[])[];
   readonly engine: EngineChoice;
-  /** Cells side by side. */
+  /** Processes side by side. */
   readonly jobs: number;
   /** Threads of each cell's engine. */
   readonly threads: number;
-  /** Program and first arguments of the process that trains one cell. */
+  /** Program and first arguments of the process that trains cells. */
   readonly entry: { readonly path: string; readonly args: readonly string[] };
   readonly onEvent: (event: CellEvent) => void;
   /** To see which cells other processes train. */
@@ -56,14 +67,15 @@ export interface Launch {
 }
 
 /**
- * Train cells side by side, each in a process of its own: a crash costs one cell, memory is clean, and a cluster uses the same entry.
+ * Train groups of cells side by side, each group in a process of its own: a crash costs one group, memory is clean, and a cluster uses the
+ * same entry.
  *
  * Cells that other processes train are left to them; where those fail or are killed, the cell is taken up here. Resolves when every cell is
  * finished or failed, or the signal came; a cell that fails is reported and the others go on.
  */
 export async function launchLocal(launch: Launch): Promise<void> {
   const { run, claim, signal, onEvent } = launch;
-  const waiting = [...launch.cells];
+  const waiting = [...launch.groups];
   const held: CellPlan[] = [];
   const told = new Set<string>();
   const tellHeld = (plan: CellPlan, holder: Owner | null) => {
@@ -73,63 +85,84 @@ export async function launchLocal(launch: Launch): Promise<void> {
   };
   const worker = async () => {
     while (!signal.aborted) {
-      const plan = waiting.shift();
-      if (plan === undefined) {
+      const group = waiting.shift();
+      if (group === undefined) {
         if (held.length === 0) return;
         await launch.pause();
-        waiting.push(...held.splice(0));
+        waiting.push(...held.splice(0).map((plan) => [plan]));
         continue;
       }
-      if (pathExists(cellPaths(run, plan.id).result)) {
-        onEvent({ plan, kind: "found" });
-        continue;
-      }
-      const holder = holderOf(run, plan.id, claim) ?? (await runProcess(launch, plan));
-      if (holder !== undefined) tellHeld(plan, holder);
+      const free = group.filter((plan) => {
+        if (pathExists(cellPaths(run, plan.id).result)) {
+          onEvent({ plan, kind: "found" });
+          return false;
+        }
+        const holder = holderOf(run, plan.id, claim);
+        if (holder !== undefined) tellHeld(plan, holder);
+        return holder === undefined;
+      });
+      if (free.length === 0) continue;
+      for (const [plan, holder] of await runProcess(launch, free)) tellHeld(plan, holder);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.cells.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.groups.length) }, worker));
 }
 
-/** Resolves when the process has ended: to who holds the cell, if that is why it did nothing. */
-function runProcess(launch: Launch, plan: CellPlan): Promise<Owner | null | undefined> {
+/** What a cell's process says while it trains; after anything else it says nothing more of the cell. */
+const UNDERWAY: ReadonlySet<CellReport["kind"]> = new Set(["resumed", "progress", "paused", "unpaused", "remark"]);
+
+/** A cell as its process tells of it. */
+interface Told {
+  readonly plan: CellPlan;
+  done: Pick<Metrics, "update" | "updates"> | undefined;
+  /** Nothing more is expected. */
+  settled: boolean;
+}
+
+/** Resolves when the process has ended: to who holds the cells that it therefore left alone. */
+function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<CellPlan, Owner | null>> {
   const { run, engine, threads, entry, onEvent, signal, kill } = launch;
   return new Promise((resolve) => {
     const child = fork(entry.path, [...entry.args], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       serialization: "advanced",
     });
-    let done: Pick<Metrics, "update" | "updates"> | undefined;
-    let settled = false;
-    let holder: Owner | null | undefined;
+    const cells = new Map(plans.map((plan): [string, Told] => [plan.id, { plan, done: undefined, settled: false }]));
+    const holders = new Map<CellPlan, Owner | null>();
     let complaint = "";
-    const fail = (message: string, hint?: string) => {
-      settled = true;
-      onEvent({ plan, kind: "failed", where: whereAfter(done), message, hint });
+    const fail = (cell: Told, message: string, hint?: string) => {
+      cell.settled = true;
+      onEvent({ plan: cell.plan, kind: "failed", where: whereAfter(cell.done), message, hint });
     };
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-4000);
     });
     child.on("message", (message) => {
-      const report = message as CellReport;
-      if (report.kind === "resumed") done = report;
-      if (report.kind === "progress") done = report.metrics;
-      if (report.kind === "failed") fail(report.message, report.hint);
-      else if (report.kind === "stopped" && !signal.aborted) fail("its process was told to stop by somebody else");
-      else if (report.kind === "held") holder = report.holder;
-      else onEvent({ plan, ...report });
-      if (report.kind !== "resumed" && report.kind !== "progress") settled = true;
+      const { id, ...report } = message as CellMessage;
+      const cell = cells.get(id);
+      if (cell === undefined) return;
+      if (report.kind === "resumed") cell.done = report;
+      if (report.kind === "progress") cell.done = report.metrics;
+      if (report.kind === "failed") fail(cell, report.message, report.hint);
+      else if (report.kind === "stopped" && !signal.aborted)
+        fail(cell, "its process was told to stop by somebody else");
+      else if (report.kind === "held") holders.set(cell.plan, report.holder);
+      else onEvent({ plan: cell.plan, ...report });
+      if (!UNDERWAY.has(report.kind)) cell.settled = true;
     });
     const forget = passOn(child, signal, kill);
     const close = (how: string) => {
       forget();
-      if (!settled && !signal.aborted) fail(`its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`);
-      resolve(holder);
+      for (const cell of cells.values()) {
+        if (cell.settled || signal.aborted) continue;
+        fail(cell, `its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`);
+      }
+      resolve(holders);
     };
     child.on("error", (error) => close(`could not be started: ${error.message}`));
     child.on("close", (code, killer) => close(killer === null ? `ended with code ${code}` : `was killed by ${killer}`));
-    onEvent({ plan, kind: "started" });
-    const order: CellOrder = { run, plan, engine, threads };
+    for (const plan of plans) onEvent({ plan, kind: "started" });
+    const order: CellOrder = { run, plans, engine, threads };
     child.send(order, () => {});
   });
 }

@@ -30,12 +30,13 @@ import {
  *     <run>/manifest.json                          what was fixed before the first cell; arms, seeds and sweep points may grow
  *     <run>/cells/<id>/metrics.jsonl               one line per update, appended
  *                     /evaluation.json
- *                     /episodes.jsonl              optional
+ *                     /episodes.jsonl              some episodes of each shift and view; see episodes.ts
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
  *                     /resume.safetensors          while unfinished: the latest point to go on from
  *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
+ *     <run>/control.json                           while the run is paused; see control.ts
  *
  * Whole files appear by rename, so a reader never sees half of one. Readers leave out names that begin with a dot: those are the
  * temporary files of a write that was killed.
@@ -84,6 +85,9 @@ export interface CellResult {
   readonly seed: number;
   readonly point: JsonRecord;
   readonly engine: string;
+  /** What the engine ran on, where its results depend on that. */
+  readonly backend?: string | undefined;
+  readonly device?: string | undefined;
   /** Environment steps trained. */
   readonly steps: number;
   /** Names of checkpoints ("last", "label-legal", "oracle") and the steps they stand for. */
@@ -147,6 +151,8 @@ const resultSchema = z.strictObject({
   seed: count,
   point: record,
   engine: z.string(),
+  backend: z.string().optional(),
+  device: z.string().optional(),
   steps: count,
   checkpoints: z.record(z.string(), count),
   files: z.record(z.string(), digest),
@@ -350,9 +356,25 @@ export function writeEvaluation(cell: CellPaths, evaluation: unknown): void {
   writeAtomically(cell.evaluation, `${canonicalJson(evaluation)}\n`);
 }
 
+/** Episodes of a cell, as `encodeEpisodes` writes them. */
+export function writeEpisodes(cell: CellPaths, text: string): void {
+  refuseFinished(cell, "writeEpisodes");
+  writeAtomically(cell.episodes, text);
+}
+
 /** Clock, memory and host, as `cli/` measured them; no hash covers this file. */
 export function writeTiming(cell: CellPaths, timing: unknown): void {
   writeAtomically(cell.timing, `${canonicalJson(timing)}\n`);
+}
+
+/** How long a cell took and its memory at most (bytes); undefined where that is not written yet, or cannot be read. */
+export function readTiming(cell: CellPaths): { seconds: number; peakMemory: number } | undefined {
+  try {
+    const { seconds, peakMemory } = JSON.parse(textOf(readBytes(cell.timing), cell.timing));
+    return Number.isFinite(seconds) && Number.isFinite(peakMemory) ? { seconds, peakMemory } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -372,9 +394,10 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
   const names = ["metrics.jsonl", "evaluation.json", ...steps.map((file) => `checkpoints/${file}`)];
   if (pathExists(cell.episodes)) names.push("episodes.jsonl");
   const files = Object.fromEntries(names.map((name) => [name, sha256(readBytes(join(cell.root, name)))]));
-  const { scenarioHash, arm, seed, point, engine, steps: trained, checkpoints, summary } = outcome;
+  const { scenarioHash, arm, seed, point, engine, backend, device, steps: trained, checkpoints, summary } = outcome;
   const result = {
     ...{ format: RUN_FORMAT, cell: cell.id, scenarioHash, arm, seed, point, engine },
+    ...(backend !== undefined && { backend, device }),
     ...{ steps: trained, checkpoints, files, summary },
   } satisfies CellResult;
   writeAtomically(cell.result, sealedJson(result));

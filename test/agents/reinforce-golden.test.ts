@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type Engine,
@@ -10,6 +12,7 @@ import {
   tensorsOf,
   type UpdateStats,
 } from "../../src/compute/engine.ts";
+import { createNativeEngine } from "../../src/compute/native/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
@@ -20,6 +23,7 @@ import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
 import { createSetting, networkOf, type Setting } from "../../src/experiment/setting.ts";
 import { train } from "../../src/experiment/train.ts";
 import type { Lesson } from "../../src/routing/route.ts";
+import { hasCompiler } from "../compute/compiler.ts";
 import { armCalled } from "../experiment/tiny.ts";
 
 /*
@@ -525,9 +529,17 @@ const FLOAT32: Tolerances = (deviation) => ({
   moved: 10 * deviation.moved_relative,
 });
 
+/** Where the native engine's kernels are kept between tests. */
+const CACHE = mkdtempSync(join(tmpdir(), "halfwatch-golden-"));
+afterAll(() => rmSync(CACHE, { recursive: true }));
+
 describe.each([
   ["reference", async () => createReferenceEngine(), FLOAT64],
   ["wasm", () => createWasmEngine({ threads: 2 }), FLOAT32],
+  ["wasm-fma", () => createWasmEngine({ threads: 2, name: "wasm-fma" }), FLOAT32],
+  ...(hasCompiler()
+    ? [["native", () => createNativeEngine({ threads: 2, cacheFolder: CACHE }), FLOAT32] as const]
+    : []),
 ] as const)("five steps of the %s engine on the recorded window", (_, makeEngine, tolerances) => {
   let engine: Engine;
   beforeAll(async () => {

@@ -23,6 +23,8 @@ describe("--help", () => {
       Commands:
         run [options] <SCENARIO>              Train every cell (arm, seed, point of the sweep) that has no
                                               result yet, evaluate it, print the table.
+        watch [options] <RUN>                 Follow a run that another process trains; pause it, or leave
+                                              it, without harm.
         eval [options] <CHECKPOINT|SCENARIO>  Evaluate a checkpoint or a scripted policy under the true
                                               and the proxy goal, exactly where possible.
         solve [options] <SCENARIO>            Exact values of one level under every goal, and the best
@@ -65,7 +67,10 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --replicas <number>     engine tfjs: cells that train as one program; default: 64
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
         -h, --help              print this help
@@ -93,7 +98,9 @@ describe("--help", () => {
         --greedy                always take the likeliest action
         --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
                                 train.quirks
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -271,7 +278,9 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>         auto, wasm or reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
+                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
+                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
         --threads <number>      threads of the engine; default: as many as fit the cores
         --faithful              the published experiment's routed update (512 x 32 steps) instead of the
                                 recipe
@@ -292,6 +301,7 @@ describe("--help", () => {
     const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
     expect(names).toEqual([
       "run",
+      "watch",
       "eval",
       "solve",
       "levels",
@@ -327,7 +337,8 @@ describe("--help", () => {
 });
 
 describe("what is not understood", () => {
-  const COMMANDS = "  commands: run, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
+  const COMMANDS =
+    "  commands: run, watch, eval, solve, levels, replay, report, verify, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],
@@ -350,7 +361,10 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
-    [["run", "s.yaml", "--engine", "wsam"], "--engine is wsam, expected auto, wasm, reference; did you mean wasm?\n"],
+    [
+      ["run", "s.yaml", "--engine", "wsam"],
+      "--engine is wsam, expected auto, wasm, wasm-fma, native, reference, tfjs, tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu; did you mean wasm?\n",
+    ],
     [
       ["list", "arm"],
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",

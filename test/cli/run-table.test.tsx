@@ -37,7 +37,14 @@ test("the view of a run follows its events: states, fractions, steps taken and t
 
 test("the live table shows every cell, what runs now and what the keys do", () => {
   const { lastFrame, unmount } = render(
-    <RunTable scenario={scenario} title="halfwatch run: tiny" view={view()} elapsed={20} onStop={() => {}} />,
+    <RunTable
+      scenario={scenario}
+      title="halfwatch run: tiny"
+      view={view()}
+      elapsed={20}
+      onStop={() => {}}
+      onPause={() => {}}
+    />,
   );
   const lines = (lastFrame() ?? "").split("\n").map((line) => line.trimEnd());
   unmount();
@@ -49,6 +56,6 @@ test("the live table shows every cell, what runs now and what the keys do", () =
     "route                 ▄·      –",
     "",
     "route seed 0                ██████████░░░░░░░░░░       2,000 steps   true return .250",
-    "q stop; finished cells are kept, the same command goes on",
+    "p pause   q stop; finished cells are kept, the same command goes on",
   ]);
 });

@@ -68,6 +68,7 @@ describe("a run directory", () => {
     const kinds = new Set(files.map((path) => path.replace(/^.*\//, "").replace(/\d+/, "N")));
     expect([...kinds].sort()).toEqual([
       "N.safetensors",
+      "episodes.jsonl",
       "evaluation.json",
       "manifest.json",
       "metrics.jsonl",

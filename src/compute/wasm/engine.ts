@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import { UserError } from "../../core/errors.ts";
 import type { Engine, EngineInfo } from "../engine.ts";
 import { Arena } from "../fused/arena.ts";
 import { FusedModel, type Host } from "../fused/model.ts";
@@ -30,32 +31,44 @@ const { module, memory, control, thread } = workerData;
 new WebAssembly.Instance(module, { env: { memory } }).exports.work(control, thread);
 `;
 
-/** The compiled kernels over a memory of their own. */
-export async function loadKernels(): Promise<{
+/** The two builds of one assembly: with IEEE operations only, and with fused multiply-add where the processor has it. */
+const BUILDS = { wasm: "kernels.wasm", "wasm-fma": "kernels-fma.wasm" } as const;
+
+/** The compiled kernels over a memory of their own. @throws UserError when this Node cannot run them. */
+export async function loadKernels(name: keyof typeof BUILDS = "wasm"): Promise<{
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
   kernels: Kernels;
 }> {
-  const module = await WebAssembly.compile(await readFile(new URL("./kernels.wasm", import.meta.url)));
+  const bytes = await readFile(new URL(`./${BUILDS[name]}`, import.meta.url));
+  if (!WebAssembly.validate(bytes))
+    throw new UserError(`engine ${name}: this Node has no WebAssembly SIMD that it needs`);
+  const module = await WebAssembly.compile(bytes);
   const memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAXIMUM_PAGES, shared: true });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return { module, memory, kernels: instance.exports as unknown as Kernels };
 }
 
 /**
- * The default engine: hand-written SIMD kernels (`assembly/`) over one shared memory, float32 inside.
+ * The default engine, `wasm`: hand-written SIMD kernels (`assembly/`) over one shared memory, float32 inside.
  *
  * The same bits on any machine, on any Node version and with any number of threads: kernels use IEEE operations only and
  * their own exp and log; a minibatch is cut into a fixed number of chunks, each with a gradient of its own, which are
  * added in the order of the chunks; and a task's result depends on its number, not on the thread that took it.
  *
+ * `wasm-fma` runs the same kernels with relaxed SIMD: the same bits with any number of threads, on one machine.
+ *
  * Calls run to their end before they return: the promises are resolved. `threads` counts the calling one.
  */
-export async function createWasmEngine({ threads }: { readonly threads: number }): Promise<Engine> {
+export async function createWasmEngine(options: {
+  readonly threads: number;
+  readonly name?: keyof typeof BUILDS;
+}): Promise<Engine> {
+  const { threads, name = "wasm" } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`createWasmEngine: threads is ${threads}, expected a positive integer`);
   }
-  const { module, memory, kernels } = await loadKernels();
+  const { module, memory, kernels } = await loadKernels(name);
   const arena = new Arena(memory, RESERVED);
   const workers: Worker[] = [];
   for (let thread = 1; thread < threads; thread++) {
@@ -64,7 +77,7 @@ export async function createWasmEngine({ threads }: { readonly threads: number }
     worker.unref();
     workers.push(worker);
   }
-  const info: EngineInfo = { name: "wasm", device: "cpu", threads, precision: "float32" };
+  const info: EngineInfo = { name, device: "cpu", threads, precision: "float32" };
   const host: Host = {
     arena,
     threads,

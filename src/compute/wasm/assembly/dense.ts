@@ -1,4 +1,4 @@
-// Dense layers: matrix products over one block of rows, SIMD128 without fused multiply-add.
+// Dense layers: matrix products over one block of rows, SIMD128; multiplications and additions fuse in one of the builds only, see madd.ts.
 //
 // Layout. Activations are panels of eight columns, [columns / 8][BLOCK_ROWS][8]: four rows of a panel are 128 contiguous bytes,
 // so that every load of an inner loop is a base plus a constant. Weights are [width / 8][inputs][8]: eight inputs of a panel
@@ -12,6 +12,7 @@
 //
 // `rows` is a multiple of four: rows past the block's last are computed too, and carry a gradient of zero.
 
+import { madd } from "./madd";
 import { PANEL_BYTES } from "./panel";
 
 /** output = max(floor, input W + bias); `input` has `inputs` columns, `output` has `width`, both multiples of eight; floor 0 is ReLU. */
@@ -41,17 +42,17 @@ export function denseForward(
           b0 = v128.load(b);
           b1 = v128.load(b, 16);
           s = v128.load32_splat(a);
-          c00 = f32x4.add(c00, f32x4.mul(s, b0));
-          c01 = f32x4.add(c01, f32x4.mul(s, b1));
+          c00 = madd(c00, s, b0);
+          c01 = madd(c01, s, b1);
           s = v128.load32_splat(a, 32);
-          c10 = f32x4.add(c10, f32x4.mul(s, b0));
-          c11 = f32x4.add(c11, f32x4.mul(s, b1));
+          c10 = madd(c10, s, b0);
+          c11 = madd(c11, s, b1);
           s = v128.load32_splat(a, 64);
-          c20 = f32x4.add(c20, f32x4.mul(s, b0));
-          c21 = f32x4.add(c21, f32x4.mul(s, b1));
+          c20 = madd(c20, s, b0);
+          c21 = madd(c21, s, b1);
           s = v128.load32_splat(a, 96);
-          c30 = f32x4.add(c30, f32x4.mul(s, b0));
-          c31 = f32x4.add(c31, f32x4.mul(s, b1));
+          c30 = madd(c30, s, b0);
+          c31 = madd(c31, s, b1);
           a += 4;
           b += 32;
         } while (a < panel + 32);
@@ -103,17 +104,17 @@ export function denseBackward(
           b0 = v128.load(b);
           b1 = v128.load(b, 16);
           s = v128.load32_splat(a);
-          c00 = f32x4.add(c00, f32x4.mul(s, b0));
-          c01 = f32x4.add(c01, f32x4.mul(s, b1));
+          c00 = madd(c00, s, b0);
+          c01 = madd(c01, s, b1);
           s = v128.load32_splat(a, 32);
-          c10 = f32x4.add(c10, f32x4.mul(s, b0));
-          c11 = f32x4.add(c11, f32x4.mul(s, b1));
+          c10 = madd(c10, s, b0);
+          c11 = madd(c11, s, b1);
           s = v128.load32_splat(a, 64);
-          c20 = f32x4.add(c20, f32x4.mul(s, b0));
-          c21 = f32x4.add(c21, f32x4.mul(s, b1));
+          c20 = madd(c20, s, b0);
+          c21 = madd(c21, s, b1);
           s = v128.load32_splat(a, 96);
-          c30 = f32x4.add(c30, f32x4.mul(s, b0));
-          c31 = f32x4.add(c31, f32x4.mul(s, b1));
+          c30 = madd(c30, s, b0);
+          c31 = madd(c31, s, b1);
           a += 4;
           b += 32;
         } while (a < panel + 32);
@@ -158,17 +159,17 @@ export function denseWeightGradient(
         b0 = v128.load(b);
         b1 = v128.load(b, 16);
         s = v128.load32_splat(a);
-        c00 = f32x4.add(c00, f32x4.mul(s, b0));
-        c01 = f32x4.add(c01, f32x4.mul(s, b1));
+        c00 = madd(c00, s, b0);
+        c01 = madd(c01, s, b1);
         s = v128.load32_splat(a, 4);
-        c10 = f32x4.add(c10, f32x4.mul(s, b0));
-        c11 = f32x4.add(c11, f32x4.mul(s, b1));
+        c10 = madd(c10, s, b0);
+        c11 = madd(c11, s, b1);
         s = v128.load32_splat(a, 8);
-        c20 = f32x4.add(c20, f32x4.mul(s, b0));
-        c21 = f32x4.add(c21, f32x4.mul(s, b1));
+        c20 = madd(c20, s, b0);
+        c21 = madd(c21, s, b1);
         s = v128.load32_splat(a, 12);
-        c30 = f32x4.add(c30, f32x4.mul(s, b0));
-        c31 = f32x4.add(c31, f32x4.mul(s, b1));
+        c30 = madd(c30, s, b0);
+        c31 = madd(c31, s, b1);
         a += 32;
         b += 32;
       } while (b < deltaEnd);

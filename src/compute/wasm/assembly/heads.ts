@@ -3,6 +3,7 @@
 // [outputs, BLOCK_ROWS], four rows to a vector.
 
 import { BLOCK_ROWS } from "../../fused/layout";
+import { madd } from "./madd";
 import { PANEL_BYTES } from "./panel";
 
 /** The sums of the four lanes of each of four vectors. */
@@ -25,14 +26,14 @@ export function headForward(input: usize, inputs: u32, weights: usize, outputs: 
       for (let a = input + row * 32; a < panelEnd; a += PANEL_BYTES) {
         const w0 = v128.load(w);
         const w1 = v128.load(w, 16);
-        s0 = f32x4.add(s0, f32x4.mul(w0, v128.load(a)));
-        s1 = f32x4.add(s1, f32x4.mul(w0, v128.load(a, 32)));
-        s2 = f32x4.add(s2, f32x4.mul(w0, v128.load(a, 64)));
-        s3 = f32x4.add(s3, f32x4.mul(w0, v128.load(a, 96)));
-        s0 = f32x4.add(s0, f32x4.mul(w1, v128.load(a, 16)));
-        s1 = f32x4.add(s1, f32x4.mul(w1, v128.load(a, 48)));
-        s2 = f32x4.add(s2, f32x4.mul(w1, v128.load(a, 80)));
-        s3 = f32x4.add(s3, f32x4.mul(w1, v128.load(a, 112)));
+        s0 = madd(s0, w0, v128.load(a));
+        s1 = madd(s1, w0, v128.load(a, 32));
+        s2 = madd(s2, w0, v128.load(a, 64));
+        s3 = madd(s3, w0, v128.load(a, 96));
+        s0 = madd(s0, w1, v128.load(a, 16));
+        s1 = madd(s1, w1, v128.load(a, 48));
+        s2 = madd(s2, w1, v128.load(a, 80));
+        s3 = madd(s3, w1, v128.load(a, 112));
         w += 32;
       }
       v128.store(output + row * 4, laneSums(s0, s1, s2, s3));
@@ -65,17 +66,17 @@ export function headBackward(
         const w0 = v128.load(w);
         const w1 = v128.load(w, 16);
         let s = v128.load32_splat(d);
-        c00 = f32x4.add(c00, f32x4.mul(s, w0));
-        c01 = f32x4.add(c01, f32x4.mul(s, w1));
+        c00 = madd(c00, s, w0);
+        c01 = madd(c01, s, w1);
         s = v128.load32_splat(d, 4);
-        c10 = f32x4.add(c10, f32x4.mul(s, w0));
-        c11 = f32x4.add(c11, f32x4.mul(s, w1));
+        c10 = madd(c10, s, w0);
+        c11 = madd(c11, s, w1);
         s = v128.load32_splat(d, 8);
-        c20 = f32x4.add(c20, f32x4.mul(s, w0));
-        c21 = f32x4.add(c21, f32x4.mul(s, w1));
+        c20 = madd(c20, s, w0);
+        c21 = madd(c21, s, w1);
         s = v128.load32_splat(d, 12);
-        c30 = f32x4.add(c30, f32x4.mul(s, w0));
-        c31 = f32x4.add(c31, f32x4.mul(s, w1));
+        c30 = madd(c30, s, w0);
+        c31 = madd(c31, s, w1);
         d += BLOCK_ROWS * 4;
         w += weightsStride;
       }
@@ -121,17 +122,17 @@ export function headWeightGradient(
         const a1 = v128.load(input + row * 32, 16);
         const e = d + row * 4;
         let s = v128.load32_splat(e);
-        c00 = f32x4.add(c00, f32x4.mul(s, a0));
-        c01 = f32x4.add(c01, f32x4.mul(s, a1));
+        c00 = madd(c00, s, a0);
+        c01 = madd(c01, s, a1);
         s = v128.load32_splat(e, BLOCK_ROWS * 4);
-        c10 = f32x4.add(c10, f32x4.mul(s, a0));
-        c11 = f32x4.add(c11, f32x4.mul(s, a1));
+        c10 = madd(c10, s, a0);
+        c11 = madd(c11, s, a1);
         s = v128.load32_splat(e, 2 * BLOCK_ROWS * 4);
-        c20 = f32x4.add(c20, f32x4.mul(s, a0));
-        c21 = f32x4.add(c21, f32x4.mul(s, a1));
+        c20 = madd(c20, s, a0);
+        c21 = madd(c21, s, a1);
         s = v128.load32_splat(e, 3 * BLOCK_ROWS * 4);
-        c30 = f32x4.add(c30, f32x4.mul(s, a0));
-        c31 = f32x4.add(c31, f32x4.mul(s, a1));
+        c30 = madd(c30, s, a0);
+        c31 = madd(c31, s, a1);
       }
       v128.store(g, c00);
       v128.store(g, c01, 16);
@@ -148,8 +149,8 @@ export function headWeightGradient(
       let c0 = v128.load(g), c1 = v128.load(g, 16);
       for (let row: usize = 0; row < rows; row++) {
         const s = v128.load32_splat(d + row * 4);
-        c0 = f32x4.add(c0, f32x4.mul(s, v128.load(input + row * 32)));
-        c1 = f32x4.add(c1, f32x4.mul(s, v128.load(input + row * 32, 16)));
+        c0 = madd(c0, s, v128.load(input + row * 32));
+        c1 = madd(c1, s, v128.load(input + row * 32, 16));
       }
       v128.store(g, c0);
       v128.store(g, c1, 16);

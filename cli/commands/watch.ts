@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { UserError } from "../../src/core/errors.ts";
+import { listFolder, pathExists } from "../../src/experiment/files.ts";
+import { type CellPlan, planCells } from "../../src/experiment/plan.ts";
+import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
+import { type Manifest, readManifest, readRun } from "../../src/experiment/store.ts";
+import { summarise } from "../../src/experiment/summary.ts";
+import { liveCapabilities } from "../capabilities.ts";
+import { nameOf, remarkOn } from "../events.ts";
+import { RunFollower } from "../following.ts";
+import { listenForStop, pause } from "../launching.ts";
+import { print, say } from "../output.ts";
+import { ownClaim } from "../owner.ts";
+import { togglePause } from "../pausing.ts";
+import { advance, beginRun, countCells } from "../progress.ts";
+import { renderTable } from "../table.ts";
+import type { RunDisplay } from "./run.ts";
+
+export interface WatchOptions {
+  readonly plain?: boolean;
+}
+
+/** Seconds without a trained cell after which nobody trains the run: between two cells a runner starts a process. */
+const ABANDONED = 10;
+
+/** Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves. */
+export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
+  const manifest = readManifest(dir);
+  const scenario = scenarioOf(manifest, dir);
+  const plans = plansOf(dir, scenario);
+  const { shift } = scenario.primary;
+  const claim = ownClaim();
+  const follower = new RunFollower(dir, plans, claim);
+  const leaving = listenForStop();
+  const title = `halfwatch watch: ${dir}  ${plans.length} cells`;
+  let view = beginRun(plans, new Map());
+  let display: RunDisplay | null = null;
+  if (liveCapabilities({ plain: plain === true }) !== null) {
+    const { openRunDashboard } = await import("../tui/run-dashboard.tsx");
+    display = openRunDashboard({
+      ...{ scenario, title, onStop: leaving.request, leaving: "leave; the training goes on" },
+      onPause: () => togglePause(dir, claim),
+      now: () => performance.now() / 1000,
+    });
+  } else {
+    say(title);
+  }
+  let seen = performance.now();
+  let isAbandoned = false;
+  try {
+    while (!leaving.signal.aborted) {
+      for (const event of follower.look()) {
+        view = advance(view, event);
+        display?.update(view, event);
+        const isLost = event.kind === "stopped";
+        const remark = isLost ? `${nameOf(event.plan)} is no longer trained` : remarkOn(view, event, shift, null);
+        if (display === null && remark !== null) say(remark);
+      }
+      display?.update(view, null);
+      if (follower.isComplete()) break;
+      if (follower.trained() > 0) seen = performance.now();
+      isAbandoned = performance.now() - seen > ABANDONED * 1000;
+      if (isAbandoned) break;
+      await pause();
+    }
+  } finally {
+    leaving.end();
+    await display?.end();
+  }
+  if (leaving.signal.aborted) return;
+  const { finished } = readRun(dir);
+  const tables = await summarise(
+    scenario,
+    finished.map(({ result }) => result),
+  );
+  for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
+  const { done } = countCells(view);
+  if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
+  say(`nobody trains it: ${done} of ${plans.length} cells are done; the command that began it goes on from there`);
+  process.exitCode = 1;
+}
+
+/** The scenario of the run with all arms and seeds that it has grown to. */
+function scenarioOf(manifest: Manifest, dir: string): Scenario {
+  const { arms, seeds, scenario } = manifest;
+  const parsed = scenarioSchema.safeParse({ ...scenario, arms, seeds });
+  if (!parsed.success) throw new UserError(`${join(dir, "manifest.json")} holds a scenario of another version`);
+  return parsed.data;
+}
+
+/** Engines whose cells a run may hold. */
+const ENGINES = ["wasm", "wasm-fma", "native", "tfjs", "reference"];
+
+/** The run's cells: ids include the engine, which the manifest does not fix; so the engine that most of the folders are of. */
+function plansOf(dir: string, scenario: Scenario): CellPlan[] {
+  const folder = join(dir, "cells");
+  const there = new Set(pathExists(folder) ? listFolder(folder) : []);
+  const choices = ENGINES.map((engine) => planCells(scenario, engine));
+  const hits = choices.map((plans) => plans.filter(({ id }) => there.has(id)).length);
+  return choices[hits.indexOf(Math.max(...hits))];
+}

@@ -1,0 +1,129 @@
+import { UserError } from "../src/core/errors.ts";
+import type { Metrics } from "../src/experiment/cell.ts";
+import { readControl } from "../src/experiment/control.ts";
+import { pathExists } from "../src/experiment/files.ts";
+import { LineFollower } from "../src/experiment/follow.ts";
+import type { CellEvent } from "../src/experiment/launch.ts";
+import { type Claim, holderOf } from "../src/experiment/lock.ts";
+import type { CellPlan } from "../src/experiment/plan.ts";
+import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
+
+/** What is known of a cell so far. */
+interface Followed {
+  readonly plan: CellPlan;
+  readonly paths: CellPaths;
+  readonly log: LineFollower;
+  isTrained: boolean;
+  isPaused: boolean;
+  isDone: boolean;
+  /** Lines that were there before the first look are one event, not thousands. */
+  isCaughtUp: boolean;
+  /** The last message on its log, so that it is not said at every look. */
+  complaint: string;
+}
+
+/**
+ * A run that other processes train, as the events that its runner would tell: the run directory says them later and more coarsely. Every
+ * look reads what is new; finished cells are not looked at again.
+ *
+ * A cell that fails leaves nothing in the directory that says so: it is seen as `stopped`.
+ */
+export class RunFollower {
+  private readonly run: string;
+  private readonly claim: Claim;
+  private readonly cells: Followed[];
+
+  constructor(run: string, plans: readonly CellPlan[], claim: Claim) {
+    this.run = run;
+    this.claim = claim;
+    this.cells = plans.map((plan) => {
+      const paths = cellPaths(run, plan.id);
+      const log = new LineFollower(paths.metrics);
+      return {
+        ...{ plan, paths, log, complaint: "" },
+        ...{ isTrained: false, isPaused: false, isDone: false, isCaughtUp: false },
+      };
+    });
+  }
+
+  /** What has happened since the last look. */
+  look(): CellEvent[] {
+    const control = readControl(this.run);
+    return this.cells.flatMap((cell): CellEvent[] => {
+      if (cell.isDone) return [];
+      const { plan, paths } = cell;
+      const events: CellEvent[] = [];
+      // Asked before the log: what a process wrote before it gave the lock up is then read as well.
+      const isTrained = holderOf(this.run, plan.id, this.claim) !== undefined;
+      const isDone = pathExists(paths.result);
+      const wasTrained = cell.isTrained;
+      if (isTrained && !wasTrained) events.push({ plan, kind: "started" });
+      cell.isTrained = isTrained;
+      events.push(...this.readLog(cell));
+      if (isDone) {
+        cell.isDone = true;
+        const timing = readTiming(paths);
+        return [...events, timing === undefined ? { plan, kind: "found" } : { plan, kind: "finished", ...timing }];
+      }
+      if (!isTrained && wasTrained) {
+        cell.isPaused = false;
+        return [...events, { plan, kind: "stopped" }];
+      }
+      const isPaused = isTrained && control.kind === "paused";
+      if (isPaused && !cell.isPaused) events.push({ plan, kind: "paused", by: control.by });
+      if (!isPaused && cell.isPaused) events.push({ plan, kind: "unpaused" });
+      cell.isPaused = isPaused;
+      return events;
+    });
+  }
+
+  /** Whether every cell has its result. */
+  isComplete(): boolean {
+    return this.cells.every(({ isDone }) => isDone);
+  }
+
+  /** Cells that a process trains, as of the last look. */
+  trained(): number {
+    return this.cells.filter(({ isTrained, isDone }) => isTrained && !isDone).length;
+  }
+
+  private readLog(cell: Followed): CellEvent[] {
+    const { plan, log } = cell;
+    const events: CellEvent[] = [];
+    try {
+      let metrics: Metrics[] = [];
+      for (;;) {
+        const { lines, isAgain, isMore } = log.next();
+        if (isAgain) {
+          cell.isCaughtUp = false;
+          metrics = [];
+        }
+        metrics.push(...lines.map((text) => metricsIn(text, log.path)));
+        if (!isMore) break;
+      }
+      const last = metrics.at(-1);
+      if (last === undefined) return events;
+      const isFirst = !cell.isCaughtUp;
+      cell.isCaughtUp = true;
+      if (!isFirst) return metrics.map((each) => ({ plan, kind: "progress", metrics: each }));
+      const curve = metrics.findLast((each) => each.curve !== undefined)?.curve;
+      events.push({ plan, kind: "resumed", update: last.update, updates: last.updates, step: last.step });
+      events.push({ plan, kind: "progress", metrics: { ...last, ...(curve && { curve }) } });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (cell.complaint !== error.message) events.push({ plan, kind: "remark", message: error.message });
+      cell.complaint = error.message;
+    }
+    return events;
+  }
+}
+
+function metricsIn(text: string, path: string): Metrics {
+  try {
+    const found = JSON.parse(text) as Metrics;
+    if ([found.update, found.updates, found.step].every(Number.isFinite)) return found;
+  } catch {
+    // said below
+  }
+  throw new UserError(`${path} has a line that is no metrics of halfwatch`);
+}

@@ -1,0 +1,190 @@
+import type { Observations } from "../../core/observations.ts";
+import type {
+  Engine,
+  EngineInfo,
+  ForwardOutput,
+  Hyper,
+  Model,
+  NetworkSpec,
+  TrainingRows,
+  TrainState,
+  UpdateStats,
+} from "../engine.ts";
+import { createLockstep, type Member, type Together } from "../lockstep.ts";
+import {
+  checkHyper,
+  checkIndices,
+  checkLnScale,
+  checkParameters,
+  checkRows,
+  checkSpec,
+  checkState,
+} from "../reference/checks.ts";
+import { layoutOf } from "../reference/network.ts";
+import { type Backend, loadBackend } from "./backends.ts";
+import { Batch } from "./batch.ts";
+
+interface CreateCall {
+  readonly spec: NetworkSpec;
+  readonly parameters: Float64Array;
+}
+
+interface Place {
+  readonly batch: Batch;
+  readonly replica: number;
+}
+
+/** The fields of a spec that the program computes; a layer beyond them would be left out without a word. */
+const KNOWN: ReadonlySet<string> = new Set<keyof NetworkSpec>([
+  "features",
+  "actions",
+  "modules",
+  "hidden",
+  "gate",
+  "gateHidden",
+  "critic",
+  "gateConv",
+  "criticConv",
+  "cells",
+  "criticActivation",
+]);
+
+/**
+ * The engine for GPUs: one program through TensorFlow.js over all replicas that train alike (batch.ts). float32.
+ *
+ * Models that {@link Engine.replicate}'s engines create of one shape are one batch. Rounding depends on the backend and, on some, on who
+ * else is in the batch: equal to a tolerance, not to the bit.
+ *
+ * @throws UserError when the backend cannot be used.
+ */
+export async function createTfjsEngine(options: { readonly backend: Backend | "best" }): Promise<Engine> {
+  const { tf, backend, device } = await loadBackend(options.backend);
+  const info: EngineInfo = { name: "tfjs", backend, device, threads: 1, precision: "float32" };
+
+  const createTogether: Together<CreateCall, Place> = async (calls) => {
+    const shapes = new Map<string, CreateCall[]>();
+    for (const call of calls) {
+      const shape = shapeOf(call.spec);
+      shapes.set(shape, [...(shapes.get(shape) ?? []), call]);
+    }
+    const places = new Map<CreateCall, Place>();
+    for (const alike of shapes.values()) {
+      const batch = new Batch(
+        tf,
+        alike[0].spec,
+        alike.map(({ parameters }) => parameters),
+      );
+      alike.forEach((call, replica) => {
+        places.set(call, { batch, replica });
+      });
+    }
+    return calls.map((call) => ({ status: "fulfilled", value: places.get(call) as Place }));
+  };
+
+  const engineOf = (member: Member, leave: () => void): Engine => {
+    const models = new Set<Replica>();
+    return {
+      info,
+      create: async (spec, parameters) => {
+        checkKnown(spec);
+        checkSpec(spec);
+        checkParameters("create", "parameters", parameters, layoutOf(spec));
+        const place = await member.call(createTogether, { spec, parameters: parameters.slice() });
+        const model = new Replica(spec, member, place, () => void models.delete(model));
+        models.add(model);
+        return model;
+      },
+      replicate,
+      dispose: async () => {
+        for (const model of models) model.dispose();
+        leave();
+      },
+    };
+  };
+  const replicate = (members: number): Engine[] =>
+    createLockstep(members).map((member) => engineOf(member, () => member.leave()));
+  // Alone: each call runs at once.
+  return engineOf(createLockstep(1)[0], () => {});
+}
+
+/** Same text, same program; names of modules are none of its business. */
+function shapeOf(spec: NetworkSpec): string {
+  return JSON.stringify({ ...spec, modules: spec.modules.length }, Object.keys(spec).sort());
+}
+
+/** @throws RangeError naming what the program does not compute. */
+function checkKnown(spec: NetworkSpec): void {
+  for (const [field, value] of Object.entries(spec)) {
+    if (!KNOWN.has(field) && value !== undefined) {
+      throw new RangeError(`create: ${field} is ${JSON.stringify(value)}, which the engine tfjs does not compute`);
+    }
+  }
+}
+
+/** One replica of a batch, as a model of its own. */
+class Replica implements Model {
+  readonly spec: NetworkSpec;
+  private readonly member: Member;
+  private readonly batch: Batch;
+  private readonly replica: number;
+  private readonly onDispose: () => void;
+  private isDisposed = false;
+
+  constructor(spec: NetworkSpec, member: Member, { batch, replica }: Place, onDispose: () => void) {
+    this.spec = spec;
+    this.member = member;
+    this.batch = batch;
+    this.replica = replica;
+    this.onDispose = onDispose;
+  }
+
+  async forward(
+    observations: Observations,
+    first: number,
+    rows: number,
+    lnScale: Float64Array,
+    out: ForwardOutput,
+  ): Promise<void> {
+    checkLnScale(lnScale, this.spec.modules.length);
+    const { replica } = this;
+    await this.member.call(this.batch.forward, { replica, observations, first, rows, lnScale: lnScale.slice(), out });
+  }
+
+  async loadRows(data: TrainingRows, rows: number): Promise<void> {
+    checkRows(data, rows, this.spec);
+    await this.member.call(this.batch.loadRows, { replica: this.replica, data, rows });
+  }
+
+  async update(indices: Int32Array, hyper: Hyper): Promise<UpdateStats> {
+    this.checkStep("update", indices, hyper);
+    return this.member.call(this.batch.update, { replica: this.replica, indices: indices.slice(), hyper });
+  }
+
+  async gradient(indices: Int32Array, hyper: Hyper): Promise<Float64Array> {
+    this.checkStep("gradient", indices, hyper);
+    return this.member.call(this.batch.gradient, { replica: this.replica, indices: indices.slice(), hyper });
+  }
+
+  async getState(): Promise<TrainState> {
+    return this.batch.getState(this.replica);
+  }
+
+  async setState(state: TrainState): Promise<void> {
+    checkState(state, layoutOf(this.spec));
+    this.batch.setState(this.replica, state);
+  }
+
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    this.batch.release(this.replica);
+    this.onDispose();
+  }
+
+  private checkStep(caller: string, indices: Int32Array, hyper: Hyper): void {
+    checkHyper(caller, hyper);
+    const rows = this.batch.rowCount(this.replica);
+    if (rows === 0) throw new RangeError(`${caller}: no rows are loaded, expected loadRows first`);
+    checkIndices(caller, indices, rows);
+  }
+}

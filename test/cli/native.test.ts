@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cacheFolder } from "../../cli/cache.ts";
+import { hasCompiler } from "../compute/compiler.ts";
+import { filesIn, inFolder, MAIN } from "./halfwatch.ts";
+
+const RUN = ["run", "scenarios/quickstart.yaml", "--set", "train.steps=4096", "--arms", "naive", "--seeds", "1"];
+
+function run(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
+  return spawnSync(process.execPath, [MAIN, ...RUN, ...args], { cwd: folder, encoding: "utf8", env: environment });
+}
+
+test("kernels are kept under XDG_CACHE_HOME if that is absolute, else in the home folder", () => {
+  expect(cacheFolder({ XDG_CACHE_HOME: "/caches" })).toBe("/caches/halfwatch");
+  expect(cacheFolder({ XDG_CACHE_HOME: "caches" })).toMatch(/\/\.cache\/halfwatch$/);
+  expect(cacheFolder({})).toMatch(/\/\.cache\/halfwatch$/);
+});
+
+test("without a compiler, --engine native names what is missing and the command, and writes nothing; auto does not care", () => {
+  inFolder((folder) => {
+    const before = filesIn(folder);
+    const environment = { ...process.env, PATH: folder, XDG_CACHE_HOME: join(folder, "cache") };
+    const { status, stdout, stderr } = run(folder, ["--engine", "native"], environment);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(
+      /^engine native needs a C compiler, and there is no `cc`\n {2}add one, .*apt-get install gcc.*\n$/,
+    );
+    expect(filesIn(folder)).toEqual(before);
+    expect(run(folder, [], environment).status).toBe(0);
+  });
+});
+
+describe.skipIf(!hasCompiler())("--engine native", () => {
+  test("trains; result.json names the engine, timing.json what its bits hang on; auto is another cell", {
+    timeout: 120_000,
+  }, () => {
+    inFolder((folder) => {
+      const environment = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
+      for (const args of [["--engine", "native"], []]) expect(run(folder, args, environment).status).toBe(0);
+      expect(readdirSync(join(folder, "cache/halfwatch"))).toEqual([expect.stringMatching(/^kernels-\w+-\w+\.so$/)]);
+      const [name] = readdirSync(join(folder, "runs"));
+      const cells = join(folder, "runs", name, "cells");
+      const found = readdirSync(cells).map((cell) => {
+        const read = (file: string) => JSON.parse(readFileSync(join(cells, cell, file), "utf8"));
+        return [read("result.json").engine, read("timing.json").build];
+      });
+      expect(found.sort()).toEqual([
+        ["native", expect.stringMatching(/-O3 .*-bit vectors$/)],
+        ["wasm", undefined],
+      ]);
+    });
+  });
+
+  test("a cache that cannot be written is named", () => {
+    inFolder((folder) => {
+      writeFileSync(join(folder, "file"), "");
+      const { status, stderr } = run(folder, ["--engine", "native"], {
+        ...process.env,
+        XDG_CACHE_HOME: join(folder, "file"),
+      });
+      expect(status).toBe(2);
+      expect(stderr).toMatch(
+        /^engine native keeps its compiled kernels in .*file\/halfwatch, which cannot be written: /,
+      );
+    });
+  });
+
+  test("a compiler that fails is quoted", () => {
+    inFolder((folder) => {
+      const bin = join(folder, "bin");
+      mkdirSync(bin);
+      symlinkSync("/bin/false", join(bin, "cc"));
+      const { status, stderr } = run(folder, ["--engine", "native"], { ...process.env, PATH: bin });
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^engine native needs a C compiler that knows this processor: /);
+    });
+  });
+});

@@ -1,0 +1,364 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Engine, ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows } from "../../src/compute/engine.ts";
+import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
+import { Stream, shuffle } from "../../src/core/random.ts";
+import {
+  createOutput,
+  describeAgreement,
+  describeEngine,
+  HYPER,
+  randomObservations,
+  randomParameters,
+  randomRows,
+  range,
+  SPECS,
+  TRUNKS,
+  TWO_MODULES,
+} from "./engine-contract.ts";
+
+// Float32 rounds each operation to 6e-8 of its result; sums of some tens of terms of either sign lose one digit and a half.
+const FLOAT32 = 1e-5;
+
+const ALL_SPECS = [...SPECS, ...TRUNKS];
+
+/** Widths below, at and above the panel of eight and the four panels that the sparse kernels take at once. */
+const WIDE: NetworkSpec = {
+  features: 40,
+  actions: 5,
+  modules: ["a", "b"],
+  hidden: [64, 13, 32],
+  gate: "learned",
+  gateHidden: [33],
+  critic: [48, 5],
+};
+/** A centred map of 9 x 9 with four planes, channels that fill panels and channels that do not. */
+const WIDE_TRUNK: NetworkSpec = {
+  ...WIDE,
+  features: 4 * 17 * 17,
+  plane: [17, 17],
+  conv: [
+    { channels: 8, kernel: 5, stride: 2 },
+    { channels: 20, kernel: 3, stride: 2 },
+  ],
+};
+const AGREEING: readonly (readonly [string, NetworkSpec])[] = [
+  ...ALL_SPECS,
+  ["wide trunks", WIDE_TRUNK],
+  ["wide and odd layers", WIDE],
+  ["three wide modules", { ...WIDE, modules: ["a", "b", "c"], hidden: [64, 64] }],
+  ["three modules and a fixed gate", { ...WIDE, modules: ["a", "b", "c"], gate: "fixed", gateHidden: [] }],
+  ["wide convolutions", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16 }],
+  ["wide convolutions, a linear critic", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16, criticActivation: "none" }],
+  ["one wide module", { ...WIDE, modules: ["a"], gate: "none", gateHidden: [], actions: 2 }],
+];
+
+/** Rows some of whose masks are 0, 1 or between. */
+function maskedRows(spec: NetworkSpec, rows: number, seed: number): TrainingRows {
+  const rng = new Stream(seed, "masks");
+  const mask = (length: number) => Float64Array.from({ length }, () => [0, 0.25, 1][rng.below(3)]);
+  return randomRows(spec, rows, seed, { moduleMask: mask(rows * spec.modules.length), gateMask: mask(rows) });
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+}
+
+function difference(a: Float64Array, b: Float64Array): number {
+  return largest(a.map((x, i) => x - b[i]));
+}
+
+async function outputOf(model: Model, data: TrainingRows, first: number, rows: number): Promise<ForwardOutput> {
+  const out = createOutput(model.spec, rows);
+  await model.forward(data.observations, first, rows, new Float64Array(model.spec.modules.length), out);
+  return out;
+}
+
+/**
+ * What engines on compiled kernels promise beyond the contract of all engines: the same bits on any number of threads and for a row
+ * among any others, closeness to the reference over several updates, memory that does not grow, refusals that leave no trace.
+ */
+export function describeFused(name: string, create: (threads: number) => Promise<Engine>): void {
+  describeEngine(name, () => create(1), FLOAT32, ALL_SPECS);
+  describeEngine(`${name} on two threads`, () => create(2), FLOAT32, ALL_SPECS);
+  describeAgreement(name, () => create(1), FLOAT32, ALL_SPECS);
+
+  describe(`${name} agrees with the reference over five updates`, () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await create(2);
+    });
+    afterAll(() => engine.dispose());
+
+    const HYPERS: readonly (readonly [string, Partial<Hyper>])[] = [
+      ["one norm, no value clip", { maxGradNorm: 0.5, clip: "policy" }],
+      ["a norm for each group, value clip", { maxGradNorm: 0.1, clip: "module", valueClip: 0.3 }],
+    ];
+    const cases = AGREEING.flatMap(([name, spec]) =>
+      HYPERS.map(([which, hyper]) => [name, which, spec, { ...HYPER, adamEps: 1e-4, ...hyper }] as const),
+    );
+    test.each(cases)("%s; %s", async (_, __, spec, hyper) => {
+      const rows = 600;
+      const data = maskedRows(spec, rows, 7);
+      const parameters = randomParameters(spec, 8);
+      const [model, reference] = await Promise.all(
+        [engine, createReferenceEngine()].map((engine) => engine.create(spec, parameters)),
+      );
+      await model.loadRows(data, rows);
+      await reference.loadRows(data, rows);
+      const order = range(rows);
+      for (let step = 0; step < 5; step++) {
+        shuffle(order, new Stream(9, step));
+        const minibatch = order.subarray(0, [600, 301, 64, 7, 1][step]);
+        const gradient = await model.gradient(minibatch, hyper);
+        const expected = await reference.gradient(minibatch, hyper);
+        // Both engines have by now taken `step` steps apart: see below.
+        expect(difference(gradient, expected)).toBeLessThan(2e-4 * largest(expected));
+        const stats = await model.update(minibatch, hyper);
+        const expectedStats = await reference.update(minibatch, hyper);
+        for (const name of ["policyLoss", "valueLoss", "entropy", "gateLoss", "approxKl"] as const) {
+          expect(stats[name], name).toBeCloseTo(expectedStats[name], 4);
+        }
+        expect([stats.rows, stats.gateRows]).toEqual([expectedStats.rows, expectedStats.gateRows]);
+        expect(difference(stats.gradNorms, expectedStats.gradNorms)).toBeLessThan(
+          2e-4 * Math.max(1, largest(expectedStats.gradNorms)),
+        );
+      }
+      const state = await model.getState();
+      const expected = await reference.getState();
+      expect(Array.from(state.steps)).toEqual(Array.from(expected.steps));
+      // A step is learningRate * m / (sqrt(v) + adamEps): where a gradient is no larger than its rounding error, 1e-7, the step
+      // is off by up to learningRate * 1e-7 / adamEps = 1e-5; five steps, each from where the last one led.
+      expect(difference(state.parameters, expected.parameters)).toBeLessThan(5 * 1e-5);
+      expect(difference(state.firstMoments, expected.firstMoments)).toBeLessThan(1e-4 * largest(expected.firstMoments));
+      expect(difference(state.secondMoments, expected.secondMoments)).toBeLessThan(
+        2e-4 * largest(expected.secondMoments),
+      );
+    });
+  });
+
+  describe(`${name} repeats to the bit`, () => {
+    test.each([
+      ["two modules", WIDE],
+      ["three modules", { ...WIDE, modules: ["a", "b", "c"] }],
+      ["convolutions", { ...WIDE, cells: 10, gateConv: 4, criticConv: 16 }],
+      ["trunks", WIDE_TRUNK],
+      ["one module", { ...WIDE, modules: ["a"], gate: "none" as const, gateHidden: [] }],
+    ])("on 1, 2, 3 and 4 threads, with %s", async (_, spec) => {
+      const rows = 1500;
+      const data = maskedRows(spec, rows, 11);
+      const results = [];
+      for (const threads of [1, 2, 3, 4]) {
+        const engine = await create(threads);
+        const model = await engine.create(spec, randomParameters(spec, 12));
+        await model.loadRows(data, rows);
+        const order = range(rows);
+        const stats = [];
+        for (let step = 0; step < 12; step++) {
+          shuffle(order, new Stream(13, step));
+          stats.push(await model.update(order.slice(0, [1500, 1024, 130, 129][step % 4]), HYPER));
+        }
+        results.push({ stats, state: await model.getState(), out: await outputOf(model, data, 0, rows) });
+        await engine.dispose();
+      }
+      expect(results[1]).toEqual(results[0]);
+      expect(results[2]).toEqual(results[0]);
+      expect(results[3]).toEqual(results[0]);
+    });
+
+    test.each([
+      ["", WIDE],
+      [", behind trunks", WIDE_TRUNK],
+    ])("for a row in any batch, at any place in it%s", async (_, spec) => {
+      const engine = await create(2);
+      const model = await engine.create(spec, randomParameters(spec, 14));
+      const data = randomRows(spec, 5000, 15);
+      const whole = await outputOf(model, data, 0, 5000);
+      for (const [first, rows] of [
+        [0, 1],
+        [4999, 1],
+        [63, 2],
+        [1, 64],
+        [77, 700],
+        [400, 4500],
+      ]) {
+        const part = await outputOf(model, data, first, rows);
+        for (const name of ["logProbabilities", "probabilities", "values", "weights"] as const) {
+          const width = whole[name].length / 5000;
+          expect(part[name]).toEqual(whole[name].slice(first * width, (first + rows) * width));
+        }
+      }
+      await engine.dispose();
+    });
+
+    test("log probabilities and values are float32 numbers, so that storing them loses nothing", async () => {
+      const engine = await create(1);
+      const model = await engine.create(WIDE, randomParameters(WIDE, 14));
+      const out = await outputOf(model, randomRows(WIDE, 100, 15), 0, 100);
+      expect(out.logProbabilities).toEqual(out.logProbabilities.map(Math.fround));
+      expect(out.values).toEqual(out.values.map(Math.fround));
+      await engine.dispose();
+    });
+  });
+
+  describe(`memory of ${name}`, () => {
+    test("a thousand updates and forward passes take no more of it than the first", async () => {
+      const engine = await create(2);
+      const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+      const data = randomRows(TWO_MODULES, 300, 2);
+      await model.loadRows(data, 300);
+      await model.update(range(300), HYPER);
+      await outputOf(model, data, 0, 300);
+      const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow");
+      for (let step = 0; step < 1000; step++) {
+        if (step % 10 === 0) await model.loadRows(data, 300);
+        await model.update(range(300 - (step % 7)), HYPER);
+        await outputOf(model, data, 0, 64);
+      }
+      expect(grow).not.toHaveBeenCalled();
+      grow.mockRestore();
+      await engine.dispose();
+    });
+
+    test("disposed models give theirs back", async () => {
+      const engine = await create(1);
+      const data = randomRows(WIDE, 300, 2);
+      const once = async () => {
+        const model = await engine.create(WIDE, randomParameters(WIDE, 1));
+        await model.loadRows(data, 300);
+        await model.update(range(300), HYPER);
+        await outputOf(model, data, 0, 300);
+        model.dispose();
+        model.dispose();
+        await expect(model.getState()).rejects.toThrow("getState: the model is disposed");
+      };
+      await once();
+      const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow");
+      for (let i = 0; i < 50; i++) await once();
+      expect(grow).not.toHaveBeenCalled();
+      grow.mockRestore();
+      await engine.dispose();
+    });
+  });
+
+  describe(`refusals of ${name}`, () => {
+    test.each([Number.NaN, Infinity, -Infinity])("a kernel, a bias or a moment of a trunk that is %d", async (bad) => {
+      const engine = await create(1);
+      const model = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+      const before = await model.getState();
+      // The first kernel is [5, 5, 4, 8], its bias [8].
+      for (const index of [0, 799, 800, 807]) {
+        const parameters = randomParameters(WIDE_TRUNK, 1);
+        parameters[index] = bad;
+        const message = new RegExp(`parameters\\[${index}\\] is ${bad}`);
+        await expect(engine.create(WIDE_TRUNK, parameters)).rejects.toThrow(message);
+        await expect(model.setState({ ...before, parameters })).rejects.toThrow(message);
+        const firstMoments = before.firstMoments.slice();
+        firstMoments[index] = bad;
+        await expect(model.setState({ ...before, firstMoments })).rejects.toThrow(/firstMoments/);
+      }
+      expect(await model.getState()).toEqual(before);
+      await engine.dispose();
+    });
+
+    test("a gradient that overflowed in a trunk, leaving the model as it was", async () => {
+      const engine = await create(1);
+      const model = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+      const fields = { logProbabilities: new Float64Array(6).fill(-800), advantages: new Float64Array(6).fill(-1) };
+      await model.loadRows(randomRows(WIDE_TRUNK, 6, 50, fields), 6);
+      const before = await model.getState();
+      await expect(model.update(range(6), HYPER)).rejects.toThrow(/gradient norm of module:a is (NaN|Infinity)/);
+      expect(await model.getState()).toEqual(before);
+      await model.loadRows(randomRows(WIDE_TRUNK, 6, 50), 6);
+      const fresh = await engine.create(WIDE_TRUNK, randomParameters(WIDE_TRUNK, 1));
+      await fresh.loadRows(randomRows(WIDE_TRUNK, 6, 50), 6);
+      expect(await model.gradient(range(6), HYPER)).toEqual(await fresh.gradient(range(6), HYPER));
+      await engine.dispose();
+    });
+
+    test("observations that would be read outside of the network or their arrays", async () => {
+      const engine = await create(1);
+      const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+      const out = createOutput(TWO_MODULES, 6);
+      const lnScale = new Float64Array(2);
+      const observations = randomObservations(TWO_MODULES, 6, 3);
+      await expect(model.forward(observations, 3, 4, lnScale, out)).rejects.toThrow("rows 3 .. 7 are not within");
+      observations.counts[4] = 3;
+      observations.indices[21] = 13;
+      await expect(model.forward(observations, 0, 6, lnScale, out)).rejects.toThrow(
+        "observations.indices[21] is 13, expected below features = 13",
+      );
+      await model.forward(observations, 0, 4, lnScale, out);
+      observations.counts[2] = 6;
+      await expect(model.forward(observations, 0, 4, lnScale, out)).rejects.toThrow(
+        "observations.counts[2] is 6, expected in [0, 5]",
+      );
+      await engine.dispose();
+    });
+
+    test("a gradient that overflowed, leaving the model as it was", async () => {
+      const engine = await create(1);
+      const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+      const fields = { logProbabilities: new Float64Array(6).fill(-800), advantages: new Float64Array(6).fill(-1) };
+      await model.loadRows(randomRows(TWO_MODULES, 6, 50, fields), 6);
+      const before = await model.getState();
+      await expect(model.update(range(6), HYPER)).rejects.toThrow(/gradient norm of module:a is (NaN|Infinity)/);
+      expect(await model.getState()).toEqual(before);
+      await model.loadRows(randomRows(TWO_MODULES, 6, 50), 6);
+      const fresh = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+      await fresh.loadRows(randomRows(TWO_MODULES, 6, 50), 6);
+      expect(await model.gradient(range(6), HYPER)).toEqual(await fresh.gradient(range(6), HYPER));
+      await engine.dispose();
+    });
+  });
+}
+
+/** Own exp and log against the host's. */
+export function describeExpAndLog(load: () => Promise<{ exp(x: number): number; log(x: number): number }>): void {
+  describe("exp and log", () => {
+    let kernels: Awaited<ReturnType<typeof load>>;
+    beforeAll(async () => {
+      kernels = await load();
+    });
+
+    test("exp is within 5e-16 of Math.exp from -707.9 to 709, and exactly 1 at 0", () => {
+      let worst = 0;
+      for (let x = -707.9; x < 709; x += 0.00371) worst = Math.max(worst, Math.abs(kernels.exp(x) / Math.exp(x) - 1));
+      for (let x = -1; x < 1; x += 1e-5) worst = Math.max(worst, Math.abs(kernels.exp(x) / Math.exp(x) - 1));
+      // Two units in the last place: 2 * 2^-52 = 4.4e-16 of a number just above a power of two.
+      expect(worst).toBeLessThan(5e-16);
+      expect(kernels.exp(0)).toBe(1);
+      expect(kernels.exp(-0)).toBe(1);
+    });
+
+    test("exp at the ends", () => {
+      expect(kernels.exp(-Infinity)).toBe(0);
+      expect(kernels.exp(-709)).toBe(0);
+      expect(kernels.exp(-1e300)).toBe(0);
+      expect(kernels.exp(709.78)).toBeCloseTo(Math.exp(709.78), -295);
+      expect(kernels.exp(709.79)).toBe(Infinity);
+      expect(kernels.exp(1e300)).toBe(Infinity);
+      expect(kernels.exp(Infinity)).toBe(Infinity);
+      expect(kernels.exp(Number.NaN)).toBeNaN();
+    });
+
+    test("log is within 4e-16 of Math.log over all exponents and near 1, and exactly 0 at 1", () => {
+      let worst = 0;
+      for (let e = -1022; e < 1024; e++) {
+        for (const m of [1, 1.1, 1.3, 1.4, 1.42, 1.7, 1.9999999]) {
+          const x = m * 2 ** e;
+          if (x === 1) continue;
+          worst = Math.max(worst, Math.abs(kernels.log(x) / Math.log(x) - 1));
+        }
+      }
+      for (let x = 0.5; x < 8; x += 1e-5) {
+        worst = Math.max(worst, Math.abs(kernels.log(x) - Math.log(x)) / Math.max(Math.abs(Math.log(x)), 1e-3));
+      }
+      expect(worst).toBeLessThan(4e-16);
+      expect(kernels.log(1)).toBe(0);
+      expect(kernels.log(0)).toBe(-Infinity);
+      expect(kernels.log(-1)).toBeNaN();
+      expect(kernels.log(Number.NaN)).toBeNaN();
+      expect(kernels.log(Infinity)).toBe(Infinity);
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import * as records from "../../src/compute/fused/records.ts";
+import { buildKernels } from "../../src/compute/native/build.ts";
+import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
+import { hasCompiler } from "./compiler.ts";
+import { describeExpAndLog, describeFused } from "./fused-contract.ts";
+
+const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-native-"));
+afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
+
+describe.skipIf(!hasCompiler())("native", () => {
+  describeFused("native", (threads) => createNativeEngine({ threads, cacheFolder }));
+  describeExpAndLog(async () => {
+    const { kernels } = await loadKernels((await buildKernels(cacheFolder)).path);
+    return { exp: kernels.exponential, log: kernels.logarithm };
+  });
+
+  test("threads that are no positive integer are refused", async () => {
+    await expect(createNativeEngine({ threads: 0, cacheFolder })).rejects.toThrow("threads is 0, expected a positive");
+  });
+
+  test("the engine says what determines its bits", async () => {
+    const engine = await createNativeEngine({ threads: 1, cacheFolder });
+    expect(engine.info.build).toMatch(/-O3 .*-ffp-contract=fast.*, (128|256|512)-bit vectors$/);
+    await engine.dispose();
+    await engine.dispose();
+  });
+
+  describe("the cache", () => {
+    const source = (text: string) => {
+      const path = join(mkdtempSync(join(cacheFolder, "source-")), "kernels.c");
+      writeFileSync(path, text);
+      return new URL(`file://${path}`);
+    };
+    const folder = () => mkdtempSync(join(cacheFolder, "cache-"));
+
+    test("compiles once, and again when the source changes", async () => {
+      const cache = folder();
+      const first = await buildKernels(cache, source("int one(void) { return 1; }"));
+      const { mtimeMs } = statSync(first.path);
+      const again = await buildKernels(cache, source("int one(void) { return 1; }"));
+      expect(again).toEqual(first);
+      expect(statSync(again.path).mtimeMs).toBe(mtimeMs);
+      const other = await buildKernels(cache, source("int one(void) { return 2; }"));
+      expect(other.path).not.toBe(first.path);
+      expect(readdirSync(cache)).toHaveLength(2);
+    });
+
+    test.each([
+      ["cut short", (path: string) => truncateSync(path, 1000)],
+      ["emptied", (path: string) => writeFileSync(path, "")],
+      [
+        "changed in a byte",
+        (path: string) => {
+          const bytes = readFileSync(path);
+          bytes[bytes.length >> 1] ^= 1;
+          writeFileSync(path, bytes);
+        },
+      ],
+    ])("a file that was %s is compiled anew", async (_, damage) => {
+      const cache = folder();
+      const code = source("int one(void) { return 1; }");
+      const { path } = await buildKernels(cache, code);
+      const whole = readFileSync(path);
+      damage(path);
+      const again = await buildKernels(cache, code);
+      expect(readFileSync(again.path).equals(whole)).toBe(true);
+    });
+
+    test("of processes that compile at once, each gets a whole file, and nothing is left over", async () => {
+      const cache = folder();
+      const code = source("int one(void) { return 1; }");
+      const builds = await Promise.all(Array.from({ length: 4 }, () => buildKernels(cache, code)));
+      for (const { path } of builds) expect(readFileSync(path).equals(readFileSync(builds[0].path))).toBe(true);
+      expect(readdirSync(cache).filter((name) => !name.endsWith(".so"))).toEqual([]);
+    });
+
+    test("what does not compile is said in a line", async () => {
+      const build = buildKernels(folder(), source("int one(void) { return x; }"));
+      await expect(build).rejects.toThrow(/^engine native could not be compiled: .*kernels\.c:1:.*error/);
+    });
+
+    test("a folder that cannot be written is named", async () => {
+      const file = join(folder(), "file");
+      writeFileSync(file, "");
+      await expect(buildKernels(join(file, "cache"))).rejects.toThrow(/^engine native keeps .*cannot be written/);
+    });
+  });
+});
+
+test("records.ts names the fields of kernels.c in their order", () => {
+  const source = readFileSync(new URL("../../src/compute/native/kernels.c", import.meta.url), "utf8");
+  const structs = [...source.matchAll(/^struct (\w+) \{\n(.*?)\n\};/gms)].map(([, name, body]) => [
+    name,
+    [...body.matchAll(/^ {2}(?:uint32_t|float|double) (\w+);$/gm)].map(([, field]) => field),
+  ]);
+  expect(Object.fromEntries(structs)).toMatchObject({
+    Layer: records.LAYER_FIELDS,
+    TrunkLayer: records.TRUNK_FIELDS,
+    Network: records.NETWORK_FIELDS,
+    Convolution: records.CONVOLUTION_FIELDS,
+    Group: records.GROUP_FIELDS,
+    Slice: records.SLICE_FIELDS,
+    Hyper: records.HYPER_FIELDS,
+    Model: records.MODEL_FIELDS,
+  });
+});
