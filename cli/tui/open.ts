@@ -155,6 +155,7 @@ export async function openScreen<Model, Action>(
     process: options.process ?? process,
     mouse,
     onSignal: options.onSignal,
+    onEnd: () => shower?.end(),
     onSuspend: () => {
       isSuspended = true;
     },
