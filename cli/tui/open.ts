@@ -1,8 +1,10 @@
 import type { Capabilities } from "../capabilities.ts";
+import type { listenToKeys } from "./keyboard.tsx";
 import { actionOf, helpFrame, hintLine, type InkKey, type Key, keysOf } from "./keys.ts";
 import { mouseIn } from "./mouse.ts";
 import { toAnsi } from "./paint.ts";
 import { type Program, type Screen, SMALLEST } from "./program.ts";
+import { createRowWriter } from "./rows.ts";
 import { type Frame, fitFrame, line, type Size } from "./span.ts";
 import { type ProcessEvents, type TerminalInput, type TerminalOutput, takeTerminal } from "./terminal.ts";
 
@@ -27,11 +29,10 @@ export interface Opened<Model, Action> extends Screen<Action> {
 }
 
 const FRAMES = 30;
-const HOME = "\u001b[H";
 
 /**
- * Open a screen on the terminal. The first frame is written as it is; then Ink and React, which take half a second of computing to load, are
- * loaded and go on from it: never on the way to plain output, and React's slow checks of itself only where NODE_ENV asks for them. Keys
+ * Open a screen on the terminal. The first frame is written at once; then Ink and React, which take half a second of computing to load, are
+ * loaded to hear the keys: never on the way to plain output, and React's slow checks of itself only where NODE_ENV asks for them. Keys
  * that are typed in between wait.
  */
 export async function openScreen<Model, Action>(
@@ -44,7 +45,8 @@ export async function openScreen<Model, Action>(
   let isHelp = false;
   let isClosed = false;
   let isSuspended = false;
-  let shower: Shower | undefined;
+  let keyboard: ReturnType<typeof listenToKeys> | undefined;
+  const rows = createRowWriter(stdout);
   let settle = (_model: Model): void => {};
   let reject = (_error: unknown): void => {};
   const closed = new Promise<Model>((resolve, refuse) => {
@@ -57,16 +59,16 @@ export async function openScreen<Model, Action>(
   const sizeNow = (): Size => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
   const frame = (): string[] => {
     const size = sizeNow();
-    const { columns, rows } = size;
-    if (columns < SMALLEST.columns || rows < SMALLEST.rows) {
+    const { columns } = size;
+    if (columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
       return toAnsi(fitFrame(tooSmall(size), size), capabilities);
     }
-    const body = { columns, rows: rows - 1 };
+    const body = { columns, rows: size.rows - 1 };
     const keys = program.keys(model);
     const shown = isHelp ? helpFrame(program.title, keys, body, capabilities) : program.view(model, body, capabilities);
     return toAnsi([...fitFrame(shown, body), hintLine(keys, columns, capabilities)], capabilities);
   };
-  const guarded = (action: () => void) => {
+  const guarded = (action: () => unknown) => {
     if (isClosed) return;
     try {
       action();
@@ -78,20 +80,26 @@ export async function openScreen<Model, Action>(
   // Draw at once, then at most every 1000 / maxFps milliseconds, the latest state last.
   let timer: NodeJS.Timeout | undefined;
   let isDue = false;
-  const draw = () => {
+  const draw = (): boolean => {
     isDue = false;
-    if (!isSuspended) guarded(() => shower?.show(frame()));
+    return !isSuspended && rows.show(frame());
   };
-  const redraw = () => {
-    if (timer !== undefined) {
-      isDue = true;
-      return;
-    }
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (isDue && !isClosed) redraw();
-    }, 1000 / maxFps);
-    draw();
+  const redraw = () =>
+    guarded(() => {
+      if (timer !== undefined) {
+        isDue = true;
+        return;
+      }
+      // What looks the same as before is no frame: the next one need not wait for it.
+      if (!draw()) return;
+      timer = setTimeout(() => {
+        timer = undefined;
+        if (isDue && !isClosed) redraw();
+      }, 1000 / maxFps);
+    });
+  const onResize = () => {
+    rows.forget();
+    redraw();
   };
 
   const dispatch = (action: Action) => {
@@ -118,8 +126,8 @@ export async function openScreen<Model, Action>(
     if (!mouse || isHelp) return;
     for (const event of mouseIn(String(data))) {
       guarded(() => {
-        const { columns, rows } = sizeNow();
-        const action = program.mouse?.(model, event, { columns, rows: rows - 1 });
+        const size = sizeNow();
+        const action = program.mouse?.(model, event, { ...size, rows: size.rows - 1 });
         if (action !== undefined) dispatch(action);
       });
     }
@@ -129,16 +137,15 @@ export async function openScreen<Model, Action>(
     isClosed = true;
     clearTimeout(timer);
     stdin.off("data", onData);
-    stdout.off("resize", redraw);
-    // Ink's last words go to the other screen, which is then left.
-    shower?.end();
+    stdout.off("resize", onResize);
+    keyboard?.end();
     terminal.release();
     stdin.unref?.();
   };
   const close = () => {
     if (isClosed) return;
     finish();
-    (shower?.ended ?? Promise.resolve()).then(() => settle(model), reject);
+    (keyboard?.ended ?? Promise.resolve()).then(() => settle(model), reject);
   };
   function fail(error: unknown): void {
     if (isClosed) return;
@@ -148,50 +155,39 @@ export async function openScreen<Model, Action>(
   const screen = { dispatch, close, fail };
 
   // A program that cannot draw itself throws here, before the terminal is touched.
-  const first = frame();
+  frame();
   const terminal = takeTerminal({
     stdin,
     stdout,
     process: options.process ?? process,
     mouse,
     onSignal: options.onSignal,
-    onEnd: () => shower?.end(),
     onSuspend: () => {
       isSuspended = true;
     },
     onResume: () => {
       isSuspended = false;
       if (stdin.isTTY) stdin.setRawMode?.(true);
-      // The other screen is empty again, and Ink does not know.
-      shower?.forget();
-      draw();
+      // The other screen is empty again.
+      rows.forget();
+      guarded(draw);
     },
   });
   if (stdin.isTTY) stdin.setRawMode?.(true);
-  stdout.write(first.join("\r\n") + HOME);
+  stdout.on("resize", onResize);
+  guarded(redraw);
   try {
     process.env.NODE_ENV ??= "production";
-    const { startShowing } = await import("./screen.tsx");
+    const { listenToKeys } = await import("./keyboard.tsx");
     if (!isClosed) {
-      shower = startShowing(isSuspended ? [] : frame(), { stdin, stdout, maxFps, onInput });
-      shower.ended.catch(fail);
+      keyboard = listenToKeys(stdin, onInput);
+      keyboard.ended.catch(fail);
       stdin.on("data", onData);
-      stdout.on("resize", redraw);
     }
   } catch (error) {
     fail(error);
   }
   return { ...screen, model: () => model, closed };
-}
-
-/** What puts frames on the terminal and hears keys: Ink, behind as much as is needed of it. */
-export interface Shower {
-  show(lines: readonly string[]): void;
-  /** Somebody else wrote to the terminal: the next frame is drawn whole. */
-  forget(): void;
-  end(): void;
-  /** Settles after `end`, when all is written; rejects with an error of rendering. */
-  readonly ended: Promise<unknown>;
 }
 
 /** Said instead of a screen that would be cut to pieces. */

@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { heatColour, TONE_COLOURS } from "./palette.ts";
-import type { Frame, Row, Span, Style } from "./span.ts";
+import type { Frame, Row, Style } from "./span.ts";
 
 /** The frame as lines of text, blanks at their ends left out. */
 export function toText(frame: Frame): string[] {
@@ -17,15 +17,21 @@ export function toAnsi(frame: Frame, capabilities: Capabilities): string[] {
   return frame.map((row) => paintRow(row, capabilities));
 }
 
-function paintRow(row: Row, capabilities: Capabilities): string {
-  return row.map((each) => paintSpan(each, capabilities)).join("");
+/** Neighbours that look alike are painted in one go: codes are what a slow line and Ink spend their time on. */
+function paintRow(row: Row, { colours }: Capabilities): string {
+  let painted = "";
+  let before = "";
+  for (const { text, style } of row) {
+    if (text === "") continue;
+    const codes = style === undefined ? "" : codesOf(style, colours).join(";");
+    if (codes !== before) painted += `${before === "" ? "" : RESET}${codes === "" ? "" : `\u001b[${codes}m`}`;
+    before = codes;
+    painted += printable(text);
+  }
+  return before === "" ? painted : painted + RESET;
 }
 
-function paintSpan({ text, style }: Span, { colours }: Capabilities): string {
-  const shown = printable(text);
-  const codes = style === undefined ? [] : codesOf(style, colours);
-  return codes.length === 0 ? shown : `\u001b[${codes.join(";")}m${shown}\u001b[0m`;
-}
+const RESET = "\u001b[0m";
 
 /** The numbers of a "select graphic rendition". Without colours bold and inverse stay: they are no colours, and NO_COLOR does not mean them. */
 function codesOf({ tone, bold, inverse, heat }: Style, colours: Capabilities["colours"]): (string | number)[] {

@@ -46,8 +46,6 @@ export interface TerminalOptions {
    * owner decides, for example saves its work first.
    */
   readonly onSignal?: ((signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void) | undefined;
-  /** The program ends: whoever draws says his last words now, while the other screen is there. */
-  readonly onEnd: () => void;
   /** Before the program is suspended, and after it goes on. */
   readonly onSuspend: () => void;
   readonly onResume: () => void;
@@ -76,13 +74,9 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
     write(stdout, (mouse ? MOUSE_OFF : "") + LEAVE);
     if (stdin.isTTY) attempt(() => stdin.setRawMode?.(false));
   };
-  const quit = () => {
-    attempt(hooks.onEnd);
-    leave();
-  };
   const end = (signal: keyof typeof ENDS) => () => {
     if (onSignal !== undefined && signal !== "SIGHUP") return onSignal(signal);
-    quit();
+    leave();
     onSignal?.(signal);
     if (onSignal === undefined) process.exit(ENDS[signal]);
   };
@@ -98,9 +92,9 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
     hooks.onResume();
   };
   const listeners: (readonly [string, () => void])[] = [
-    ["exit", quit],
+    ["exit", leave],
     // Before the error is printed, which must not happen on the other screen.
-    ["uncaughtExceptionMonitor", quit],
+    ["uncaughtExceptionMonitor", leave],
     ["SIGINT", end("SIGINT")],
     ["SIGTERM", end("SIGTERM")],
     ["SIGHUP", end("SIGHUP")],

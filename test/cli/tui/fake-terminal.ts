@@ -181,6 +181,7 @@ export class FakeTerminal<Model, Action> {
   async end(): Promise<void> {
     this.screen.close();
     await this.screen.closed.catch(() => {});
+    await this.settle();
   }
 }
 

@@ -35,7 +35,9 @@ test("Ink and React are imported by screens alone, and screens only when they ar
   const importers = sources.filter((path) => /from "(ink|react)"/.test(readFileSync(join(ROOT, path), "utf8")));
   expect(importers.every((path) => path.endsWith(".tsx"))).toBe(true);
   const eager = sources.filter(
-    (path) => !path.endsWith(".tsx") && /^import [^;]*from "[^"]*\.tsx"/m.test(readFileSync(join(ROOT, path), "utf8")),
+    (path) =>
+      !path.endsWith(".tsx") &&
+      /^import (?!type\b)[^;]*from "[^"]*\.tsx"/m.test(readFileSync(join(ROOT, path), "utf8")),
   );
   expect(eager).toEqual([]);
 });
