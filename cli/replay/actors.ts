@@ -80,7 +80,7 @@ export function createActors(): Actors {
         ...describe(path, checkpoint, scenario),
         ...{ shift: wanted.shift ?? TRAINING, view: view.name, modules, deployed },
         stage: stageOf(setting),
-        mind: networkMind(model, view, setting),
+        mind: networkMind(model, view, setting, ["full"]),
       };
     },
     optimal({ stage: { world, goals, discount } }, name) {

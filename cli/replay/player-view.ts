@@ -252,6 +252,7 @@ function overlayOf(player: Player, shown: Shown): Overlay | undefined {
       return heat(
         ofOpinions((each) => each.value ?? 0),
         two,
+        Number.POSITIVE_INFINITY,
       );
     case "gate": {
       const module = gateModule(shown);
@@ -285,10 +286,14 @@ function overlayOf(player: Player, shown: Shown): Overlay | undefined {
   }
 }
 
-/** Heat between the least and the greatest value that there is. */
-function heat(values: readonly (number | null)[], format: (value: number) => string): Overlay & { kind: "heat" } {
+/** Heat between the least and the greatest value that there is; the least is `from`, 0 unless given, where none is below. */
+function heat(
+  values: readonly (number | null)[],
+  format: (value: number) => string,
+  from = 0,
+): Overlay & { kind: "heat" } {
   const known = values.filter((value) => value !== null);
-  const low = Math.min(0, ...known);
+  const low = Math.min(from, ...known);
   return { kind: "heat", values, low, high: Math.max(low + 1e-9, ...known), format };
 }
 
@@ -513,7 +518,10 @@ function listFrame(player: Player, { columns, rows }: Size, capabilities: Capabi
   return [[], ...body.map((row, i) => [span(" "), ...row, span(" "), ...(side[i] ?? [])])];
 }
 
-/** Lanes side by side, aligned by step, with what each will do from here drawn as a trail. */
+/** Columns of a lane below which its returns have a row of their own. */
+const NARROW_LANE = 36;
+
+/** Lanes side by side, aligned by step, with what each will do from here drawn as a trail. The gist comes first: maps may be high. */
 function compareFrame(
   player: Player,
   lanes: readonly Lane[],
@@ -524,52 +532,44 @@ function compareFrame(
   const { step } = player;
   const glyphs = glyphsOf(capabilities);
   const each = Math.floor((columns - 2 - 3 * (lanes.length - 1)) / lanes.length);
-  const divergence = divergenceOf(lanes);
+  const said = firstDifference(lanes, divergenceOf(lanes), glyphs, columns - 2).map((row) => [span(" "), ...row]);
+  const { height } = lanes[0].shown.scene;
+  const axes = said.length + 4 + height <= rows;
   const frames = lanes.map(({ name, shown }, l): Frame => {
     const at = Math.min(step, shown.actions.length);
     const isOver = step >= shown.actions.length;
     const board = boardOf(player, shown);
-    const cell = cellWidth(
-      shown.scene.width,
-      each - 3,
-      player.overlay === "level" || player.overlay === "policy" ? 4 : 5,
-    );
+    const widest = player.overlay === "level" || player.overlay === "policy" ? 4 : 5;
+    const cell = cellWidth(shown.scene.width, each - 3, widest);
     const future: Board = player.overlay === "level" ? { ...board, trail: new Set(shown.cells.slice(at + 1)) } : board;
-    const end = shown.actions.length;
     const sums = player.goals.map((goal) => `${goal} ${signed(shown.gathered[goal].at(-1) ?? 0)}`).join(", ");
     const outcome = rowOf(
-      span(`at ${end}: `, { tone: "muted" }),
+      span(`at ${shown.actions.length}: `, { tone: "muted" }),
       span(shown.trace.outcome, { bold: true, ...toneStyle(shown.scene.tones.get(shown.trace.outcome)) }),
     );
+    const returns = line(sums, isOver ? {} : { tone: "muted" });
     return [
       rowOf(span(name, { bold: true }), l === 0 ? span("  this episode", { tone: "muted" }) : null),
-      [],
-      ...drawBoard(future, { cell, axes: true }, capabilities),
-      [],
+      ...(each < NARROW_LANE ? [outcome, returns] : [[...outcome, span("  "), ...returns]]),
+      ...drawBoard(future, { cell, axes }, capabilities),
       isOver ? line("over", { tone: "muted" }) : choiceRow(shown, at, each, glyphs),
-      outcome,
-      line(sums, isOver ? {} : { tone: "muted" }),
     ].map((row) => fitTo(row, each));
   });
   const separated = frames.flatMap((frame, i): Frame[] =>
     i === 0 ? [frame] : [frame.map(() => [span(` ${glyphs.vertical} `, { tone: "muted" })]), frame],
   );
-  const top = beside(
-    separated,
-    0,
-    separated.map((frame) => Math.max(...frame.map(rowWidth))),
-  ).map((row) => [span(" "), ...row]);
-  const said = [[], ...firstDifference(lanes, divergence, glyphs, columns - 2).map((row) => [span(" "), ...row])];
-  const legend =
-    lanes.length > 0
-      ? [
-          [],
-          legendRow(lanes[0].shown, capabilities),
-          line(` the ${glyphs.dot} are the steps that are still to come`, { tone: "muted" }),
-        ]
-      : [];
-  return [...top, ...said, ...legend].slice(0, rows);
+  const widths = separated.map((frame) => Math.max(...frame.map(rowWidth)));
+  const top = beside(separated, 0, widths).map((row) => [span(" "), ...row]);
+  const legend = [
+    [],
+    legendRow(lanes[0].shown, capabilities),
+    line(` the ${glyphs.dot} are the steps that are still to come`, { tone: "muted" }),
+  ];
+  const air = said.length + top.length + 2 <= rows ? [[]] : [];
+  return [...said, ...air, ...top, ...legend].slice(0, rows);
 }
+
+const signed = (value: number): string => `${value > 0 ? "+" : ""}${Number(value.toFixed(3))}`;
 
 /** What a lane may do at a step, the action that it takes marked; that one alone where there is no room. */
 function choiceRow({ opinions, actions, acting, scene }: Shown, step: number, width: number, glyphs: Glyphs): Row {
@@ -585,8 +585,6 @@ function choiceRow({ opinions, actions, acting, scene }: Shown, step: number, wi
   const whole = each.flat();
   return rowWidth(whole) <= width ? whole : (each[scene.actions.indexOf(actions[step])] ?? []);
 }
-
-const signed = (value: number): string => `${value > 0 ? "+" : ""}${Number(value.toFixed(3))}`;
 
 function firstDifference(lanes: readonly Lane[], divergence: Divergence | null, glyphs: Glyphs, width: number): Frame {
   if (divergence === null) {

@@ -39,17 +39,18 @@ export interface Mind {
   consult(standings: readonly Standing[]): Promise<Opinion[]>;
 }
 
-/** A network that acts in a view, in worlds whose marks it sees if the overseer's are visible. */
+/** A network that acts in a view, in worlds whose marks it sees if the overseer's are visible. `more`: views to be consulted before the modules alone. */
 export function networkMind(
   model: Model,
   view: View,
   { world, overseer: { visible } }: { readonly world: World; readonly overseer: Pick<Overseer, "visible"> },
+  more: readonly string[] = [],
 ): Mind {
   const { modules, actions: A } = model.spec;
   const K = modules.length;
   const cells = world.height * world.width;
-  const alone = K > 1 ? modules.map((module) => parseView(`only:${module}`, modules)) : [];
-  const views = [view, ...alone.filter(({ name }) => name !== view.name)];
+  const others = K > 1 ? [...more, ...modules.map((module) => `only:${module}`)] : [];
+  const views = [view, ...others.filter((name) => name !== view.name).map((name) => parseView(name, modules))];
   const full = parseView("full", modules);
 
   async function forward(standings: readonly Standing[], asked: readonly View[]) {
