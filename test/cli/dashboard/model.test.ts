@@ -13,7 +13,7 @@ import { dashboardProgram } from "../../../cli/dashboard/program.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
-import { after, begun, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
+import { after, begun, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
 const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
 const all = (...actions: readonly Action[]): Dashboard => actions.reduce(reduce, START);
@@ -140,5 +140,7 @@ test("keys do what their table says, and q is what it is for", () => {
     run: after([...EVENTS, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } }]),
     elapsed: 1,
   });
+  const complete = { ...START, run: beginRun(PLANS, new Map(PLANS.map(({ id }) => [id, 0]))) };
+  expect(actionOf(keys(complete), "p")).toBeUndefined();
   expect(keys(paused).bindings.find((each) => each.keys[0] === "p")?.hint).toBe("go on");
 });
