@@ -12,6 +12,7 @@ import {
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
+import type { CellEvent } from "../../../src/experiment/launch.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
 import { after, begun, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
@@ -74,6 +75,9 @@ test("events that are news are logged as sentences, with their time", () => {
     (before, event, i) => reduce(before, { kind: "told", run: after(EVENTS.slice(0, i + 1)), event, elapsed: i + 1 }),
     START,
   );
+  // What watch tells of a cell that was done before is no news.
+  const resumed: CellEvent = { plan: planned("naive", 0), kind: "resumed", update: 100, updates: 100, step: 12_800 };
+  expect(reduce(START, { kind: "told", run: after([resumed]), event: resumed, elapsed: 1 }).log).toEqual([]);
   const failed = reduce(model, { kind: "told", run: after(EVENTS.slice(0, 10)), event: EVENTS[9], elapsed: 9 });
   expect(failed.log).toEqual([
     { elapsed: 1, text: "naive seed 0 begins", isBad: false },
