@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
@@ -7,6 +7,7 @@ import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
 import { type Manifest, readManifest, readRun } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { liveCapabilities } from "../capabilities.ts";
+import { openDashboard } from "../dashboard/open.ts";
 import { nameOf, remarkOn } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
@@ -36,15 +37,13 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const title = `halfwatch watch: ${dir}  ${plans.length} cells`;
   let view = beginRun(plans, new Map());
   let display: RunDisplay | null = null;
-  if (liveCapabilities({ plain: plain === true }) !== null) {
-    const { openRunDashboard } = await import("../tui/run-dashboard.tsx");
-    display = openRunDashboard({
-      ...{ scenario, title, onStop: leaving.request, leaving: "leave; the training goes on" },
+  const capabilities = liveCapabilities({ plain: plain === true });
+  if (capabilities === null) say(title);
+  else {
+    display = await openDashboard(scenario, view, {
+      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
       onPause: () => togglePause(dir, claim),
-      now: () => performance.now() / 1000,
     });
-  } else {
-    say(title);
   }
   let seen = performance.now();
   let isAbandoned = false;
