@@ -14,7 +14,7 @@ const LEAST_PLOT = 6;
 const MOST_PLOT = 18;
 /** Rows of the log at most, its head included. */
 const MOST_LOG = 9;
-const LONGEST_NAME = 20;
+const LONGEST_NAME = 21;
 
 /** The screen of a run: how far it is, learning curves, a sign for each cell, the selected cell, the latest events. */
 export function dashboardView(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
@@ -46,7 +46,8 @@ function headOf(model: Dashboard, columns: number): Frame {
     left === null ? "" : `left ${roughly(left)}`,
   ].filter(Boolean);
   const wide = columns >= 100 && speed !== null ? [...right, `${thousands(speed)} steps/s`] : right;
-  return [heading([span(title, { bold: true })], [span(wide.join(" · "))], columns)];
+  const name = columns < 80 ? title.replace(/^halfwatch /, "") : title;
+  return [heading([span(name, { bold: true })], [span(wide.join(" · "))], columns)];
 }
 
 /** Which point of the sweep is shown; nothing where there is one. */
