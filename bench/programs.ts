@@ -23,9 +23,9 @@ export const PYTHON = join(RIVALS, ".venv/bin/python");
 export const CORES = availableParallelism();
 export const RIVAL_NAMES: readonly string[] = ["pytorch", "jax"];
 
-/** Our engines by name: those of `--engine` but the one that is there to be read. */
+/** Our engines by name. */
 export function ourPrograms(): Program[] {
-  return ENGINES.filter((name) => name !== "auto" && name !== "reference").map((engine) => ({
+  return ENGINES.filter((name) => name !== "auto").map((engine) => ({
     name: engine,
     /** One seed: the engine's threads on all cores. More: one process a core, side by side, as `run --jobs` trains them. */
     measure: async (row, updates) => {
@@ -134,6 +134,7 @@ export async function execute(command: string, args: readonly string[]): Promise
   });
   if (code === 0) return output.stdout;
   const said = output.stderr.trim();
-  if (code === 2) throw new Absent(said.split("\n")[0]);
+  // Talk comes first, then the reason; an indented line is a hint.
+  if (code === 2) throw new Absent(said.split("\n").findLast((line) => !line.startsWith(" ")) ?? said);
   throw new Error(`${[command, ...args].join(" ")} ended with ${code}:\n${said}`);
 }

@@ -17,6 +17,8 @@ import { HEARTBEAT, ownClaim } from "./owner.ts";
  * The process that trains a cell, or several together: takes its order as the first message, reports back, and ends. Whoever started
  * it owns the terminal; when that process is gone, or says so by SIGTERM, this one finishes its update, saves and ends.
  */
+// Where TensorFlow multiplies on a GPU that has TF32, it would keep 10 bits of every factor: not the float32 that is promised.
+process.env.NVIDIA_TF32_OVERRIDE ??= "0";
 let mustStop = false;
 process.on("disconnect", () => {
   mustStop = true;

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { createEngine, ENGINES } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/native/self-check.ts";
 import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
-import { UserError } from "../../src/core/errors.ts";
+import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
@@ -65,12 +65,13 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
 /** Whether each engine of this build can be used here. */
 async function judgeEngines(): Promise<EngineState[]> {
   const backends = await Promise.all(BACKENDS.map(tryBackend));
-  const best = backends.find(({ usable }) => usable);
+  const usable = backends.filter((backend) => backend.usable);
+  const best = usable.find(({ detail }) => !detail.endsWith("(software)")) ?? usable[0];
   const simd = await hasSimd();
   const states = new Map<string, Omit<EngineState, "name">>([
     ["wasm", { usable: simd, detail: simd ? "float32, the default" : "this Node has no WebAssembly SIMD" }],
-    ["wasm-fma", await tryEngine("wasm-fma")],
-    ["native", await tryEngine("native")],
+    ["wasm-fma", await tryApart("wasm-fma")],
+    ["native", await tryApart("native")],
     ["reference", { usable: true, detail: "float64, plain TypeScript, slow" }],
     [
       "tfjs",
@@ -90,7 +91,7 @@ async function judgeEngines(): Promise<EngineState[]> {
 const SELF_CHECK = 1e-5;
 
 /** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
-async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+export async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
   try {
     const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
     try {
@@ -107,9 +108,20 @@ async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState,
       await engine.dispose();
     }
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { usable: false, detail: [error.message, error.hint ?? []].flat().join("; ") };
+    // Also what a broken package throws: saying so is what the command is for.
+    const { message, hint } = error as Partial<UserError>;
+    return { usable: false, detail: [message ?? String(error), hint ?? []].flat().join("; ") };
   }
+}
+
+/** {@link tryEngine} in a process of its own: a package or kernels may crash what loads them, or print. */
+async function tryApart(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+  const { outcome, end } = await inProcess(`
+    import(${JSON.stringify(import.meta.url)})
+      .then(({ tryEngine }) => tryEngine(${JSON.stringify(name)}))
+      .then(({ usable, detail }) => [usable ? "usable" : "", detail])`);
+  if (outcome === undefined) return { usable: false, detail: `crashes: ${end}` };
+  return { usable: outcome[0] === "usable", detail: outcome[1] };
 }
 
 /** Whether a module of one function that uses a v128 constant compiles here. */
@@ -134,7 +146,7 @@ async function probe(name: string, purpose: string): Promise<Peer> {
   const script = `
     import(${JSON.stringify(name)}).then(
       () => ["found"],
-      (error) => [error.code ?? "", error.message.split("\n")[0]],
+      (error) => [error.code ?? "", error.message.split("\\n")[0]],
     )`;
   const { outcome, end } = await inProcess(script);
   if (outcome === undefined) {
@@ -166,7 +178,7 @@ async function tryBackend(backend: Backend): Promise<EngineState> {
 /** The value of a promise of strings, evaluated in another process; undefined, and how it ended, where there is none. */
 function inProcess(promise: string): Promise<{ readonly outcome: string[] | undefined; readonly end: string }> {
   const script = `(${promise.trim()}).then((outcome) => {
-    console.log("\n" + JSON.stringify(outcome));
+    console.log("\\n" + JSON.stringify(outcome));
     process.exit(0);
   });`;
   const options = {

@@ -50,6 +50,12 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   const damaged: string[] = [];
   const note = ({ message }: UserError) => void damaged.push(message);
   const { manifest, finished, unfinished } = readRun(dir, note);
+  const repeatable = finished.filter(({ result }) => result.engine !== "tfjs");
+  if (rerun > 0 && repeatable.length < finished.length) {
+    say(
+      `${finished.length - repeatable.length} cells of engine tfjs are not trained again: it repeats to rounding, not to the byte`,
+    );
+  }
   for (const id of unfinished) {
     try {
       readResumePoint(cellPaths(dir, id));
@@ -70,7 +76,7 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   if (rerun > 0 && version !== packageVersion()) {
     say(`the run was made by halfwatch ${version}, this is ${packageVersion()}: other bytes are no proof of anything`);
   }
-  const repeated = await repeat(spreadOverArms(finished, rerun));
+  const repeated = await repeat(spreadOverArms(repeatable, rerun));
 
   const differing = repeated.flatMap((repetition) => repetition.differing);
   const isSound =

@@ -284,7 +284,7 @@ describe("verify", () => {
     await inFinished((_, verify) => {
       const { code, stdout } = verify("--rerun", "2");
       expect(stdout).toMatch(
-        /^2 of 2 cells are finished and whole \(47 files\)\nrepeated: naive-seed0-\w+, all 23 files the same, byte for byte\nrepeated: route-seed0-\w+, all 23 files the same, byte for byte\n$/,
+        /^2 of 2 cells are finished and whole \(49 files\)\nrepeated: naive-seed0-\w+, all 24 files the same, byte for byte\nrepeated: route-seed0-\w+, all 24 files the same, byte for byte\n$/,
       );
       expect(code).toBe(0);
     });
@@ -295,7 +295,7 @@ describe("verify", () => {
       rmSync(cellIn(dir, "naive"), { recursive: true });
       expect(verify()).toMatchObject({
         code: 1,
-        stdout: "1 of 2 cells are finished and whole (24 files)\nmissing: naive seed 0\n",
+        stdout: "1 of 2 cells are finished and whole (25 files)\nmissing: naive seed 0\n",
       });
     });
   });

@@ -2,9 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Engine } from "../../src/compute/engine.ts";
 import * as records from "../../src/compute/fused/records.ts";
 import { buildKernels } from "../../src/compute/native/build.ts";
 import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
+import { distanceFromReference } from "../../src/compute/native/self-check.ts";
 import { hasCompiler } from "./compiler.ts";
 import { describeExpAndLog, describeFused } from "./fused-contract.ts";
 
@@ -26,6 +28,24 @@ describe.skipIf(!hasCompiler())("native", () => {
     const engine = await createNativeEngine({ threads: 1, cacheFolder });
     expect(engine.info.build).toMatch(/-O3 .*-ffp-contract=fast.*, (128|256|512)-bit vectors$/);
     await engine.dispose();
+    await engine.dispose();
+  });
+
+  test("the self-check passes, and fails an engine whose gradient is off by a thousandth", async () => {
+    const engine = await createNativeEngine({ threads: 1, cacheFolder });
+    const distance = await distanceFromReference(engine);
+    expect(distance).toBeGreaterThan(0);
+    expect(distance).toBeLessThan(1e-6);
+    const wrong: Engine = {
+      ...engine,
+      create: async (spec, parameters) => {
+        const model = await engine.create(spec, parameters);
+        const { gradient } = model;
+        model.gradient = async (...args) => (await gradient.apply(model, args)).map((x) => 1.001 * x);
+        return model;
+      },
+    };
+    expect(await distanceFromReference(wrong)).toBeCloseTo(1e-3, 5);
     await engine.dispose();
   });
 

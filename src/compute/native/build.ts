@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { UserError } from "../../core/errors.ts";
 import * as layout from "../fused/layout.ts";
@@ -58,7 +59,7 @@ export async function buildKernels(
   const key = digest(JSON.stringify([flags, CONSTANTS, macros, compiler, model, digest(code)]));
   const path =
     (await cached(cacheFolder, key)) ??
-    (await compile(cacheFolder, key, [...flags, ...CONSTANTS, "-x", "c", source.pathname]));
+    (await compile(cacheFolder, key, [...flags, ...CONSTANTS, "-x", "c", fileURLToPath(source)]));
   return { path, compiler, flags: flags.join(" "), vectorBits: vectorBits(macros) };
 }
 

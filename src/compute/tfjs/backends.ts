@@ -15,7 +15,7 @@ export const BACKENDS = ["node-gpu", "webgpu", "node", "cpu"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 /** What npm must have installed for each. */
-export const PACKAGES: Readonly<Record<Backend, readonly string[]>> = {
+const PACKAGES: Readonly<Record<Backend, readonly string[]>> = {
   "node-gpu": ["@tensorflow/tfjs-node-gpu"],
   webgpu: ["webgpu", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu", "@tensorflow/tfjs-backend-webgpu"],
   node: ["@tensorflow/tfjs-node"],
@@ -32,7 +32,7 @@ export interface Loaded {
 }
 
 /** Why a backend cannot be used, in one line. */
-export class BackendError extends UserError {
+class BackendError extends UserError {
   readonly reason: "absent" | "addon" | "no-device";
 
   constructor(backend: Backend, reason: BackendError["reason"], what: string, hint: string) {
@@ -48,12 +48,12 @@ export class BackendError extends UserError {
  * @throws UserError when none can be used.
  */
 export async function loadBackend(choice: Backend | "best"): Promise<Loaded> {
-  if (choice !== "best") return LOADERS[choice]();
+  if (choice !== "best") return activate(await loadOnce(choice));
   const failures: string[] = [];
   let slow: Loaded | undefined;
   for (const backend of BACKENDS) {
     try {
-      const loaded = await LOADERS[backend]();
+      const loaded = await loadOnce(backend);
       if (loaded.isGpu || backend !== "webgpu") return await activate(loaded);
       slow ??= loaded;
     } catch (error) {
@@ -69,8 +69,17 @@ export async function loadBackend(choice: Backend | "best"): Promise<Loaded> {
 }
 
 /** The command that adds what a backend needs. */
-export function installCommand(backend: Backend): string {
+function installCommand(backend: Backend): string {
   return `npm install ${PACKAGES[backend].join(" ")}`;
+}
+
+const loading = new Map<Backend, Promise<Loaded>>();
+
+/** A second start of Dawn in one process ends it, when the first is collected. */
+function loadOnce(backend: Backend): Promise<Loaded> {
+  const begun = loading.get(backend) ?? LOADERS[backend]();
+  loading.set(backend, begun);
+  return begun;
 }
 
 const LOADERS: Readonly<Record<Backend, () => Promise<Loaded>>> = {
@@ -141,7 +150,12 @@ async function loadWebGpu(): Promise<Loaded> {
   const { vendor, architecture, description } = adapter.info;
   const software = /swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
   const device = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  return activate({ tf, backend: "webgpu", device: `WebGPU, ${device}`, isGpu: !software });
+  return activate({
+    tf,
+    backend: "webgpu",
+    device: `WebGPU, ${device}${software ? " (software)" : ""}`,
+    isGpu: !software,
+  });
 }
 
 interface Adapter {
@@ -169,13 +183,22 @@ async function load(backend: Backend, name: string, require?: NodeJS.Require): P
 }
 
 function absent(backend: Backend, name: string, error: unknown): BackendError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const missing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
-  if (missing && message.includes(`'${name}'`)) {
+  const { message } = error as Error;
+  if (!isInstalled(name)) {
     return new BackendError(backend, "absent", `needs the package ${name}`, installCommand(backend));
   }
   const first = message.split("\n")[0];
   return new BackendError(backend, "addon", `cannot load the native part of ${name}: ${first}`, `npm rebuild ${name}`);
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch (error) {
+    // Anything else is a package that is there, and does not let itself be required.
+    return (error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND";
+  }
 }
 
 interface TensorFlowBackend {
