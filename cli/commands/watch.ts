@@ -25,7 +25,10 @@ export interface WatchOptions {
 /** Seconds without a trained cell after which nobody trains the run: between two cells a runner starts a process. */
 const ABANDONED = 10;
 
-/** Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves. */
+/**
+ * Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves; or look at one that is
+ * complete.
+ */
 export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
   const manifest = readManifest(dir);
   const scenario = scenarioOf(manifest, dir);
@@ -47,6 +50,8 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   }
   let seen = performance.now();
   let isAbandoned = false;
+  // On a screen a run that was complete before is there to be looked at, until the person leaves.
+  let isExhibit = display !== null;
   try {
     while (!leaving.signal.aborted) {
       for (const event of follower.look()) {
@@ -57,9 +62,10 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
         if (display === null && remark !== null) say(remark);
       }
       display?.update(view, null);
-      if (follower.isComplete()) break;
+      isExhibit &&= follower.isComplete();
+      if (follower.isComplete() && !isExhibit) break;
       if (follower.trained() > 0) seen = performance.now();
-      isAbandoned = performance.now() - seen > ABANDONED * 1000;
+      isAbandoned = !isExhibit && performance.now() - seen > ABANDONED * 1000;
       if (isAbandoned) break;
       await pause();
     }
@@ -67,7 +73,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     leaving.end();
     await display?.end();
   }
-  if (leaving.signal.aborted) return;
+  if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
   const tables = await summarise(
     scenario,

@@ -138,6 +138,7 @@ function seen(model: Dashboard, run: RunView, elapsed: number): Dashboard {
 
 /** An event as a line of the log; null where it is no news. */
 function sentence({ shift, role }: Dashboard, run: RunView, event: CellEvent): string | null {
+  if (event.kind === "resumed" && event.update === event.updates) return null;
   if (event.kind === "started") return `${nameOf(event.plan)} begins`;
   if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
   return remarkOn(run, event, shift, null);

@@ -1,3 +1,4 @@
+import { countCells } from "../progress.ts";
 import type { Binding } from "../tui/keys.ts";
 import type { Program } from "../tui/program.ts";
 import { type Action, type Dashboard, isPaused, reduce } from "./model.ts";
@@ -34,7 +35,9 @@ const MOVES: Readonly<Record<string, Action>> = {
 };
 
 function bindingsOf(model: Dashboard): Binding<Action>[] {
-  const { role, isZoomed, isStopping, points } = model;
+  const { role, isZoomed, isStopping, points, run } = model;
+  const { done, failed } = countCells(run);
+  const isOver = done + failed === run.cells.size;
   const stop = role === "run" ? "stop and save" : "leave";
   const stopHelp =
     role === "run" ? "save and stop; the same command goes on. Again: stop at once" : "leave; the training goes on";
@@ -58,12 +61,17 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
       help: "open the selected cell, and close it",
     },
     ...(isZoomed ? [{ keys: ["escape"], action: { kind: "back" } as const, help: "back to all cells" }] : []),
-    {
-      keys: ["p"],
-      action: { kind: "pause" },
-      hint: isPaused(model) ? "go on" : "pause",
-      help: "pause the run after each cell's update, or let it go on",
-    },
+    // Nothing is left to pause, and the file that asks for it would be left to puzzle somebody.
+    ...(isOver
+      ? []
+      : [
+          {
+            keys: ["p"],
+            action: { kind: "pause" } as const,
+            hint: isPaused(model) ? "go on" : "pause",
+            help: "pause the run after each cell's update, or let it go on",
+          },
+        ]),
     { keys: ["q"], action: { kind: "stop" }, hint: isStopping ? "stop at once" : stop, help: stopHelp },
     { keys: ["ctrl-c"], action: { kind: "stop" }, help: "the same" },
   ];

@@ -36,9 +36,9 @@ export function dashboardView(model: Dashboard, { columns, rows }: Size, capabil
 
 function headOf(model: Dashboard, columns: number): Frame {
   const { run, elapsed, title } = model;
-  const { done, failed } = countCells(run);
+  const { done, failed, running } = countCells(run);
   const left = secondsLeft(run, elapsed);
-  const speed = speedOf(model);
+  const speed = running > 0 ? speedOf(model) : null;
   const right = [
     model.isStopping ? "stopping" : isPaused(model) ? "paused" : "",
     `${done + failed} of ${run.cells.size} cells`,
@@ -277,11 +277,13 @@ function measuresOf({ metrics, curve }: CellView, columns: number, capabilities:
     ["explained var.", number(metrics.explainedVariance)],
     ...Object.entries(metrics.gradNorms ?? {}).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
   ];
-  const count = columns >= 90 ? 3 : 2;
+  const count = columns >= 110 ? 3 : 2;
   const height = Math.ceil(entries.length / count);
   const width = Math.floor((columns - 2) / count) - 3;
   const parts = Array.from({ length: count }, (_, c) =>
-    entries.slice(c * height, (c + 1) * height).map(([name, value]) => badge(name.padEnd(16), value, undefined, 12)),
+    entries
+      .slice(c * height, (c + 1) * height)
+      .map(([name, value]) => badge(cut(name, Math.min(20, width - 12)), value, undefined, 11)),
   );
   const values = curve.map(([, value]) => value);
   const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;

@@ -12,8 +12,9 @@ import {
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
+import type { CellEvent } from "../../../src/experiment/launch.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
-import { after, begun, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
+import { after, begun, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
 const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
 const all = (...actions: readonly Action[]): Dashboard => actions.reduce(reduce, START);
@@ -74,6 +75,9 @@ test("events that are news are logged as sentences, with their time", () => {
     (before, event, i) => reduce(before, { kind: "told", run: after(EVENTS.slice(0, i + 1)), event, elapsed: i + 1 }),
     START,
   );
+  // What watch tells of a cell that was done before is no news.
+  const resumed: CellEvent = { plan: planned("naive", 0), kind: "resumed", update: 100, updates: 100, step: 12_800 };
+  expect(reduce(START, { kind: "told", run: after([resumed]), event: resumed, elapsed: 1 }).log).toEqual([]);
   const failed = reduce(model, { kind: "told", run: after(EVENTS.slice(0, 10)), event: EVENTS[9], elapsed: 9 });
   expect(failed.log).toEqual([
     { elapsed: 1, text: "naive seed 0 begins", isBad: false },
@@ -140,5 +144,7 @@ test("keys do what their table says, and q is what it is for", () => {
     run: after([...EVENTS, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } }]),
     elapsed: 1,
   });
+  const complete = { ...START, run: beginRun(PLANS, new Map(PLANS.map(({ id }) => [id, 0]))) };
+  expect(actionOf(keys(complete), "p")).toBeUndefined();
   expect(keys(paused).bindings.find((each) => each.keys[0] === "p")?.hint).toBe("go on");
 });

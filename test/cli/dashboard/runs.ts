@@ -10,7 +10,7 @@ export const SCENARIO = tinyScenario({
   primary: { shift: "unseen" },
   train: { steps: 8 * 16 * 100 },
 });
-const PLANS = planCells(SCENARIO, "wasm");
+export const PLANS = planCells(SCENARIO, "wasm");
 /** The cell of an arm and a seed. */
 export function planned(arm: string, seed: number) {
   const plan = PLANS.find((each) => each.arm === arm && each.seed === seed);

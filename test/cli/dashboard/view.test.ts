@@ -143,16 +143,23 @@ test("a cell in full: its own curve and what its latest update measured", () => 
       "     └┬─────────────────────────────┬─────────────────────────────┬",
       "      0                           6.4k                        12.8k",
       "",
-      " update              50 of 100          value loss             0.2500",
-      " rows trained on           384          gate loss               0.000",
-      " episodes                1,000          entropy                 1.250",
-      " labels                    500          approximate KL       0.004000",
-      " learning rate         0.01000          clipped                12.5 %",
-      " entropy weight        0.02000          explained var.         0.5000",
-      " policy loss          -0.01230          grad policy            0.7500",
+      " update                 50 of 100       value loss                0.2500",
+      " rows trained on              384       gate loss                  0.000",
+      " episodes                   1,000       entropy                    1.250",
+      " labels                       500       approximate KL          0.004000",
+      " learning rate            0.01000       clipped                   12.5 %",
+      " entropy weight           0.02000       explained var.            0.5000",
+      " policy loss             -0.01230       grad policy               0.7500",
       "",
     ]
   `);
+});
+test("at every width the numbers of a cell are whole", () => {
+  for (const columns of [60, 80, 109, 110, 120]) {
+    const text = draw(model({ isZoomed: true }), columns, 39).join(" ");
+    for (const value of ["50 of 100", "1,000", "-0.01230", "0.004000", "12.5 %", "0.7500"])
+      expect(text).toContain(value);
+  }
 });
 test("ASCII: curves as signs, a failed cell with its message", () => {
   expect(draw(model({ arm: 0 }), 80, 23, ASCII)).toMatchInlineSnapshot(`
@@ -243,7 +250,7 @@ test("on a terminal the keys move, open a cell, ask for a pause and for the end;
   await fake.press("down", "right", "right");
   expect(here("route seed 2  waits")).toBe(true);
   await fake.press("left", "enter");
-  expect(here("approximate KL       0.004000")).toBe(true);
+  expect(here("approximate KL          0.004000")).toBe(true);
   expect(fake.visible().at(-1)).toContain("⏎ back");
   await fake.press("enter");
   expect(here("approximate KL")).toBe(false);
