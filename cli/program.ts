@@ -163,10 +163,11 @@ const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "replay",
-    args: [["<RUN|CHECKPOINT>", "a run directory, or a checkpoint"]],
-    about: "Tell one episode step by step: map, what each module would do, gate, value, label.",
+    args: [["<RUN|CHECKPOINT|EPISODES>", "a run directory, a checkpoint, or an episode file (.jsonl)"]],
+    about: "See episodes step by step: map, what each module would do, gate, value, label; compare minds.",
     options: [
       new Option("--episode <number>", "which").default(0).argParser(integer("--episode", 0, 2 ** 31)),
+      new Option("--at <step>", "begin after so many steps").default(0).argParser(integer("--at", 0, 2 ** 31)),
       new Option("--arm <name>", "which arm of a run; default: route if it is there"),
       new Option("--seed <number>", "which seed of the arm; default: the first").argParser(
         integer("--seed", 0, 2 ** 31),
@@ -176,11 +177,20 @@ const COMMANDS: readonly CommandSpec[] = [
         "full, only:<module>, ablate:<module> or steer:<module>=<scale>; default: as deployed",
       ),
       shiftOption("play in a test distribution of the scenario; default: as in training"),
+      new Option(
+        "--compare <minds>",
+        "one or two others on the same level: a view, arm:<name>, seed:<n>, step:<n>, oracle, optimal:<goal>",
+      ).argParser(names("--compare")),
+      new Option("--filter <terms>", "list only these episodes, for example 'outcome:ghost marked:no return<0'"),
+      new Option("--episodes <number>", "how many episodes of a policy are played")
+        .default(1024)
+        .argParser(integer("--episodes", 1, 100_000)),
+      new Option("--record <file>", "write the episodes into a file instead of showing them"),
       setOption(),
       plainOption(),
       jsonOption(),
     ],
-    example: "halfwatch replay runs/quickstart-5f2c81aa --plain --shift ghost-closer --view full",
+    example: "halfwatch replay runs/quickstart-5f2c81aa --shift ghost-closer --view full --compare ablate:ghost",
     load: () => import("./commands/replay.ts"),
   },
   {

@@ -1,17 +1,34 @@
+import { dirname } from "node:path";
 import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { type Episode, type EpisodeStep, playEpisode } from "../../src/evaluation/episode.ts";
+import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record.ts";
+import { encodeEpisodes, recordOf } from "../../src/experiment/episodes.ts";
+import { makeFolder, pathExists, writeAtomically } from "../../src/experiment/files.ts";
 import { withShift } from "../../src/experiment/scenario.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
-import { checkpointPath, readRun } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
+import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
-import { short } from "../numbers.ts";
+import { short, thousands } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
+import { type Actor, type Actors, chooseCheckpoint, createActors, isRun, type Wanted } from "../replay/actors.ts";
+import type { Player } from "../replay/player.ts";
+import { createFileSource, createPlayedSource } from "../replay/source.ts";
+import { tellComparison, tellRecorded } from "../replay/tell.ts";
+import { openScreen } from "../tui/open.ts";
 
 export interface ReplayOptions {
   readonly episode: number;
+  /** Steps to stand after; for the player. */
+  readonly at: number;
+  /** How many episodes of a policy there are to be listed, or recorded. */
+  readonly episodes: number;
+  readonly filter?: string;
+  readonly compare?: readonly string[];
+  /** A file to write episodes into. */
+  readonly record?: string;
   readonly arm?: string;
   readonly seed?: number;
   readonly view?: string;
@@ -21,9 +38,131 @@ export interface ReplayOptions {
   readonly json?: boolean;
 }
 
-/** Tell one episode of a trained policy, step by step. */
+/** Play episodes of a trained policy, or of a file: on a terminal in the player, else told step by step. */
 export async function run([path]: readonly string[], options: ReplayOptions): Promise<void> {
-  const file = isCheckpointPath(path) ? path : chooseCheckpoint(path, options);
+  const isFile = path.endsWith(".jsonl");
+  if (!isFile && !isCheckpointPath(path) && !isRun(path)) throw nothingToReplay(path);
+  if (options.record !== undefined) {
+    await record(path, options.record, options);
+    return;
+  }
+  const capabilities = liveCapabilities(options);
+  if (capabilities !== null) await play(path, options, capabilities);
+  else if (isFile) await tellRecorded(path, options);
+  else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
+  else await tell(path, options);
+}
+
+function nothingToReplay(path: string): UserError {
+  if (!pathExists(path)) return new UserError(`cannot read ${path}: there is no such file or folder (ENOENT)`);
+  return new UserError(
+    `${path} is nothing to replay`,
+    "expected a run directory, a .safetensors checkpoint or an episode file (.jsonl)",
+  );
+}
+
+const wantedOf = (path: string, { arm, seed, view, shift, set }: ReplayOptions): Wanted => ({
+  path,
+  arm,
+  seed,
+  view,
+  shift,
+  set,
+});
+
+/** The player. What is wrong with the input is said before the terminal is touched. */
+async function play(path: string, options: ReplayOptions, capabilities: Capabilities): Promise<void> {
+  const { createPlayer } = await import("../replay/program.ts");
+  const actors = createActors();
+  const opened = await openSource(path, options, actors);
+  const program = await createPlayer({
+    ...opened,
+    actors,
+    capabilities,
+    episode: options.episode,
+    step: options.at,
+    ...(options.filter !== undefined && { filter: options.filter }),
+    ...(options.compare !== undefined && { compare: options.compare }),
+    size: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
+    commandOf: (player) => commandOf(path, options, player),
+    // OSC 52; a terminal that does not know it ignores it.
+    copy: (text) => void process.stdout.write(`\u001b]52;c;${Buffer.from(text).toString("base64")}\u0007`),
+  });
+  try {
+    const screen = await openScreen(program, { capabilities });
+    screen.dispatch({ kind: "start" });
+    await screen.closed;
+  } finally {
+    await actors.dispose();
+  }
+  for (const text of program.printed) print(text);
+}
+
+async function openSource(path: string, options: ReplayOptions, actors: Actors) {
+  if (!path.endsWith(".jsonl")) {
+    const actor = await actors.load(wantedOf(path, options));
+    return { who: nameOf(actor), source: createPlayedSource(actor, options.episodes), actorOf: async () => actor };
+  }
+  const source = createFileSource(path, actors);
+  const { checkpoint } = source.head;
+  return {
+    who: nameOf(source.head),
+    source,
+    actorOf: async (index: number): Promise<Actor | null> => {
+      const entry = source.entries[index];
+      if (checkpoint === undefined || entry === undefined) return null;
+      return actors.load({ path: checkpoint, view: entry.view, shift: entry.shift });
+    },
+  };
+}
+
+const nameOf = ({ arm, seed, step }: { readonly arm: string; readonly seed: number; readonly step: number }): string =>
+  `${arm} · seed ${seed} · step ${thousands(step)}`;
+
+/** The command that shows the player as it stands. */
+function commandOf(path: string, options: ReplayOptions, player: Player): string {
+  const quote = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const parts = ["halfwatch", "replay", quote(path)];
+  const add = (name: string, value: string | number | undefined) => {
+    if (value !== undefined && value !== "") parts.push(`--${name}`, quote(String(value)));
+  };
+  for (const name of ["arm", "seed", "view", "shift"] as const) add(name, options[name]);
+  for (const set of options.set ?? []) add("set", set);
+  add("episode", Math.max(0, player.at));
+  add("at", player.step);
+  add("filter", player.filter.text);
+  if (player.comparison !== null) add("compare", player.comparison.specs.join(","));
+  return parts.join(" ");
+}
+
+/** Write episodes into a file that can be replayed without the checkpoint. */
+async function record(path: string, file: string, options: ReplayOptions): Promise<void> {
+  if (path.endsWith(".jsonl"))
+    throw new UserError(`--record: ${path} is recorded already`, "give a run or a checkpoint");
+  if (pathExists(file)) throw new UserError(`--record: ${file} is there already`, "choose another name, or remove it");
+  const actors = createActors();
+  try {
+    const actor = await actors.load(wantedOf(path, options));
+    const { stage, mind, seed, arm, step, shift, view } = actor;
+    const beginnings = Array.from({ length: options.episodes }, (_, i) =>
+      drawBeginning(stage, seed, options.episode + i),
+    );
+    const records = [];
+    for (const trace of await playAll(stage, mind, beginnings)) {
+      records.push(recordOf(stage, { shift, view }, trace, await mind.consult(standingsOf(stage.world, trace))));
+    }
+    const scenario = actor.scenario as unknown as Record<string, unknown>;
+    makeFolder(dirname(file));
+    writeAtomically(file, encodeEpisodes({ scenario, arm, seed, step }, records));
+    say(`${file}: ${records.length} episodes of ${nameOf(actor)}, view ${view}, shift ${shift}`);
+  } finally {
+    await actors.dispose();
+  }
+}
+
+/** One episode, step by step, in lines. */
+async function tell(path: string, options: ReplayOptions): Promise<void> {
+  const file = isRun(path) ? chooseCheckpoint(wantedOf(path, options)) : path;
   const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(file, options.set ?? []);
   const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
   checkReadable(file, checkpoint, setting);
@@ -64,27 +203,6 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
       `${episode.outcome} after ${episode.steps.length} steps · label ${episode.label} · return (discounted): ${returns.join(", ")}`,
     ].join("\n"),
   );
-}
-
-function chooseCheckpoint(dir: string, { arm, seed }: ReplayOptions): string {
-  const { finished } = readRun(dir);
-  if (finished.length === 0) throw new UserError(`run ${dir} has no finished cell`);
-  const arms = [...new Set(finished.map(({ result }) => result.arm))];
-  const wanted = arm ?? (arms.includes("route") ? "route" : arms[0]);
-  const own = finished.filter(({ result }) => result.arm === wanted);
-  if (own.length === 0)
-    throw new UserError(`--arm ${wanted}: run ${dir} has no finished cell of it`, `it has: ${arms.join(", ")}`);
-  const cell =
-    seed === undefined
-      ? own.sort((a, b) => a.result.seed - b.result.seed)[0]
-      : own.find(({ result }) => result.seed === seed);
-  if (cell === undefined) {
-    throw new UserError(
-      `--seed ${seed}: run ${dir} has no finished cell of ${wanted} with it`,
-      `it has: ${own.map(({ result }) => result.seed).join(", ")}`,
-    );
-  }
-  return checkpointPath(cell.paths, cell.result.checkpoints.last);
 }
 
 /** The map beside what each view would do. */

@@ -81,11 +81,16 @@ function drawCell(board: Board, letter: string, cell: number, width: number, gly
     return { ...heatCell(overlay, letter, cell, width), ...(cursor === cell && { style: pointed }) };
   const probabilities = overlay?.kind === "arrows" ? overlay.probabilities[cell] : null;
   if (overlay?.kind === "arrows" && probabilities != null) {
-    const best = probabilities.indexOf(Math.max(...probabilities));
-    const p = probabilities[best];
-    const style: Style =
-      p >= 0.4 ? { bold: p >= 0.75, ...(overlay.tone && { tone: overlay.tone }) } : { tone: "muted" };
-    return span(framed(arrow(glyphs, board.actions[best], p), marks.has(cell), width), { ...style, ...pointed });
+    const p = Math.max(...probabilities);
+    // Equals are all shown where there is room: an optimum has ties, a network hardly ever.
+    const best = probabilities.flatMap((each, action) => (p - each < 1e-9 ? [action] : [])).slice(0, width - 1);
+    const isTie = best.length > 1;
+    const arrows = best.map((action) => arrow(glyphs, board.actions[action], isTie ? 0.5 : p)).join("");
+    const style: Style = isTie || p >= 0.4 ? { bold: !isTie && p >= 0.75, ...toneOf(overlay.tone) } : { tone: "muted" };
+    return span(framed(width > 2 ? arrows : arrow(glyphs, board.actions[best[0]], p), marks.has(cell), width), {
+      ...style,
+      ...pointed,
+    });
   }
   const isTrail = trail?.has(cell) === true;
   return span(framed(isTrail ? glyphs.dot : glyphs.floor, marks.has(cell), width), { tone: "muted", ...pointed });
@@ -107,6 +112,7 @@ function heatCell(
   return span(fitText(agent ? `A${text}` : text, width), { heat, ...(agent && { bold: true }) });
 }
 
+const toneOf = (tone: Tone | undefined): Style => (tone === undefined ? {} : { tone });
 const fitText = (text: string, width: number): string =>
   text.length >= width ? text.slice(0, width) : text.padStart(width);
 

@@ -32,7 +32,7 @@ export interface Glyphs {
   readonly ellipsis: string;
 }
 
-/** One direction, weak (an action that is little more than chance), middling and strong. */
+/** One direction, weak (an action that is little more than chance), middling and strong; ASCII has one, and its weight tells. */
 type Arrow = readonly [weak: string, middling: string, strong: string];
 
 const UNICODE: Glyphs = {
@@ -70,10 +70,10 @@ const UNICODE: Glyphs = {
 
 const ASCII: Glyphs = {
   arrows: new Map<string, Arrow>([
-    ["north", ["'", "^", "^"]],
-    ["east", ["]", ">", ">"]],
-    ["south", [",", "v", "v"]],
-    ["west", ["[", "<", "<"]],
+    ["north", ["^", "^", "^"]],
+    ["east", [">", ">", ">"]],
+    ["south", ["v", "v", "v"]],
+    ["west", ["<", "<", "<"]],
     ["stay", [".", "o", "O"]],
   ]),
   floor: ".",

@@ -46,6 +46,8 @@ export interface TerminalOptions {
    * owner decides, for example saves its work first.
    */
   readonly onSignal?: ((signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void) | undefined;
+  /** The program ends: whoever draws says his last words now, while the other screen is there. */
+  readonly onEnd: () => void;
   /** Before the program is suspended, and after it goes on. */
   readonly onSuspend: () => void;
   readonly onResume: () => void;
@@ -74,9 +76,13 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
     write(stdout, (mouse ? MOUSE_OFF : "") + LEAVE);
     if (stdin.isTTY) attempt(() => stdin.setRawMode?.(false));
   };
+  const quit = () => {
+    attempt(hooks.onEnd);
+    leave();
+  };
   const end = (signal: keyof typeof ENDS) => () => {
     if (onSignal !== undefined && signal !== "SIGHUP") return onSignal(signal);
-    leave();
+    quit();
     onSignal?.(signal);
     if (onSignal === undefined) process.exit(ENDS[signal]);
   };
@@ -92,9 +98,9 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
     hooks.onResume();
   };
   const listeners: (readonly [string, () => void])[] = [
-    ["exit", leave],
+    ["exit", quit],
     // Before the error is printed, which must not happen on the other screen.
-    ["uncaughtExceptionMonitor", leave],
+    ["uncaughtExceptionMonitor", quit],
     ["SIGINT", end("SIGINT")],
     ["SIGTERM", end("SIGTERM")],
     ["SIGHUP", end("SIGHUP")],

@@ -155,7 +155,7 @@ function createSolver(world: World, goal: Goal, discount: number): (standing: St
 }
 
 /** Number of each state by its words. */
-function indicesOf({ states, stateSize, size }: StateGraph): Map<string, number> {
+export function indicesOf({ states, stateSize, size }: StateGraph): Map<string, number> {
   return new Map(
     Array.from({ length: size }, (_, s) => [states.subarray(s * stateSize, (s + 1) * stateSize).join(), s] as const),
   );

@@ -82,7 +82,7 @@ export type EpisodesHead = z.infer<typeof headSchema>;
 export type EpisodeRecord = z.infer<typeof episodeSchema>;
 
 /** An episode of a file without its steps: enough to list, filter and find it. */
-interface EpisodeEntry
+export interface EpisodeEntry
   extends Pick<EpisodeRecord, "shift" | "view" | "seed" | "number" | "outcome" | "label" | "returns"> {
   readonly steps: number;
   readonly marked: boolean;
@@ -97,7 +97,17 @@ interface Place {
 
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
 
-function entryOf({ shift, view, seed, number, outcome, label, returns, marks, actions }: EpisodeRecord): EpisodeEntry {
+export function entryOf({
+  shift,
+  view,
+  seed,
+  number,
+  outcome,
+  label,
+  returns,
+  marks,
+  actions,
+}: EpisodeRecord): EpisodeEntry {
   return { shift, view, seed, number, outcome, label, returns, steps: actions.length, marked: marks.length > 0 };
 }
 

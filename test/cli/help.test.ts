@@ -17,35 +17,35 @@ describe("--help", () => {
       What does your agent want when nobody is looking? Train agents that you can only half watch.
 
       Options:
-        -V, --version                         print the version
-        -h, --help                            print this help
+        -V, --version                               print the version
+        -h, --help                                  print this help
 
       Commands:
-        run [options] <SCENARIO>              Train every cell (arm, seed, point of the sweep) that has no
-                                              result yet, evaluate it, print the table.
-        watch [options] <RUN>                 Follow a run that another process trains; pause it, or leave
-                                              it, without harm.
-        eval [options] <CHECKPOINT|SCENARIO>  Evaluate a checkpoint or a scripted policy under the true
-                                              and the proxy goal, exactly where possible.
-        solve [options] <SCENARIO>            Exact values of one level under every goal, and the best
-                                              first actions.
-        levels [options] <SCENARIO>           Levels drawn from the scenario, as maps, with the fewest
-                                              steps to each event.
-        play [options] <SCENARIO>             Walk through levels as an agent would, and be scored against
-                                              the exact optimum of each goal.
-        replay [options] <RUN|CHECKPOINT>     Tell one episode step by step: map, what each module would
-                                              do, gate, value, label.
-        report [options] <RUN>                Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV,
-                                              Markdown) and one HTML page about a run.
-        verify [options] <RUN>                Check every file of a run, name the cells that are missing,
-                                              and train some again to compare all bytes.
-        list [options] [topic]                What there is to choose from, a line each.
-        validate [options] <FILE>             Check a scenario file; every error with its line and column,
-                                              all in one go.
-        doctor [options]                      What this machine can run, what is missing, and the command
-                                              that adds it.
-        bench [options]                       How fast training is here, phase by phase.
-        help [command]                        print the help of a command
+        run [options] <SCENARIO>                    Train every cell (arm, seed, point of the sweep) that
+                                                    has no result yet, evaluate it, print the table.
+        watch [options] <RUN>                       Follow a run that another process trains; pause it, or
+                                                    leave it, without harm.
+        eval [options] <CHECKPOINT|SCENARIO>        Evaluate a checkpoint or a scripted policy under the
+                                                    true and the proxy goal, exactly where possible.
+        solve [options] <SCENARIO>                  Exact values of one level under every goal, and the
+                                                    best first actions.
+        levels [options] <SCENARIO>                 Levels drawn from the scenario, as maps, with the
+                                                    fewest steps to each event.
+        play [options] <SCENARIO>                   Walk through levels as an agent would, and be scored
+                                                    against the exact optimum of each goal.
+        replay [options] <RUN|CHECKPOINT|EPISODES>  See episodes step by step: map, what each module would
+                                                    do, gate, value, label; compare minds.
+        report [options] <RUN>                      Statistics, figures (SVG, PNG, Vega-Lite), tables
+                                                    (CSV, Markdown) and one HTML page about a run.
+        verify [options] <RUN>                      Check every file of a run, name the cells that are
+                                                    missing, and train some again to compare all bytes.
+        list [options] [topic]                      What there is to choose from, a line each.
+        validate [options] <FILE>                   Check a scenario file; every error with its line and
+                                                    column, all in one go.
+        doctor [options]                            What this machine can run, what is missing, and the
+                                                    command that adds it.
+        bench [options]                             How fast training is here, phase by phase.
+        help [command]                              print the help of a command
 
       Example:
         halfwatch run scenarios/quickstart.yaml
@@ -182,27 +182,33 @@ describe("--help", () => {
 
   test("of replay", () => {
     expect(help("replay")).toMatchInlineSnapshot(`
-      "Usage: halfwatch replay [options] <RUN|CHECKPOINT>
+      "Usage: halfwatch replay [options] <RUN|CHECKPOINT|EPISODES>
 
-      Tell one episode step by step: map, what each module would do, gate, value, label.
+      See episodes step by step: map, what each module would do, gate, value, label; compare minds.
 
       Arguments:
-        RUN|CHECKPOINT          a run directory, or a checkpoint
+        RUN|CHECKPOINT|EPISODES  a run directory, a checkpoint, or an episode file (.jsonl)
 
       Options:
-        --episode <number>      which (default: 0)
-        --arm <name>            which arm of a run; default: route if it is there
-        --seed <number>         which seed of the arm; default: the first
-        --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>; default:
-                                as deployed
-        --shift <name>          play in a test distribution of the scenario; default: as in training
-        --set <key.path=value>  change the scenario before it is checked; may be repeated
-        --plain                 lines instead of a dashboard, also on a terminal
-        --json                  one JSON document on stdout
-        -h, --help              print this help
+        --episode <number>       which (default: 0)
+        --at <step>              begin after so many steps (default: 0)
+        --arm <name>             which arm of a run; default: route if it is there
+        --seed <number>          which seed of the arm; default: the first
+        --view <view>            full, only:<module>, ablate:<module> or steer:<module>=<scale>; default:
+                                 as deployed
+        --shift <name>           play in a test distribution of the scenario; default: as in training
+        --compare <minds>        one or two others on the same level: a view, arm:<name>, seed:<n>,
+                                 step:<n>, oracle, optimal:<goal>
+        --filter <terms>         list only these episodes, for example 'outcome:ghost marked:no return<0'
+        --episodes <number>      how many episodes of a policy are played (default: 1024)
+        --record <file>          write the episodes into a file instead of showing them
+        --set <key.path=value>   change the scenario before it is checked; may be repeated
+        --plain                  lines instead of a dashboard, also on a terminal
+        --json                   one JSON document on stdout
+        -h, --help               print this help
 
       Example:
-        halfwatch replay runs/quickstart-5f2c81aa --plain --shift ghost-closer --view full
+        halfwatch replay runs/quickstart-5f2c81aa --shift ghost-closer --view full --compare ablate:ghost
       "
     `);
   });

@@ -149,7 +149,7 @@ describe("bars", () => {
 
   test("arrows are bolder the likelier the action; unknown actions are their first letter", () => {
     expect([0.3, 0.5, 0.9].map((p) => arrow(G, "north", p))).toEqual(["˄", "↑", "⇑"]);
-    expect([0.3, 0.5, 0.9].map((p) => arrow(A, "east", p))).toEqual(["]", ">", ">"]);
+    expect([0.3, 0.5, 0.9].map((p) => arrow(A, "east", p))).toEqual([">", ">", ">"]);
     expect(arrow(G, "jump", 0.9)).toBe("J");
   });
 });
@@ -394,6 +394,18 @@ describe("board", () => {
       " ⇓  █  ↓",
       " D  ↓  ↓",
     ]);
+  });
+
+  test("equals are all shown where there is room", () => {
+    const probabilities = Array.from({ length: 9 }, () => [0.5, 0.5, 0, 0]);
+    const overlay: Overlay = { kind: "arrows", probabilities, tone: "true" };
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 4 }, PLAIN))).toEqual([
+      " A   ↑→ [G]",
+      " ↑→  ██  ↑→",
+      " D   ↑→  ↑→",
+    ]);
+    expect(drawBoard({ ...board, overlay }, { cell: 4 }, PLAIN)[0][1].style).toEqual({ bold: false, tone: "true" });
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 2 }, PLAIN))[0]).toBe("A ↑ G*");
   });
 
   test("heat: numbers where there is room, tenths where there is not, so that it is read without colours", () => {

@@ -132,6 +132,8 @@ test.each([
   expect(terminal.state()).toEqual(CLEAN);
   expect(terminal.process.exitCode).toBe(code);
   await terminal.end();
+  // Ink's last frame did not go to the shell's screen.
+  expect(terminal.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
 });
 
 test("who has work to save is told of a signal and keeps the screen until he closes it", async () => {
@@ -154,6 +156,7 @@ test.each(["exit", "uncaughtExceptionMonitor"])(
     await terminal.settle();
     expect(terminal.state()).toEqual(CLEAN);
     await terminal.end();
+    expect(terminal.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
   },
 );
 

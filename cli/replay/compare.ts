@@ -1,0 +1,104 @@
+import { UserError } from "../../src/core/errors.ts";
+import type { Mind } from "../../src/evaluation/mind.ts";
+import { type Beginning, playAll } from "../../src/evaluation/record.ts";
+import { type Actor, type Actors, othersOf, runOf } from "./actors.ts";
+import { type Shown, showEpisode } from "./shown.ts";
+
+/** One of several minds on the same level, with the same random streams. */
+export interface Lane {
+  readonly name: string;
+  readonly shown: Shown;
+}
+
+/** Where two lanes part. */
+export interface Divergence {
+  readonly step: number;
+  /** What each lane did there; null for one whose episode was over. */
+  readonly actions: readonly (string | null)[];
+}
+
+const FORMS = "ablate:MODULE, only:MODULE, steer:MODULE=SCALE, full, arm:NAME, seed:N, step:N, oracle, optimal:GOAL";
+
+/** The mind that a comparison names, seen from an actor. @throws UserError for what there is not. */
+export async function mindOf(
+  spec: string,
+  actor: Actor,
+  actors: Actors,
+): Promise<{ name: string; mind: Mind; view: string }> {
+  const [, form = "", value = ""] = /^([a-z]+)(?::(.*))?$/s.exec(spec) ?? [];
+  const { shift, checkpoint, arm, seed, view } = actor;
+  const other = async (change: { arm?: string; seed?: number; step?: number }) => {
+    const run = runOf(checkpoint);
+    if (run === undefined)
+      throw new UserError(`--compare ${spec}: ${checkpoint} does not stand in a run`, "give a run instead");
+    // An arm of one module has no view of two, and the other way round: then it acts as it is deployed.
+    const wanted = { path: run, arm, seed, ...change, shift };
+    const loaded = await actors.load(wanted);
+    const same = loaded.modules.join() === actor.modules.join();
+    return same && loaded.view !== view ? actors.load({ ...wanted, view }) : loaded;
+  };
+  const named = ({ mind, view: acting }: Actor) => ({ name: spec, mind, view: acting });
+  switch (form) {
+    case "full":
+    case "only":
+    case "ablate":
+    case "steer":
+      return named(await actors.load({ path: checkpoint, view: spec, shift }));
+    case "oracle":
+      return named(await other({ arm: "oracle" }));
+    case "arm":
+      return named(await other({ arm: value }));
+    case "seed":
+    case "step": {
+      const number = /^[\d,_]+$/.test(value) ? Number(value.replace(/[,_]/g, "")) : Number.NaN;
+      if (!Number.isSafeInteger(number)) throw new UserError(`--compare ${spec}: expected a number after ${form}:`);
+      return named(await other(form === "seed" ? { seed: number } : { seed, step: number }));
+    }
+    case "optimal": {
+      const mind = actors.optimal(actor, value === "" ? "true" : value);
+      return { name: spec, mind, view: mind.name };
+    }
+    default:
+      throw new UserError(`--compare ${spec}: unknown form, expected ${FORMS}`);
+  }
+}
+
+/** What can be compared with an actor, the most telling first. */
+export function candidatesOf(actor: Actor): string[] {
+  const { modules, view, arm, seed, step, checkpoint, stage } = actor;
+  const several = modules.length > 1;
+  const { arms, seeds, steps } = othersOf(checkpoint);
+  const earlier = steps.filter((each) => each < step);
+  return [
+    ...(several
+      ? ["full", ...modules.map((module) => `only:${module}`), ...modules.map((module) => `ablate:${module}`)]
+      : []),
+    ...arms.filter((name) => name !== arm).map((name) => `arm:${name}`),
+    ...seeds.filter((each) => each !== seed).map((each) => `seed:${each}`),
+    ...earlier.filter((_, i) => i === 0 || i === Math.floor(earlier.length / 2)).map((each) => `step:${each}`),
+    ...(stage.world.deterministic ? stage.goals.map(({ name }) => `optimal:${name}`) : []),
+  ].filter((spec) => spec !== view);
+}
+
+/** Let minds act from the same beginning, or each from its own; all draw from the streams of the beginning's seed and number. */
+export async function playLanes(
+  { stage }: Actor,
+  minds: readonly { name: string; mind: Mind; view: string; beginning: Beginning }[],
+): Promise<Lane[]> {
+  const lanes: Lane[] = [];
+  for (const { name, mind, view, beginning } of minds) {
+    const [trace] = await playAll(stage, mind, [beginning]);
+    lanes.push({ name, shown: await showEpisode(stage, trace, mind, view) });
+  }
+  return lanes;
+}
+
+/** The first step at which not every lane does the same; null where they never part. */
+export function divergenceOf(lanes: readonly Pick<Lane, "shown">[]): Divergence | null {
+  const longest = Math.max(0, ...lanes.map(({ shown }) => shown.actions.length));
+  for (let step = 0; step < longest; step++) {
+    const actions = lanes.map(({ shown }) => shown.actions[step] ?? null);
+    if (actions.some((action) => action !== actions[0])) return { step, actions };
+  }
+  return null;
+}

@@ -1,0 +1,425 @@
+import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
+import { type ListPlace, moveSelection } from "../tui/list.ts";
+import type { Lane } from "./compare.ts";
+import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort } from "./filter.ts";
+import type { Shown } from "./shown.ts";
+
+/** What is laid over the map. */
+const OVERLAYS = [
+  "level",
+  "policy",
+  "value",
+  "gate",
+  "best true",
+  "best proxy",
+  "Q* true",
+  "Q* proxy",
+  "cost",
+  "visits",
+] as const;
+type OverlayName = (typeof OVERLAYS)[number];
+
+const LOOPS = ["once", "episode", "all"] as const;
+const SLOWEST = 0.25;
+const FASTEST = 64;
+
+/** A text that is being typed at the last line. */
+interface Prompt {
+  readonly kind: "filter" | "episode" | "compare";
+  readonly text: string;
+  /** What the arrows go through, and where they are (-1: at the text as it was typed). */
+  readonly suggestions: readonly string[];
+  readonly at: number;
+}
+
+/** A level that is being changed. */
+interface Edit {
+  readonly map: string;
+  readonly marks: ReadonlySet<number>;
+  readonly cursor: number;
+  /** An object that has been picked up: its letter and where it came from. */
+  readonly carried: { readonly letter: string; readonly from: number } | null;
+}
+
+/** Several minds side by side. */
+interface Comparison {
+  /** What was asked for, the episode's own mind not counted. */
+  readonly specs: readonly string[];
+  readonly lanes: readonly Lane[];
+  /** Whether the level is no longer the episode's own. */
+  readonly edited: boolean;
+}
+
+/** All that the player's screen depends on. */
+export interface Player {
+  /** `route · seed 3 · step 2,000,000`. */
+  readonly who: string;
+  readonly goals: readonly string[];
+  readonly entries: readonly EpisodeEntry[];
+  /** Whether more entries may come. */
+  readonly growing: boolean;
+  readonly filter: Filter;
+  readonly sort: Sort;
+  /** Places in `entries`, filtered and sorted. */
+  readonly order: readonly number[];
+  /** The entry that is to be shown; the effect loads it. */
+  readonly wanted: number;
+  /** Where to stand when it has come. */
+  readonly landing: "start" | "end" | "surprise" | number;
+  /** The entry that is shown. */
+  readonly at: number;
+  readonly shown: Shown | null;
+  /** States passed: 0 is the beginning, `shown.actions.length` the end. */
+  readonly step: number;
+  readonly playing: boolean;
+  readonly speed: number;
+  readonly loop: (typeof LOOPS)[number];
+  readonly overlay: OverlayName;
+  /** Index of the view whose policy, cost and probabilities are meant. */
+  readonly view: number;
+  readonly panel: "boards" | "list";
+  readonly place: ListPlace;
+  /** Rows of the list's page, as it was drawn last. */
+  readonly page: number;
+  readonly prompt: Prompt | null;
+  readonly notice: { readonly text: string; readonly bad: boolean } | null;
+  /** Steps that began on each cell, over all known episodes; null until it is asked for. */
+  readonly visits: readonly number[] | null;
+  readonly comparison: Comparison | null;
+  readonly edit: Edit | null;
+}
+
+export type PlayerAction =
+  | { readonly kind: "entries"; readonly entries: readonly EpisodeEntry[]; readonly growing: boolean }
+  | { readonly kind: "shown"; readonly index: number; readonly shown: Shown }
+  | { readonly kind: "step"; readonly by: number }
+  | { readonly kind: "tick"; readonly steps: number }
+  | { readonly kind: "go"; readonly to: number }
+  | { readonly kind: "episode"; readonly by: number }
+  | { readonly kind: "surprise"; readonly by: 1 | -1 }
+  | { readonly kind: "select"; readonly by: number }
+  | { readonly kind: "open" }
+  | { readonly kind: "play" | "faster" | "slower" | "loop" | "panel" | "sort" | "back" | "edit" }
+  | { readonly kind: "overlay" | "view"; readonly by: 1 | -1 }
+  | { readonly kind: "prompt"; readonly prompt: Prompt["kind"]; readonly suggestions?: readonly string[] }
+  | { readonly kind: "type"; readonly key: string }
+  | { readonly kind: "submit" | "cancel" }
+  | { readonly kind: "notice"; readonly text: string; readonly bad?: boolean }
+  | { readonly kind: "visits"; readonly visits: readonly number[] }
+  | { readonly kind: "lanes"; readonly comparison: Comparison }
+  | EditAction
+  /** For the effect alone. */
+  | { readonly kind: "rerun" | "save-svg" | "save-text" | "command" | "quit" | "start" };
+
+/** A change of the level that is edited. */
+type EditAction =
+  | { readonly kind: "cursor"; readonly by: readonly [rows: number, columns: number] }
+  | { readonly kind: "mark" | "carry" };
+
+export function beginPlayer(who: string, goals: readonly string[], episode = 0, step = 0): Player {
+  return {
+    ...{ who, goals, entries: [], growing: true, filter: EVERYTHING, sort: "as recorded", order: [] },
+    ...{ wanted: episode, landing: step, at: -1, shown: null, step: 0, playing: false, speed: 1, loop: "once" },
+    ...{ overlay: "level", view: 0, panel: "boards", place: { selected: 0, first: 0 }, page: 10 },
+    ...{ prompt: null, notice: null, visits: null, comparison: null, edit: null },
+  };
+}
+
+/** The player after an action. Pure: what has to be fetched is asked for in `wanted`. */
+export function playerReducer(player: Player, action: PlayerAction): Player {
+  switch (action.kind) {
+    case "entries":
+      // What was counted over some is counted anew over all.
+      return arranged({
+        ...player,
+        entries: action.entries,
+        growing: action.growing,
+        visits: action.growing ? player.visits : null,
+      });
+    case "shown":
+      return landed(player, action.index, action.shown);
+    case "step":
+      return { ...goTo(player, player.step + action.by), playing: false };
+    case "go":
+      return { ...goTo(player, action.to), playing: false };
+    case "tick":
+      return ticked(player, action.steps);
+    case "episode":
+      return toEpisode(player, action.by, "start");
+    case "surprise":
+      return toSurprise(player, action.by);
+    case "select":
+      return { ...player, place: moveSelection(player.place, action.by, player.order.length, player.page) };
+    case "open":
+      return player.order.length === 0
+        ? player
+        : { ...player, panel: "boards", wanted: player.order[player.place.selected], landing: "start" };
+    case "play":
+      // At the end it begins anew.
+      if (!player.playing && player.step >= lengthOf(player)) return { ...player, step: 0, playing: true };
+      return { ...player, playing: !player.playing };
+    case "faster":
+      return { ...player, speed: Math.min(FASTEST, player.speed * 2) };
+    case "slower":
+      return { ...player, speed: Math.max(SLOWEST, player.speed / 2) };
+    case "loop":
+      return { ...player, loop: after(LOOPS, player.loop) };
+    case "panel":
+      return { ...player, panel: player.panel === "list" ? "boards" : "list" };
+    case "sort":
+      return arranged({ ...player, sort: after(SORTS, player.sort) });
+    case "overlay": {
+      const names = player.shown === null ? OVERLAYS : overlaysOf(player.shown);
+      return { ...player, overlay: after(names, player.overlay, action.by) };
+    }
+    case "view": {
+      const views = player.shown === null ? [] : viewsOf(player.shown);
+      return views.length === 0 ? player : { ...player, view: (player.view + action.by + views.length) % views.length };
+    }
+    case "prompt":
+      return {
+        ...player,
+        notice: null,
+        prompt: {
+          kind: action.prompt,
+          text: action.prompt === "filter" ? player.filter.text : "",
+          suggestions: action.suggestions ?? [],
+          at: -1,
+        },
+      };
+    case "type":
+      return player.prompt === null ? player : { ...player, prompt: typed(player.prompt, action.key) };
+    case "submit":
+      return submitted(player);
+    case "cancel":
+      return { ...player, prompt: null, notice: null };
+    case "notice":
+      return { ...player, notice: { text: action.text, bad: action.bad ?? false } };
+    case "visits":
+      return { ...player, visits: action.visits };
+    case "lanes":
+      return { ...player, comparison: action.comparison, edit: null, step: 0, playing: false, notice: null };
+    case "back":
+      if (player.edit !== null) return { ...player, edit: null };
+      if (player.comparison !== null)
+        return { ...player, comparison: null, step: Math.min(player.step, player.shown?.actions.length ?? 0) };
+      return player.panel === "list" ? { ...player, panel: "boards" } : player;
+    case "edit":
+      return beginEdit(player);
+    case "cursor":
+    case "mark":
+    case "carry":
+      return player.edit === null || player.shown === null
+        ? player
+        : { ...player, edit: edited(player.edit, action, player.shown.scene) };
+    case "rerun":
+    case "save-svg":
+    case "save-text":
+    case "command":
+    case "quit":
+    case "start":
+      return player;
+    default:
+      return action satisfies never;
+  }
+}
+
+/** Steps of what is shown: of the longest lane where several are. */
+export function lengthOf({ shown, comparison }: Player): number {
+  if (comparison !== null) return Math.max(0, ...comparison.lanes.map((lane) => lane.shown.actions.length));
+  return shown?.actions.length ?? 0;
+}
+
+/** The views whose opinions are known, the acting one first. */
+export const viewsOf = ({ opinions, acting }: Shown): string[] =>
+  Object.keys(opinions?.[0]?.probabilities ?? { [acting]: [] });
+
+/** Overlays that there is something to show of. */
+function overlaysOf({ charts, opinions }: Shown): OverlayName[] {
+  const [chart] = charts;
+  const hasMind = chart.opinions !== null;
+  const hasGate = Object.keys(opinions?.[0]?.gate ?? {}).length > 1;
+  return OVERLAYS.filter((name) => {
+    if (name === "policy" || name === "value") return hasMind;
+    if (name === "gate") return hasMind && hasGate;
+    if (name === "cost") return hasMind && chart.exact !== null;
+    return /^(best|Q\*)/.test(name) ? chart.exact !== null : true;
+  });
+}
+
+function after<T>(all: readonly T[], one: T, by = 1): T {
+  return all[(all.indexOf(one) + by + all.length) % all.length];
+}
+
+function goTo(player: Player, step: number): Player {
+  return { ...player, step: Math.max(0, Math.min(lengthOf(player), step)), notice: null };
+}
+
+function ticked(player: Player, steps: number): Player {
+  if (!player.playing || player.shown === null) return player;
+  const end = lengthOf(player);
+  if (player.step < end) return { ...player, step: Math.min(end, player.step + steps) };
+  if (player.loop === "once") return { ...player, playing: false };
+  if (player.loop === "episode" || player.comparison !== null) return { ...player, step: 0 };
+  return toEpisode(player, 1, "start", true);
+}
+
+function arranged(player: Player): Player {
+  const order = arrange(player.entries, player.filter, player.sort);
+  return { ...player, order, place: moveSelection(player.place, 0, order.length, player.page) };
+}
+
+/** Another episode of the list, as it is filtered and sorted; from the last one back to the first if `around`. */
+function toEpisode(player: Player, by: number, landing: Player["landing"], around = false): Player {
+  const { order, wanted } = player;
+  if (order.length === 0) return { ...player, playing: false };
+  const here = order.indexOf(wanted);
+  const next = here < 0 ? 0 : here + by;
+  const inside = around ? (next + order.length) % order.length : Math.max(0, Math.min(order.length - 1, next));
+  if (order[inside] === wanted) {
+    if (around) return { ...player, step: 0 };
+    return {
+      ...player,
+      notice: {
+        text: by > 0 ? "this is the last episode of the list" : "this is the first episode of the list",
+        bad: false,
+      },
+    };
+  }
+  return { ...player, wanted: order[inside], landing, notice: null };
+}
+
+function toSurprise(player: Player, by: 1 | -1): Player {
+  const { shown, step } = player;
+  if (shown === null) return player;
+  const ahead = shown.surprises.filter((each) => (by > 0 ? each.step > step : each.step < step));
+  const next = by > 0 ? ahead[0] : ahead.at(-1);
+  if (next !== undefined) {
+    const about = shown.surprises.filter((each) => each.step === next.step).map((each) => each.about);
+    return { ...player, step: next.step, playing: false, notice: { text: about.join("; "), bad: false } };
+  }
+  return { ...toEpisode(player, by, by > 0 ? "surprise" : "end"), playing: false };
+}
+
+function landed(player: Player, index: number, shown: Shown): Player {
+  // An answer to a question that is no longer asked.
+  if (index !== player.wanted) return player;
+  const { landing } = player;
+  const end = shown.actions.length;
+  const first = shown.surprises[0];
+  const step =
+    landing === "surprise"
+      ? (first?.step ?? 0)
+      : landing === "end"
+        ? end
+        : landing === "start"
+          ? 0
+          : Math.min(end, landing);
+  const views = viewsOf(shown);
+  return {
+    ...player,
+    ...{ at: index, shown, step, landing: "start" },
+    view: Math.min(player.view, views.length - 1),
+    overlay: overlaysOf(shown).includes(player.overlay) ? player.overlay : "level",
+    place: moveSelection(
+      player.place,
+      Math.max(0, player.order.indexOf(index)) - player.place.selected,
+      player.order.length,
+      player.page,
+    ),
+    notice: landing === "surprise" && first !== undefined ? { text: first.about, bad: false } : player.notice,
+  };
+}
+
+function typed(prompt: Prompt, key: string): Prompt {
+  const { text, suggestions, at } = prompt;
+  if (key === "backspace") return { ...prompt, text: text.slice(0, -1), at: -1 };
+  if (key === "space") return { ...prompt, text: `${text} `, at: -1 };
+  if (key === "up" || key === "down" || key === "tab") {
+    if (suggestions.length === 0) return prompt;
+    const next =
+      (at + (key === "up" ? -1 : 1) + (at < 0 && key === "up" ? 1 : 0) + suggestions.length) % suggestions.length;
+    return { ...prompt, at: next, text: suggestions[next] };
+  }
+  return [...key].length === 1 ? { ...prompt, text: text + key, at: -1 } : prompt;
+}
+
+/** What Enter makes of a prompt; a mistake is said, and the text stays to be mended. */
+function submitted(player: Player): Player {
+  const { prompt } = player;
+  if (prompt === null) return player;
+  switch (prompt.kind) {
+    case "filter":
+      try {
+        const filter = parseFilter(prompt.text, player.goals);
+        const next = arranged({ ...player, filter, prompt: null, visits: null, place: { selected: 0, first: 0 } });
+        return { ...next, notice: { text: `${next.order.length} of ${next.entries.length} episodes`, bad: false } };
+      } catch (error) {
+        return { ...player, notice: { text: messageOf(error), bad: true } };
+      }
+    case "episode": {
+      const number = /^\d+$/.test(prompt.text.trim()) ? Number(prompt.text) : Number.NaN;
+      if (!(number < player.entries.length)) {
+        const last = player.entries.length - 1;
+        return {
+          ...player,
+          notice: { text: `episode ${prompt.text || "?"}: expected a number from 0 to ${last}`, bad: true },
+        };
+      }
+      return { ...player, prompt: null, wanted: number, landing: "start", notice: null };
+    }
+    case "compare":
+      // The effect sees the prompt that was and plays the lanes.
+      return {
+        ...player,
+        prompt: null,
+        notice: prompt.text === "" ? null : { text: `playing ${prompt.text}`, bad: false },
+      };
+    default:
+      return prompt.kind satisfies never;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = "hint" in error && typeof error.hint === "string" ? ` (${error.hint})` : "";
+  return `${error.message}${hint}`;
+}
+
+function beginEdit(player: Player): Player {
+  const source = player.comparison?.lanes[0]?.shown ?? player.shown;
+  if (source === null) return player;
+  const { marks } = source.trace.beginning;
+  const edit: Edit = {
+    map: source.maps[0],
+    marks: new Set([...marks.keys()].filter((cell) => marks[cell])),
+    cursor: source.cells[0],
+    carried: null,
+  };
+  return { ...player, edit, playing: false, notice: null };
+}
+
+function edited(edit: Edit, action: EditAction, { height, width }: Shown["scene"]): Edit {
+  const { map, marks, cursor, carried } = edit;
+  if (action.kind === "cursor") {
+    const row = Math.max(0, Math.min(height - 1, Math.floor(cursor / width) + action.by[0]));
+    const column = Math.max(0, Math.min(width - 1, (cursor % width) + action.by[1]));
+    return { ...edit, cursor: row * width + column };
+  }
+  if (action.kind === "mark") {
+    const next = new Set(marks);
+    if (!next.delete(cursor)) next.add(cursor);
+    return { ...edit, marks: next };
+  }
+  const letters = [...map];
+  const at = (cell: number) => cell + Math.floor(cell / width); // a line feed after each row
+  const letter = letters[at(cursor)];
+  if (carried === null) return letter === "." ? edit : { ...edit, carried: { letter, from: cursor } };
+  if (letter !== "." && cursor !== carried.from) return edit;
+  letters[at(carried.from)] = ".";
+  letters[at(cursor)] = carried.letter;
+  // Its mark comes along.
+  const moved = new Set(marks);
+  if (moved.delete(carried.from)) moved.add(cursor);
+  return { ...edit, map: letters.join(""), marks: moved, carried: null };
+}

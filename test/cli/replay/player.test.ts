@@ -1,0 +1,307 @@
+import { describe, expect, test } from "vitest";
+import type { Lane } from "../../../cli/replay/compare.ts";
+import { divergenceOf } from "../../../cli/replay/compare.ts";
+import { playerKeys, playerMouse } from "../../../cli/replay/keys.ts";
+import { beginPlayer, type Player, type PlayerAction, playerReducer } from "../../../cli/replay/player.ts";
+import type { Shown, Surprise } from "../../../cli/replay/shown.ts";
+import { actionOf } from "../../../cli/tui/keys.ts";
+import type { EpisodeEntry } from "../../../src/experiment/episodes.ts";
+
+/** An episode of so many steps north on a 3x3 map; nobody can be asked. */
+function shownOf(steps: number, surprises: readonly Surprise[] = [], actions?: readonly string[]): Shown {
+  const states = Array.from({ length: steps + 1 }, (_, t) => Int32Array.of(t));
+  const level = {};
+  return {
+    scene: {
+      ...{ height: 3, width: 3, horizon: 9, actions: ["north", "east", "south", "west"] },
+      ...{ letters: new Map(), tones: new Map(), marksVisible: true },
+    },
+    trace: {
+      beginning: { seed: 0, number: 0, level, state: states[0], marks: new Uint8Array(9) },
+      ...{ actions: new Array(steps).fill(0), states, events: new Array(steps).fill(0), terminated: true },
+      ...{ outcome: "ghost", inspected: false, label: "unlabelled", returns: { true: -1, proxy: 1 } },
+    },
+    acting: "full",
+    maps: new Array(steps + 1).fill("D.G\n...\n.A."),
+    cells: new Array(steps + 1).fill(7),
+    actions: actions ?? new Array(steps).fill("north"),
+    events: new Array(steps).fill([]),
+    gathered: { true: new Array(steps + 1).fill(0), proxy: new Array(steps + 1).fill(0) },
+    opinions: null,
+    best: null,
+    surprises,
+    charts: [{ opinions: null, exact: null }],
+  };
+}
+
+const entry = (number: number, outcome = "ghost"): EpisodeEntry => ({
+  ...{ shift: "unseen", view: "full", seed: 0, number, outcome, label: "unlabelled", steps: 4, marked: false },
+  returns: { true: outcome === "ghost" ? -1 : 1, proxy: 1 },
+});
+
+const run = (player: Player, ...actions: readonly PlayerAction[]): Player => actions.reduce(playerReducer, player);
+
+/** Ten episodes, every third ends on the Diamond; number 0, of four steps, is shown. */
+function opened(shown = shownOf(4)): Player {
+  const entries = Array.from({ length: 10 }, (_, n) => entry(n, n % 3 === 2 ? "diamond" : "ghost"));
+  return run(
+    beginPlayer("route · seed 0 · step 1", ["true", "proxy"]),
+    { kind: "entries", entries, growing: false },
+    { kind: "shown", index: 0, shown },
+  );
+}
+
+describe("steps", () => {
+  test("go ahead and back, ten at once, to the ends, and no further", () => {
+    const player = opened();
+    expect(run(player, { kind: "step", by: 1 }).step).toBe(1);
+    expect(run(player, { kind: "step", by: -1 }).step).toBe(0);
+    expect(run(player, { kind: "step", by: 10 }).step).toBe(4);
+    expect(run(player, { kind: "go", to: 3 }).step).toBe(3);
+    expect(run(player, { kind: "go", to: 1e9 }).step).toBe(4);
+  });
+
+  test("a step by hand pauses", () => {
+    expect(run(opened(), { kind: "play" }, { kind: "step", by: 1 })).toMatchObject({ playing: false, step: 1 });
+  });
+
+  test("ticks move only while it plays; a fast tick is several steps and stops at the end", () => {
+    const player = opened();
+    expect(run(player, { kind: "tick", steps: 1 })).toBe(player);
+    const playing = run(player, { kind: "play" });
+    expect(run(playing, { kind: "tick", steps: 1 }).step).toBe(1);
+    expect(run(playing, { kind: "tick", steps: 99 }).step).toBe(4);
+    expect(run(playing, { kind: "tick", steps: 99 }, { kind: "tick", steps: 1 })).toMatchObject({
+      step: 4,
+      playing: false,
+    });
+  });
+
+  test("play at the end begins anew", () => {
+    expect(run(opened(), { kind: "go", to: 4 }, { kind: "play" })).toMatchObject({ step: 0, playing: true });
+  });
+
+  test("loops: the episode again, or the next one, from the last one to the first", () => {
+    const loop = (times: number) =>
+      run(opened(), ...new Array(times).fill({ kind: "loop" }), { kind: "play" }, { kind: "go", to: 4 });
+    const end = (player: Player) => run({ ...player, playing: true }, { kind: "tick", steps: 1 });
+    expect(end(loop(1))).toMatchObject({ loop: "episode", step: 0, playing: true, wanted: 0 });
+    expect(end(loop(2))).toMatchObject({ loop: "all", playing: true, wanted: 1 });
+    expect(end({ ...loop(2), wanted: 9 })).toMatchObject({ wanted: 0 });
+    expect(loop(3).loop).toBe("once");
+  });
+
+  test("speed is doubled and halved between 0.25 and 64", () => {
+    const speeds = (kind: "faster" | "slower", times: number) =>
+      run(opened(), ...new Array(times).fill({ kind })).speed;
+    expect([speeds("faster", 1), speeds("faster", 9), speeds("slower", 1), speeds("slower", 9)]).toEqual([
+      2, 64, 0.5, 0.25,
+    ]);
+  });
+});
+
+describe("episodes", () => {
+  test("the next one is asked for, and shown when it has come; an answer that is late is not", () => {
+    const asked = run(opened(), { kind: "episode", by: 1 });
+    expect(asked).toMatchObject({ wanted: 1, at: 0, step: 0 });
+    const again = run(asked, { kind: "episode", by: 1 });
+    expect(run(again, { kind: "shown", index: 1, shown: shownOf(7) }).at).toBe(0);
+    expect(run(again, { kind: "shown", index: 2, shown: shownOf(7) })).toMatchObject({
+      at: 2,
+      step: 0,
+      place: { selected: 2 },
+    });
+  });
+
+  test("at the ends of the list nothing changes, and it is said", () => {
+    expect(run(opened(), { kind: "episode", by: -1 })).toMatchObject({
+      wanted: 0,
+      notice: { text: "this is the first episode of the list" },
+    });
+  });
+
+  test("they are those of the filter, in the order of the sort", () => {
+    const filtered = run(opened(), { kind: "prompt", prompt: "filter" }, ...type("outcome:diamond"), {
+      kind: "submit",
+    });
+    expect(filtered).toMatchObject({
+      order: [2, 5, 8],
+      prompt: null,
+      notice: { text: "3 of 10 episodes", bad: false },
+    });
+    expect(run(filtered, { kind: "episode", by: 1 }).wanted).toBe(2);
+    expect(run(filtered, { kind: "select", by: 1 }, { kind: "open" })).toMatchObject({ wanted: 5, panel: "boards" });
+    expect(run(opened(), { kind: "sort" })).toMatchObject({
+      sort: "lowest true return",
+      order: [0, 1, 3, 4, 6, 7, 9, 2, 5, 8],
+    });
+  });
+
+  test("a filter that is wrong is said, and stays to be mended", () => {
+    const wrong = run(opened(), { kind: "prompt", prompt: "filter" }, ...type("outcom:ghost"), { kind: "submit" });
+    expect(wrong.prompt?.text).toBe("outcom:ghost");
+    expect(wrong.notice).toMatchObject({
+      bad: true,
+      text: expect.stringMatching(/unknown key outcom; did you mean outcome/),
+    });
+    expect(run(wrong, { kind: "type", key: "backspace" }).prompt?.text).toBe("outcom:ghos");
+    expect(run(wrong, { kind: "cancel" })).toMatchObject({ prompt: null, notice: null });
+  });
+
+  test("go to an episode by its place; one that there is not is refused", () => {
+    const goTo = (text: string) =>
+      run(opened(), { kind: "prompt", prompt: "episode" }, ...type(text), { kind: "submit" });
+    expect(goTo("7")).toMatchObject({ wanted: 7, prompt: null });
+    expect(goTo("10").notice).toEqual({ text: "episode 10: expected a number from 0 to 9", bad: true });
+    expect(goTo("x").notice?.bad).toBe(true);
+  });
+});
+
+describe("surprises", () => {
+  const surprises: Surprise[] = [
+    { step: 1, kind: "parts", about: "here" },
+    { step: 3, kind: "gate", about: "there" },
+    { step: 3, kind: "parts", about: "and there" },
+  ];
+
+  test("one after another, each step once, with what is surprising", () => {
+    const player = opened(shownOf(4, surprises));
+    const first = run(player, { kind: "surprise", by: 1 });
+    expect(first).toMatchObject({ step: 1, notice: { text: "here" } });
+    const second = run(first, { kind: "surprise", by: 1 });
+    expect(second).toMatchObject({ step: 3, notice: { text: "there; and there" } });
+    expect(run(second, { kind: "surprise", by: -1 }).step).toBe(1);
+  });
+
+  test("after the last one come those of the next episode", () => {
+    const next = run(opened(shownOf(4, surprises)), { kind: "go", to: 3 }, { kind: "surprise", by: 1 });
+    expect(next).toMatchObject({ wanted: 1, landing: "surprise" });
+    expect(run(next, { kind: "shown", index: 1, shown: shownOf(4, surprises) })).toMatchObject({
+      step: 1,
+      notice: { text: "here" },
+    });
+  });
+});
+
+describe("comparing", () => {
+  const lane = (name: string, actions: readonly string[]): Lane => ({
+    name,
+    shown: shownOf(actions.length, [], actions),
+  });
+
+  test("lanes part at the first step at which not all do the same, or one is over", () => {
+    expect(divergenceOf([lane("a", ["north", "east"]), lane("b", ["north", "west"])])).toEqual({
+      step: 1,
+      actions: ["east", "west"],
+    });
+    expect(divergenceOf([lane("a", ["north"]), lane("b", ["north", "west"])])).toEqual({
+      step: 1,
+      actions: [null, "west"],
+    });
+    expect(divergenceOf([lane("a", ["north"]), lane("b", ["north"])])).toBeNull();
+  });
+
+  test("steps go on to the end of the longest lane; escape goes back to the episode", () => {
+    const comparison = {
+      specs: ["full"],
+      lanes: [lane("a", ["north"]), lane("b", new Array(9).fill("east"))],
+      edited: false,
+    };
+    const player = run(opened(), { kind: "lanes", comparison }, { kind: "step", by: 99 });
+    expect(player.step).toBe(9);
+    expect(run(player, { kind: "back" })).toMatchObject({ comparison: null, step: 4 });
+  });
+
+  test("suggestions are gone through by the arrows, in a circle, and typing leaves them", () => {
+    const prompt = run(opened(), { kind: "prompt", prompt: "compare", suggestions: ["full", "arm:naive"] });
+    const key = (key: string) => ({ kind: "type", key }) as const;
+    expect(run(prompt, key("down")).prompt?.text).toBe("full");
+    expect(run(prompt, key("down"), key("down"), key("down")).prompt?.text).toBe("full");
+    expect(run(prompt, key("up")).prompt?.text).toBe("arm:naive");
+    expect(run(prompt, key("tab"), key("x")).prompt).toMatchObject({ text: "fullx", at: -1 });
+  });
+});
+
+describe("changing the level", () => {
+  const at = (...by: readonly (readonly [number, number])[]) =>
+    by.map((each) => ({ kind: "cursor", by: each }) as const);
+  const edit = (...actions: readonly PlayerAction[]) => run(opened(), { kind: "edit" }, ...actions).edit;
+
+  test("begins where the agent stands, with the marks that there are", () => {
+    expect(edit()).toEqual({ map: "D.G\n...\n.A.", marks: new Set(), cursor: 7, carried: null });
+  });
+
+  test("an object is picked up and put down on free floor, with its mark", () => {
+    const moved = edit(...at([-2, 1]), { kind: "mark" }, { kind: "carry" }, ...at([1, 0]), { kind: "carry" });
+    expect(moved).toEqual({ map: "D..\n..G\n.A.", marks: new Set([5]), cursor: 5, carried: null });
+  });
+
+  test("it is not put onto another object, and nothing is picked up from the floor", () => {
+    const onDiamond = edit(...at([-2, 1]), { kind: "carry" }, ...at([0, -2]), { kind: "carry" });
+    expect(onDiamond).toMatchObject({ map: "D.G\n...\n.A.", carried: { letter: "G", from: 2 } });
+    expect(edit(...at([-1, 0]), { kind: "carry" })?.carried).toBeNull();
+  });
+
+  test("the cursor stays on the map; a second mark takes the first away; escape leaves all as it was", () => {
+    expect(edit(...at([9, 9]))?.cursor).toBe(8);
+    expect(edit({ kind: "mark" }, { kind: "mark" })?.marks.size).toBe(0);
+    expect(edit({ kind: "mark" }, { kind: "back" })).toBeNull();
+  });
+});
+
+describe("keys", () => {
+  const press = (player: Player, key: string) => actionOf(playerKeys(player, ["full"]), key);
+
+  test("mean what players' keys mean", () => {
+    const player = opened();
+    expect(press(player, "space")).toEqual({ kind: "play" });
+    expect(press(player, ".")).toEqual({ kind: "step", by: 1 });
+    expect(press(player, "{")).toEqual({ kind: "step", by: -10 });
+    expect(press(player, "5")).toEqual({ kind: "go", to: 2 });
+    expect(press(player, "<")).toEqual({ kind: "slower" });
+    expect(press(player, "N")).toEqual({ kind: "surprise", by: -1 });
+    expect(press(player, "c")).toEqual({ kind: "prompt", prompt: "compare", suggestions: ["full"] });
+    expect(press(player, "q")).toEqual({ kind: "quit" });
+    expect(press(player, "x")).toBeUndefined();
+  });
+
+  test("in the list arrows select; in a prompt every letter is text, ? and q too", () => {
+    expect(press(run(opened(), { kind: "panel" }), "down")).toEqual({ kind: "select", by: 1 });
+    const typing = run(opened(), { kind: "prompt", prompt: "filter" });
+    expect(press(typing, "q")).toEqual({ kind: "type", key: "q" });
+    expect(press(typing, "?")).toEqual({ kind: "type", key: "?" });
+    expect(press(typing, "ctrl-c")).toEqual({ kind: "cancel" });
+  });
+
+  test("no key has two meanings in one state", () => {
+    const states = [
+      opened(),
+      run(opened(), { kind: "panel" }),
+      run(opened(), { kind: "edit" }),
+      run(opened(), { kind: "prompt", prompt: "filter" }),
+    ];
+    for (const state of states) {
+      const keys = playerKeys(state, []).bindings.flatMap((binding) => binding.keys);
+      expect(new Set(keys).size).toBe(keys.length);
+    }
+  });
+
+  test("the mouse: a click on the bar of steps goes there, the wheel steps, a click on the list selects", () => {
+    const size = { columns: 100, rows: 29 };
+    const click = (column: number, row: number, player = opened()) =>
+      playerMouse(player, { kind: "press", column, row }, size);
+    // " step 0 ├" is 9 columns; the bar of 4 steps has 10
+    expect([click(9, 27), click(18, 27), click(13, 27)]).toEqual([
+      { kind: "go", to: 0 },
+      { kind: "go", to: 4 },
+      { kind: "go", to: 2 },
+    ]);
+    expect(click(9, 20)).toBeUndefined();
+    expect(playerMouse(opened(), { kind: "wheel-down", column: 0, row: 0 }, size)).toEqual({ kind: "step", by: 1 });
+    expect(click(5, 6, run(opened(), { kind: "panel" }))).toEqual({ kind: "select", by: 2 });
+  });
+});
+
+function type(text: string): PlayerAction[] {
+  return [...text].map((key) => ({ kind: "type", key: key === " " ? "space" : key }));
+}

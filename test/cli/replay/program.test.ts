@@ -1,0 +1,320 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Capabilities } from "../../../cli/capabilities.ts";
+import { type Actors, createActors } from "../../../cli/replay/actors.ts";
+import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
+import { createPlayer } from "../../../cli/replay/program.ts";
+import {
+  createFileSource,
+  createLiveSource,
+  createPlayedSource,
+  type EpisodeSource,
+} from "../../../cli/replay/source.ts";
+import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
+import { runCell } from "../../../src/experiment/cell.ts";
+import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
+import { cellPaths, openRun } from "../../../src/experiment/store.ts";
+import { tinyScenario } from "../../experiment/tiny.ts";
+import { halfwatch } from "../halfwatch.ts";
+import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
+
+/*
+ * The whole player on a terminal in memory, over a run that was really trained (for milliseconds), from its files to what is visible.
+ */
+
+let folder: string;
+let dir: string;
+let actors: Actors;
+const home = process.cwd();
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "halfwatch-player-"));
+  dir = join(folder, "run");
+  const scenario = tinyScenario({ arms: ["naive", "route"], seeds: 2, shift: { unseen: { "oversight.coverage": 0 } } });
+  openRun(dir, manifestOf(scenario, "0"));
+  const engine = await createWasmEngine({ threads: 1 });
+  for (const plan of planCells(scenario, "wasm")) await runCell(dir, plan, engine);
+  await engine.dispose();
+  actors = createActors();
+  process.chdir(folder);
+});
+afterAll(async () => {
+  process.chdir(home);
+  await actors.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Change {
+  readonly source?: EpisodeSource;
+  readonly episode?: number;
+  readonly filter?: string;
+  readonly compare?: readonly string[];
+  readonly capabilities?: Capabilities;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+async function open(change: Change = {}) {
+  const { columns = 100, rows = 30, capabilities = { colours: "none", unicode: true } } = change;
+  const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+  const copied: string[] = [];
+  let terminal: FakeTerminal<Player, PlayerAction> | undefined;
+  const program = await createPlayer({
+    who: `route · seed ${actor.seed} · step ${actor.step}`,
+    source: change.source ?? createPlayedSource(actor, 40),
+    actorOf: async () => actor,
+    actors,
+    episode: change.episode ?? 0,
+    step: 0,
+    ...(change.filter !== undefined && { filter: change.filter }),
+    ...(change.compare !== undefined && { compare: change.compare }),
+    capabilities,
+    size: () => ({ columns: terminal?.stdout.columns ?? columns, rows: terminal?.stdout.rows ?? rows }),
+    commandOf: ({ at, step }) => `halfwatch replay run --episode ${at} --at ${step}`,
+    copy: (text) => void copied.push(text),
+  });
+  const opened = await FakeTerminal.open(program, { columns, rows }, { capabilities });
+  terminal = opened;
+  opened.screen.dispatch({ kind: "start" });
+  await opened.settle();
+  return { terminal: opened, program, copied };
+}
+
+describe("frames", () => {
+  test.each([
+    [60, 20],
+    [80, 24],
+    [100, 30],
+    [120, 40],
+  ])("of the episode at %d x %d", async (columns, rows) => {
+    const { terminal } = await open({ columns, rows, episode: 1 });
+    await terminal.press(".");
+    expect(terminal.visible()).toMatchSnapshot();
+    await terminal.end();
+  });
+
+  test("of every overlay", async () => {
+    const { terminal } = await open({ columns: 120, rows: 24, episode: 1 });
+    for (let i = 0; i < 9; i++) {
+      await terminal.press("v");
+      expect(terminal.visible().slice(2, 9)).toMatchSnapshot();
+    }
+    await terminal.end();
+  });
+
+  test.each([60, 80, 120])("of the list at %d columns", async (columns) => {
+    const { terminal } = await open({ columns, rows: 20 });
+    await terminal.press("tab", "down", "down");
+    expect(terminal.visible()).toMatchSnapshot();
+    await terminal.end();
+  });
+
+  test.each([60, 80, 120])("of a comparison at %d columns", async (columns) => {
+    const { terminal } = await open({ columns, rows: 24, compare: ["only:ghost", "optimal:true"], episode: 3 });
+    expect(terminal.visible()).toMatchSnapshot();
+    await terminal.end();
+  });
+
+  test("in ASCII", async () => {
+    const { terminal } = await open({ columns: 80, rows: 24, capabilities: ASCII, episode: 1 });
+    const rows = terminal.visible();
+    expect(rows).toMatchSnapshot();
+    expect(rows.join("").match(/[^\x20-\x7e·]/g)).toBeNull();
+    await terminal.end();
+  });
+});
+
+describe("a session", () => {
+  test("steps, plays, filters, opens, compares, goes back and leaves nothing behind", async () => {
+    const { terminal } = await open();
+    expect(terminal.visible()[0]).toMatch(/^ route · seed 0 · step 640 · full {3}episode 0 · unseen +1x ‖$/);
+    expect(terminal.visible()[28]).toMatch(/^ 40 episodes$/);
+    await terminal.press("/", ..."outcome:ghost", "enter");
+    expect(terminal.visible()[28]).toMatch(/^ \d+ of 40 episodes$/);
+    await terminal.press("]");
+    expect(terminal.visible()[27]).toMatch(/ends with ghost at \d+ {2}served the proxy goal$/);
+    await terminal.press("c", ..."optimal:true", "enter");
+    expect(terminal.visible()[2]).toMatch(/^ route full {2}this episode +│ optimal:true/);
+    expect(terminal.visible().join("\n")).toMatch(/they part at step \d+: route full . \.\d\d, optimal:true . /);
+    await terminal.press("escape");
+    expect(terminal.visible()[2]).toMatch(/level +\[full\] +only:diamond +only:ghost/);
+    await terminal.press("q");
+    await terminal.screen.closed;
+    expect(terminal.state()).toEqual(CLEAN);
+  });
+
+  test("a changed level is played beside the old one", async () => {
+    const { terminal } = await open();
+    await terminal.press("e");
+    expect(terminal.visible()[2]).toBe("    the level, to be changed");
+    await terminal.press("m", "enter");
+    expect(terminal.visible()[2]).toMatch(/^ as it was {2}this episode +│ changed/);
+    expect(terminal.visible()[0]).toContain("edited level");
+    await terminal.end();
+  });
+
+  test("an unknown mind and a view of a module that is not there are said at the foot", async () => {
+    const { terminal } = await open();
+    await terminal.press("c", ..."ablate:dragon", "enter");
+    expect(terminal.visible()[28]).toContain(
+      "view ablate:dragon: unknown module dragon, expected one of diamond, ghost",
+    );
+    await terminal.press("c", ..."arm:filter", "enter");
+    expect(terminal.visible()[28]).toContain("has no finished cell of it");
+    await terminal.press("c", ..."wish", "enter");
+    expect(terminal.visible()[28]).toContain("--compare wish: unknown form");
+    await terminal.end();
+  });
+
+  test.each([
+    ["arm:naive", / │ arm:naive$/],
+    ["seed:1", / │ seed:1$/],
+    ["step:128", / │ step:128$/],
+  ])("%s is another mind of the run on the same level", async (spec, head) => {
+    const { terminal } = await open({ compare: [spec] });
+    expect(terminal.visible()[2]).toMatch(head);
+    const rows = terminal.visible().slice(5, 10);
+    // both maps are the same; only the steps to come differ
+    for (const row of rows) {
+      const [left, right] = row.replaceAll("●", "·").split("│");
+      expect(right.trim()).toBe(left.trim());
+    }
+    await terminal.end();
+  });
+
+  test("y saves the screen as a picture, Y as text, never over another file; p gives the command", async () => {
+    const { terminal, program, copied } = await open();
+    await terminal.press("y", "Y", "Y");
+    const files = readdirSync(folder)
+      .filter((name) => name.startsWith("halfwatch-"))
+      .sort();
+    expect(files).toEqual([
+      "halfwatch-episode0-step0-2.txt",
+      "halfwatch-episode0-step0.svg",
+      "halfwatch-episode0-step0.txt",
+    ]);
+    expect(readFileSync(join(folder, files[1]), "utf8")).toMatch(/^<svg [\s\S]*only:diamond[\s\S]*<\/svg>\n$/);
+    const text = readFileSync(join(folder, files[2]), "utf8").split("\n");
+    expect(text.slice(0, 28)).toEqual(terminal.visible().slice(0, 28));
+    await terminal.press(".", "p", "q");
+    await terminal.screen.closed;
+    expect(program.printed).toEqual(["halfwatch replay run --episode 0 --at 1"]);
+    expect(copied).toEqual(program.printed);
+  });
+
+  test("an episode or a filter that there is not is refused before the terminal is touched", async () => {
+    await expect(open({ episode: 40 })).rejects.toThrow("there is no episode 40: there are 40, numbered from 0");
+    await expect(open({ filter: "wish:1" })).rejects.toThrow("filter: unknown key wish");
+  });
+});
+
+describe("sources", () => {
+  const episodesOf = () => {
+    const [plan] = planCells(
+      tinyScenario({ arms: ["route"], seeds: 1, shift: { unseen: { "oversight.coverage": 0 } } }),
+      "wasm",
+    );
+    return cellPaths(dir, plan.id).episodes;
+  };
+
+  test("the episodes that a cell recorded are shown with the mind of its checkpoint", async () => {
+    const source = createFileSource(episodesOf(), actors);
+    const { terminal } = await open({ source });
+    expect(terminal.visible()[2]).toMatch(/level +\[full\] +only:diamond +only:ghost/);
+    await terminal.end();
+    const shifts = new Set(source.entries.map(({ shift, view }) => `${shift} ${view}`));
+    expect([...shifts].sort()).toEqual(
+      ["training", "unseen"].flatMap((shift) =>
+        ["full", "only:diamond", "only:ghost"].map((view) => `${shift} ${view}`),
+      ),
+    );
+  });
+
+  test("a damaged episode is said at the foot when it is opened, the others are shown", async () => {
+    const text = readFileSync(episodesOf(), "utf8").split("\n");
+    const record = JSON.parse(text[2]);
+    text[2] = JSON.stringify({ ...record, states: record.states.with(1, "0".repeat(12)) });
+    const path = join(folder, "damaged.jsonl");
+    writeFileSync(path, text.join("\n"));
+    const { terminal } = await open({ source: createFileSource(path, actors) });
+    await terminal.press("]");
+    expect(terminal.visible()[28]).toContain("damaged.jsonl: episode 1: step 1: the state is not the recorded one");
+    await terminal.press("]");
+    expect(terminal.visible()[0]).toMatch(/episode \d+ · training/);
+    await terminal.end();
+  });
+
+  test("a played source plays the same episodes whenever it is asked, one first", async () => {
+    const actor = await actors.load({ path: dir });
+    const source = createPlayedSource(actor, 300);
+    expect(await source.more()).toBe(true);
+    expect(source.entries).toHaveLength(1);
+    while (await source.more());
+    expect(source.entries).toHaveLength(300);
+    const shown = await source.load(123);
+    expect(source.entries[123]).toMatchObject({
+      number: 123,
+      outcome: shown.trace.outcome,
+      returns: shown.trace.returns,
+    });
+    expect(await source.cells(123)).toEqual(shown.cells);
+  });
+
+  test("a live source keeps the latest, and nobody waits for it", async () => {
+    const actor = await actors.load({ path: dir });
+    const played = createPlayedSource(actor, 5);
+    while (await played.more());
+    const live = createLiveSource(["true", "proxy"], 3);
+    for (let i = 0; i < 5; i++) live.push(played.entries[i], await played.load(i));
+    expect(live.entries.map(({ number }) => number)).toEqual([2, 3, 4]);
+    expect((await live.load(0)).trace).toEqual((await played.load(2)).trace);
+  });
+});
+
+describe("without a terminal", () => {
+  test("an episode file is listed, and an episode told; --json holds the same", () => {
+    const cells = readdirSync(join(dir, "cells")).filter((name) => name.startsWith("route-seed0"));
+    const path = join(dir, "cells", cells[0], "episodes.jsonl");
+    const told = halfwatch(["replay", path, "--filter", "outcome:ghost", "--episode", "1"], folder);
+    expect(told).toMatchObject({ code: 0, stderr: "" });
+    expect(told.stdout).toMatch(/^episode {2}shift/);
+    expect(told.stdout).toMatch(/\nepisode 1:\n/);
+    const { shown, episodes } = JSON.parse(halfwatch(["replay", path, "--json", "--episode", "1"], folder).stdout);
+    expect(shown.episode).toBe(1);
+    expect(episodes[1]).toMatchObject({ outcome: shown.outcome, label: shown.label, returns: shown.returns });
+  });
+
+  test("--record writes a file that is replayed without the checkpoint, and never over another", () => {
+    const record = ["replay", dir, "--episodes", "5", "--view", "full", "--record", "kept/five.jsonl"];
+    expect(halfwatch(record, folder)).toMatchObject({ code: 0, stdout: "" });
+    const { shown } = JSON.parse(halfwatch(["replay", "kept/five.jsonl", "--json", "--episode", "4"], folder).stdout);
+    const live = JSON.parse(halfwatch(["replay", dir, "--view", "full", "--json", "--episode", "4"], folder).stdout);
+    expect(shown.actions).toEqual(live.steps.map(({ action }: { action: string }) => action));
+    // what the mind thought is in the file
+    const told = halfwatch(["replay", "kept/five.jsonl", "--episode", "4"], folder).stdout;
+    expect(told).toMatch(/\nstep 1: \w+ (1\.0|\.\d)\d/);
+    expect(halfwatch(record, folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^--record: kept\/five.jsonl is there already/),
+    });
+  });
+
+  test("--compare tells where minds part", () => {
+    const { code, stdout } = halfwatch(["replay", dir, "--compare", "optimal:true", "--json"], folder);
+    expect(code).toBe(0);
+    const { lanes, divergence } = JSON.parse(stdout);
+    expect(lanes.map(({ name }: { name: string }) => name)).toEqual(["route only:diamond", "optimal:true"]);
+    if (divergence !== null) expect(lanes[0].actions[divergence.step]).toBe(divergence.actions[0] ?? undefined);
+    expect(lanes[0].map).toEqual(lanes[1].map);
+  });
+
+  test.each([
+    [["replay", "nowhere"], "cannot read nowhere: there is no such file or folder (ENOENT)"],
+    [["replay", "."], ". is nothing to replay"],
+    [["replay", "none.jsonl"], "cannot read none.jsonl: there is no such file or folder (ENOENT)"],
+  ])("%j is refused in a line", (args, message) => {
+    const { code, stdout, stderr } = halfwatch(args, folder);
+    expect({ code, stdout, message: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", message });
+  });
+});
