@@ -7,6 +7,7 @@ import type { CellEvent } from "../src/experiment/launch.ts";
 import { type Claim, holderOf } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
+import type { Curve, Past } from "./progress.ts";
 
 /** What is known of a cell so far. */
 interface Followed {
@@ -16,7 +17,7 @@ interface Followed {
   isTrained: boolean;
   isPaused: boolean;
   isDone: boolean;
-  /** Lines that were there before the first look are one event, not thousands. */
+  /** Of the lines that were there before the first look the last one and the curve's are told, not thousands. */
   isCaughtUp: boolean;
   /** The last message on its log, so that it is not said at every look. */
   complaint: string;
@@ -106,9 +107,9 @@ export class RunFollower {
       const isFirst = !cell.isCaughtUp;
       cell.isCaughtUp = true;
       if (!isFirst) return metrics.map((each) => ({ plan, kind: "progress", metrics: each }));
-      const curve = metrics.findLast((each) => each.curve !== undefined)?.curve;
       events.push({ plan, kind: "resumed", update: last.update, updates: last.updates, step: last.step });
-      events.push({ plan, kind: "progress", metrics: { ...last, ...(curve && { curve }) } });
+      const telling = metrics.filter((each) => each === last || each.curve !== undefined);
+      events.push(...telling.map((each): CellEvent => ({ plan, kind: "progress", metrics: each })));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       if (cell.complaint !== error.message) events.push({ plan, kind: "remark", message: error.message });
@@ -116,6 +117,32 @@ export class RunFollower {
     }
     return events;
   }
+}
+
+/** By id: what cells of a run logged so far. A log that cannot be read says nothing: it is only shown. */
+export function pastOf(run: string, plans: readonly CellPlan[]): Map<string, Past> {
+  const past = new Map<string, Past>();
+  for (const { id } of plans) {
+    const log = new LineFollower(cellPaths(run, id).metrics);
+    const curve: Curve[number][] = [];
+    let last: string | undefined;
+    try {
+      for (let isMore = true; isMore; ) {
+        const next = log.next();
+        for (const text of next.lines) {
+          if (!text.includes('"curve"')) continue;
+          const metrics = metricsIn(text, log.path);
+          if (metrics.curve !== undefined) curve.push([metrics.step, metrics.curve.trueReturn]);
+        }
+        last = next.lines.at(-1) ?? last;
+        isMore = next.isMore;
+      }
+      past.set(id, { curve, metrics: last === undefined ? null : metricsIn(last, log.path) });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return past;
 }
 
 function metricsIn(text: string, path: string): Metrics {

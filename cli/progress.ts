@@ -1,8 +1,12 @@
+import type { Metrics } from "../src/experiment/cell.ts";
 import type { CellEvent } from "../src/experiment/launch.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 
 /** `elsewhere`: another process trains it. */
 export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";
+
+/** A learning curve: environment steps and the discounted true return there, steps ascending. */
+export type Curve = readonly (readonly [step: number, trueReturn: number])[];
 
 /** One cell as a display needs it. */
 export interface CellView {
@@ -15,8 +19,13 @@ export interface CellView {
   /** Fraction of its updates that were done when this command took it up. */
   readonly begun: number;
   readonly step: number;
+  /** Environment steps that were taken since this command took it up. */
+  readonly taken: number;
   /** Latest discounted true return of the deployed view under the primary shift; null before the first. */
   readonly trueReturn: number | null;
+  readonly curve: Curve;
+  /** Of its latest update; null before the first. */
+  readonly metrics: Metrics | null;
   readonly seconds: number | null;
   readonly message: string | null;
   /** Where it failed: "at update 12 of 366". */
@@ -32,7 +41,15 @@ export interface RunView {
   readonly steps: number;
 }
 
-export function beginRun(plans: readonly CellPlan[], finished: ReadonlyMap<string, number | null>): RunView {
+/** What a cell's log says of its past. */
+export type Past = Pick<CellView, "curve" | "metrics">;
+
+/** A run before its first event. By id: the returns of cells that are finished, and what logs say of earlier attempts. */
+export function beginRun(
+  plans: readonly CellPlan[],
+  finished: ReadonlyMap<string, number | null>,
+  past: ReadonlyMap<string, Past> = new Map(),
+): RunView {
   const cells = new Map(
     plans.map((plan): [string, CellView] => {
       const done = finished.has(plan.id);
@@ -45,7 +62,11 @@ export function beginRun(plans: readonly CellPlan[], finished: ReadonlyMap<strin
           fraction: done ? 1 : 0,
           begun: done ? 1 : 0,
           step: 0,
+          taken: 0,
           trueReturn: finished.get(plan.id) ?? null,
+          curve: [],
+          metrics: null,
+          ...past.get(plan.id),
           seconds: null,
           message: null,
           where: null,
@@ -64,7 +85,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
   let steps = run.steps;
   switch (event.kind) {
     case "started":
-      after = { ...before, state: "running", fraction: 0, begun: 0, step: 0 };
+      after = { ...before, state: "running", fraction: 0, begun: 0, step: 0, message: null, where: null };
       break;
     case "resumed": {
       const { update, updates, step } = event;
@@ -89,7 +110,17 @@ export function advance(run: RunView, event: CellEvent): RunView {
     case "progress": {
       const { update, updates, step, curve } = event.metrics;
       steps += step - before.step;
-      after = { ...before, fraction: update / updates, step, trueReturn: curve?.trueReturn ?? before.trueReturn };
+      // A cell that began anew or went back to where it was saved makes the later points of its curve again.
+      const kept = before.curve.some(([at]) => at >= step) ? before.curve.filter(([at]) => at < step) : before.curve;
+      after = {
+        ...before,
+        fraction: update / updates,
+        step,
+        taken: before.taken + step - before.step,
+        metrics: event.metrics,
+        curve: curve === undefined ? kept : [...kept, [step, curve.trueReturn]],
+        trueReturn: curve?.trueReturn ?? before.trueReturn,
+      };
       break;
     }
     case "finished":

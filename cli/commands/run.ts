@@ -14,8 +14,10 @@ import { updatesIn } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
 import { cacheFolder } from "../cache.ts";
 import { liveCapabilities } from "../capabilities.ts";
+import { openDashboard } from "../dashboard/open.ts";
 import { nameOf, remarkOn } from "../events.ts";
 import { readInputText } from "../files.ts";
+import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
 import { thousands } from "../numbers.ts";
@@ -42,6 +44,7 @@ export interface RunOptions {
 /** What shows a run while it goes on. */
 export interface RunDisplay {
   update(view: RunView, event: CellEvent | null): void;
+  /** Settles when the terminal has been given back. */
   end(): Promise<void> | void;
 }
 
@@ -78,7 +81,8 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   const { groups, jobs, threads } = divideCells(waiting, options.engine, options);
   const { shift } = scenario.primary;
 
-  let view = beginRun(plans, new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)])));
+  const returns = new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)]));
+  let view = beginRun(plans, returns);
   const stopping = listenForStop();
   let display: RunDisplay | null = null;
   if (waiting.length > 0) {
@@ -88,10 +92,15 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
       `${options.engine === "auto" ? resolveEngine(options.engine) : options.engine}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
-    const live = liveCapabilities(options) !== null;
-    display = live
-      ? await openDashboard(scenario, title, stopping.request, () => togglePause(dir, claim))
-      : plainDisplay(title, shift);
+    const capabilities = liveCapabilities(options);
+    if (capabilities === null) display = plainDisplay(title, shift);
+    else {
+      view = beginRun(plans, returns, pastOf(dir, plans));
+      display = await openDashboard(scenario, view, {
+        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", capabilities, onStop: stopping.request },
+        onPause: () => togglePause(dir, claim),
+      });
+    }
     display.update(view, null);
   }
   try {
@@ -181,17 +190,6 @@ function plainDisplay(title: string, shift: string): RunDisplay {
     },
     end: () => {},
   };
-}
-
-/** The live table on a terminal; its module is loaded only here, because Ink and React cost 0.3 s. */
-async function openDashboard(
-  scenario: Scenario,
-  title: string,
-  onStop: () => void,
-  onPause: () => void,
-): Promise<RunDisplay> {
-  const { openRunDashboard } = await import("../tui/run-dashboard.tsx");
-  return openRunDashboard({ scenario, title, onStop, onPause, now: () => performance.now() / 1000 });
 }
 
 /** A pause that nobody's training waits for was left by an earlier command: whoever starts a run wants it to go on. */

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
@@ -7,6 +7,7 @@ import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
 import { type Manifest, readManifest, readRun } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { liveCapabilities } from "../capabilities.ts";
+import { openDashboard } from "../dashboard/open.ts";
 import { nameOf, remarkOn } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
@@ -24,7 +25,10 @@ export interface WatchOptions {
 /** Seconds without a trained cell after which nobody trains the run: between two cells a runner starts a process. */
 const ABANDONED = 10;
 
-/** Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves. */
+/**
+ * Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves; or look at one that is
+ * complete.
+ */
 export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
   const manifest = readManifest(dir);
   const scenario = scenarioOf(manifest, dir);
@@ -36,18 +40,18 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const title = `halfwatch watch: ${dir}  ${plans.length} cells`;
   let view = beginRun(plans, new Map());
   let display: RunDisplay | null = null;
-  if (liveCapabilities({ plain: plain === true }) !== null) {
-    const { openRunDashboard } = await import("../tui/run-dashboard.tsx");
-    display = openRunDashboard({
-      ...{ scenario, title, onStop: leaving.request, leaving: "leave; the training goes on" },
+  const capabilities = liveCapabilities({ plain: plain === true });
+  if (capabilities === null) say(title);
+  else {
+    display = await openDashboard(scenario, view, {
+      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
       onPause: () => togglePause(dir, claim),
-      now: () => performance.now() / 1000,
     });
-  } else {
-    say(title);
   }
   let seen = performance.now();
   let isAbandoned = false;
+  // On a screen a run that was complete before is there to be looked at, until the person leaves.
+  let isExhibit = display !== null;
   try {
     while (!leaving.signal.aborted) {
       for (const event of follower.look()) {
@@ -58,9 +62,10 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
         if (display === null && remark !== null) say(remark);
       }
       display?.update(view, null);
-      if (follower.isComplete()) break;
+      isExhibit &&= follower.isComplete();
+      if (follower.isComplete() && !isExhibit) break;
       if (follower.trained() > 0) seen = performance.now();
-      isAbandoned = performance.now() - seen > ABANDONED * 1000;
+      isAbandoned = !isExhibit && performance.now() - seen > ABANDONED * 1000;
       if (isAbandoned) break;
       await pause();
     }
@@ -68,7 +73,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     leaving.end();
     await display?.end();
   }
-  if (leaving.signal.aborted) return;
+  if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
   const tables = await summarise(
     scenario,

@@ -58,6 +58,13 @@ export interface Table {
   readonly notes: readonly string[];
 }
 
+/** What returns of a scenario can be read against before any cell is trained: discounted true returns per episode. */
+export interface Bounds {
+  readonly optimum: number;
+  /** By arm: the exact optimum of the arm's own objective; of arms that deploy all they train, where it is known. */
+  readonly theory: ReadonlyMap<string, number>;
+}
+
 /** The controls without which a claim about `route` stands on nothing. */
 const PLACEBOS = ["route-random-labels", "moe-no-route"];
 const FEW_SEEDS = 10;
@@ -78,6 +85,19 @@ export async function summarise(
     }
   }
   return tables;
+}
+
+/** The bounds of a scenario without a sweep, under a shift. */
+export async function boundsOf(scenario: Scenario, shift: string): Promise<Bounds> {
+  const setting = createSetting(scenario);
+  const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(scenario, shift)));
+  const theory = new Map<string, number>();
+  for (const arm of scenario.arms) {
+    const isWhole = armNamed(arm).modules === "single" || scenario.agent.modules.length === 1;
+    const value = isWhole ? await theoryLine(setting, situation, arm) : "it deploys one module";
+    if (typeof value === "number") theory.set(arm, value);
+  }
+  return { optimum: situation.bounds.optimum[0], theory };
 }
 
 async function tabulate(

@@ -1,0 +1,178 @@
+import type { CellEvent } from "../../src/experiment/launch.ts";
+import type { CellPlan } from "../../src/experiment/plan.ts";
+import { expandSweep, listSeeds } from "../../src/experiment/scenario.ts";
+import type { Scenario } from "../../src/experiment/schema.ts";
+import type { Bounds } from "../../src/experiment/summary.ts";
+import { updatesIn } from "../../src/experiment/train.ts";
+import { nameOf, remarkOn } from "../events.ts";
+import type { CellView, Curve, RunView } from "../progress.ts";
+
+/** A point of the sweep: what its cells have in common. */
+interface Point {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Environment steps of a cell. */
+  readonly steps: number;
+  /** Null until they have been computed. */
+  readonly bounds: Bounds | null;
+}
+
+/** A run at a time. */
+interface Sample {
+  readonly elapsed: number;
+  readonly run: RunView;
+}
+
+/** A line of the log; `elapsed` seconds after the command began. */
+interface LogLine {
+  readonly elapsed: number;
+  readonly text: string;
+  readonly isBad: boolean;
+}
+
+export interface Dashboard {
+  /** `halfwatch run: quickstart-5f2c81aa`. */
+  readonly title: string;
+  /** `run` trains and stops; `watch` only looks and leaves. */
+  readonly role: "run" | "watch";
+  readonly shift: string;
+  readonly arms: readonly string[];
+  readonly seeds: readonly number[];
+  readonly points: readonly Point[];
+  readonly run: RunView;
+  /** Seconds since the command began. */
+  readonly elapsed: number;
+  /** The last seconds, oldest first: speeds are measured over them. */
+  readonly samples: readonly Sample[];
+  /** The latest events, oldest first. */
+  readonly log: readonly LogLine[];
+  /** Indices of what is selected. */
+  readonly arm: number;
+  readonly seed: number;
+  readonly point: number;
+  /** Whether the selected cell fills the screen. */
+  readonly isZoomed: boolean;
+  /** It was asked to stop, and cells are being saved. */
+  readonly isStopping: boolean;
+}
+
+export type Action =
+  | { readonly kind: "seen"; readonly run: RunView; readonly elapsed: number }
+  | { readonly kind: "told"; readonly run: RunView; readonly event: CellEvent; readonly elapsed: number }
+  | { readonly kind: "bounds"; readonly point: number; readonly bounds: Bounds }
+  | { readonly kind: "move"; readonly arms: number; readonly seeds: number }
+  | { readonly kind: "page"; readonly points: number }
+  | { readonly kind: "zoom" }
+  | { readonly kind: "back" }
+  | { readonly kind: "pause" }
+  | { readonly kind: "stop" };
+
+/** Seconds over which speeds are measured. */
+const WINDOW = 10;
+const LOG_LINES = 200;
+
+export function beginDashboard(
+  scenario: Scenario,
+  run: RunView,
+  { title, role }: Pick<Dashboard, "title" | "role">,
+): Dashboard {
+  return {
+    ...{ title, role, run, shift: scenario.primary.shift, arms: scenario.arms, seeds: listSeeds(scenario.seeds) },
+    points: expandSweep(scenario).map(({ point, scenario: { train } }) => ({
+      values: point,
+      steps: updatesIn(train) * train.worlds * train.rollout,
+      bounds: null,
+    })),
+    ...{ elapsed: 0, samples: [{ elapsed: 0, run }], log: [] },
+    ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false },
+  };
+}
+
+export function reduce(model: Dashboard, action: Action): Dashboard {
+  switch (action.kind) {
+    case "seen":
+      return seen(model, action.run, action.elapsed);
+    case "told": {
+      const text = sentence(model, action.run, action.event);
+      const after = seen(model, action.run, action.elapsed);
+      if (text === null) return after;
+      const entry = { elapsed: action.elapsed, text, isBad: action.event.kind === "failed" };
+      return { ...after, log: [...model.log, entry].slice(-LOG_LINES) };
+    }
+    case "bounds":
+      return {
+        ...model,
+        points: model.points.map((each, p) => (p === action.point ? { ...each, bounds: action.bounds } : each)),
+      };
+    case "move": {
+      const arm = within(model.arm + action.arms, model.arms.length);
+      const seed = within(model.seed + action.seeds, model.seeds.length);
+      return arm === model.arm && seed === model.seed ? model : { ...model, arm, seed };
+    }
+    case "page": {
+      const point = within(model.point + action.points, model.points.length);
+      return point === model.point ? model : { ...model, point };
+    }
+    case "zoom":
+      return { ...model, isZoomed: !model.isZoomed };
+    case "back":
+      return model.isZoomed ? { ...model, isZoomed: false } : model;
+    case "stop":
+      return model.isStopping ? model : { ...model, isStopping: true };
+    case "pause":
+      return model;
+  }
+}
+
+const within = (index: number, count: number): number => Math.max(0, Math.min(count - 1, index));
+
+/** The clock is shown in seconds: within one of them only what the run does is news. */
+function seen(model: Dashboard, run: RunView, elapsed: number): Dashboard {
+  const isSame = Math.floor(elapsed) === Math.floor(model.elapsed);
+  if (isSame && run === model.run) return model;
+  if (isSame) return { ...model, run, elapsed };
+  const samples = [...model.samples, { elapsed, run }];
+  // One that is older than the window is kept, so that a speed is of the whole window.
+  const first = samples.findLastIndex((sample) => sample.elapsed <= elapsed - WINDOW);
+  return { ...model, run, elapsed, samples: samples.slice(Math.max(0, first)) };
+}
+
+/** An event as a line of the log; null where it is no news. */
+function sentence({ shift, role }: Dashboard, run: RunView, event: CellEvent): string | null {
+  if (event.kind === "resumed" && event.update === event.updates) return null;
+  if (event.kind === "started") return `${nameOf(event.plan)} begins`;
+  if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
+  return remarkOn(run, event, shift, null);
+}
+
+/** By point, arm and seed, so that views need not search. */
+const keyOf = (plan: Pick<CellPlan, "arm" | "seed" | "point">): string =>
+  JSON.stringify([plan.arm, plan.seed, plan.point]);
+
+/** The cells of the selected point: a row an arm, a cell a seed. */
+export function matrixOf({ run, arms, seeds, points, point }: Dashboard): (CellView | undefined)[][] {
+  const cells = new Map([...run.cells.values()].map((cell) => [keyOf(cell.plan), cell]));
+  return arms.map((arm) => seeds.map((seed) => cells.get(keyOf({ arm, seed, point: points[point].values }))));
+}
+
+/** Mean over the seeds that have a point at a step; seeds of one arm share their schedule. */
+export function meanCurve(curves: readonly Curve[]): Curve {
+  const sums = new Map<number, { sum: number; n: number }>();
+  for (const [step, value] of curves.flat()) {
+    const { sum, n } = sums.get(step) ?? { sum: 0, n: 0 };
+    sums.set(step, { sum: sum + value, n: n + 1 });
+  }
+  return [...sums].sort(([a], [b]) => a - b).map(([step, { sum, n }]) => [step, sum / n] as const);
+}
+
+/** Environment steps a second over the last seconds; of one cell, or of all. Null before there is anything to go by. */
+export function speedOf({ samples, run, elapsed }: Dashboard, id?: string): number | null {
+  const before = samples[0];
+  const seconds = elapsed - before.elapsed;
+  if (seconds < 1) return null;
+  const stepsOf = (of: RunView) => (id === undefined ? of.steps : (of.cells.get(id)?.taken ?? 0));
+  return Math.max(0, stepsOf(run) - stepsOf(before.run)) / seconds;
+}
+
+/** Whether a cell waits because the run is paused. */
+export const isPaused = ({ run }: Dashboard): boolean =>
+  [...run.cells.values()].some((cell) => cell.state === "running" && cell.isPaused);

@@ -1,0 +1,78 @@
+import { countCells } from "../progress.ts";
+import type { Binding } from "../tui/keys.ts";
+import type { Program } from "../tui/program.ts";
+import { type Action, type Dashboard, isPaused, reduce } from "./model.ts";
+import { dashboardView } from "./view.ts";
+
+/** What keys do outside the screen. */
+export interface Hooks {
+  /** The person asked to stop, or to leave; asked again, at once. */
+  readonly onStop: () => void;
+  /** The person asked to pause, or to go on. */
+  readonly onPause: () => void;
+}
+
+/** The screen of a run. It does not close by itself: whoever opened it ends it when the run has ended. */
+export function dashboardProgram(start: Dashboard, { onStop, onPause }: Hooks): Program<Dashboard, Action> {
+  return {
+    title: start.role,
+    start,
+    reduce,
+    view: dashboardView,
+    keys: (model) => ({ bindings: bindingsOf(model) }),
+    effect: ({ kind }) => {
+      if (kind === "pause") onPause();
+      if (kind === "stop") onStop();
+    },
+  };
+}
+
+const MOVES: Readonly<Record<string, Action>> = {
+  up: { kind: "move", arms: -1, seeds: 0 },
+  down: { kind: "move", arms: 1, seeds: 0 },
+  left: { kind: "move", arms: 0, seeds: -1 },
+  right: { kind: "move", arms: 0, seeds: 1 },
+};
+
+function bindingsOf(model: Dashboard): Binding<Action>[] {
+  const { role, isZoomed, isStopping, points, run } = model;
+  const { done, failed } = countCells(run);
+  const isOver = done + failed === run.cells.size;
+  const stop = role === "run" ? "stop and save" : "leave";
+  const stopHelp =
+    role === "run" ? "save and stop; the same command goes on. Again: stop at once" : "leave; the training goes on";
+  return [
+    { keys: ["up", "down"], action: (key) => MOVES[key], hint: "arm", help: "select an arm" },
+    { keys: ["left", "right"], action: (key) => MOVES[key], hint: "seed", help: "select a seed" },
+    ...(points.length > 1
+      ? [
+          {
+            keys: ["[", "]"],
+            action: (key: string): Action => ({ kind: "page", points: key === "[" ? -1 : 1 }),
+            hint: "point",
+            help: "the sweep's point before, and the next",
+          },
+        ]
+      : []),
+    {
+      keys: ["enter"],
+      action: { kind: "zoom" },
+      hint: isZoomed ? "back" : "open",
+      help: "open the selected cell, and close it",
+    },
+    ...(isZoomed ? [{ keys: ["escape"], action: { kind: "back" } as const, help: "back to all cells" }] : []),
+    // Nothing is left to pause, and the file that asks for it would be left to puzzle somebody.
+    ...(isOver
+      ? []
+      : [
+          {
+            keys: ["p"],
+            action: { kind: "pause" } as const,
+            hint: isPaused(model) ? "go on" : "pause",
+            help: "pause the run after each cell's update, or let it go on",
+          },
+        ]),
+    { keys: ["q"], action: { kind: "stop" }, hint: isStopping ? "stop at once" : stop, help: stopHelp },
+    { keys: ["ctrl-c"], action: { kind: "stop" }, help: "the same" },
+  ];
+}

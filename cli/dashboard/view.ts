@@ -1,0 +1,292 @@
+import { meanInterval } from "../../src/experiment/statistics.ts";
+import type { Capabilities } from "../capabilities.ts";
+import { clock, interval, roughly, short, thousands } from "../numbers.ts";
+import { type CellView, countCells, secondsLeft } from "../progress.ts";
+import { sparkline, track } from "../tui/bars.ts";
+import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
+import { badge, heading, rule } from "../tui/parts.ts";
+import { beside, type Frame, fitTo, indent, line, type Row, rowOf, type Size, type Span, span } from "../tui/span.ts";
+import { drawCurves } from "./curves.ts";
+import { type Dashboard, isPaused, matrixOf, speedOf } from "./model.ts";
+
+/** Rows of the smallest plot that says something, with its axis, and of the largest that is worth its place. */
+const LEAST_PLOT = 6;
+const MOST_PLOT = 18;
+/** Rows of the log at most, its head included. */
+const MOST_LOG = 9;
+const LONGEST_NAME = 21;
+
+/** The screen of a run: how far it is, learning curves, a sign for each cell, the selected cell, the latest events. */
+export function dashboardView(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
+  const head = [...headOf(model, columns), rule(columns, capabilities), ...pointRow(model)];
+  if (model.isZoomed) return [...head, ...zoomed(model, { columns, rows: rows - head.length }, capabilities)];
+  const cell = [legend(capabilities), ...selectedCell(model, capabilities)];
+  const room = rows - head.length - cell.length;
+  const arms = model.arms.length + 1;
+  // The matrix comes first, then curves, then the log.
+  const forPlot = room - arms - 1;
+  const forLog = Math.min(MOST_LOG, forPlot - 10);
+  const hasLog = forLog >= 3;
+  const height = Math.min(MOST_PLOT, forPlot - (hasLog ? forLog : 0));
+  const curves =
+    height >= LEAST_PLOT ? [...indent(drawCurves(model, { width: columns - 2, height }, capabilities), 1), []] : [];
+  const matrix = matrixRows(model, { columns, rows: Math.min(arms, room) }, capabilities);
+  return [...head, ...curves, ...matrix, ...cell, ...(hasLog ? [[], ...logRows(model, forLog - 1)] : [])];
+}
+
+function headOf(model: Dashboard, columns: number): Frame {
+  const { run, elapsed, title } = model;
+  const { done, failed, running } = countCells(run);
+  const left = secondsLeft(run, elapsed);
+  const speed = running > 0 ? speedOf(model) : null;
+  const right = [
+    model.isStopping ? "stopping" : isPaused(model) ? "paused" : "",
+    `${done + failed} of ${run.cells.size} cells`,
+    clock(elapsed),
+    left === null ? "" : `left ${roughly(left)}`,
+  ].filter(Boolean);
+  const wide = columns >= 100 && speed !== null ? [...right, `${thousands(speed)} steps/s`] : right;
+  const name = columns < 80 ? title.replace(/^halfwatch /, "") : title;
+  return [heading([span(name, { bold: true })], [span(wide.join(" · "))], columns)];
+}
+
+/** Which point of the sweep is shown; nothing where there is one. */
+function pointRow({ points, point }: Dashboard): Frame {
+  if (points.length === 1) return [];
+  const values = Object.entries(points[point].values).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+  return [rowOf(span(` point ${point + 1} of ${points.length}  `, { tone: "muted" }), span(values.join("  ")))];
+}
+
+/** How a matrix is laid out in its width. */
+interface Layout {
+  readonly name: number;
+  /** Columns of a cell: 3 with a digit, else 1. */
+  readonly cell: number;
+  readonly first: number;
+  readonly shown: number;
+  readonly hasInterval: boolean;
+  readonly hasLabels: boolean;
+}
+
+function layoutOf({ arms, seeds, seed }: Dashboard, columns: number): Layout {
+  const name = Math.min(LONGEST_NAME, Math.max(...arms.map(({ length }) => length)));
+  const hasLabels = columns >= 80;
+  const hasInterval = columns >= 100;
+  const numbers = 4 + 13 + (hasInterval ? 14 : 0) + (hasLabels ? 13 : 0);
+  const room = columns - 3 - name - 2 - numbers;
+  const cell = 3 * seeds.length + 1 <= room ? 3 : 1;
+  const shown = Math.min(seeds.length, cell === 3 ? seeds.length : room);
+  const first = Math.max(0, Math.min(seeds.length - shown, seed - (shown >> 1)));
+  return { name, cell, first, shown, hasInterval, hasLabels };
+}
+
+/** A row an arm, a sign a seed, and what the finished seeds came to. */
+function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
+  const { seeds, arms, arm: selected } = model;
+  const layout = layoutOf(model, columns);
+  const { name, cell, first, shown, hasInterval, hasLabels } = layout;
+  const last = first + shown - 1;
+  const wide = Math.max(8, cell * shown + (cell === 3 ? 1 : 0));
+  const range = shown < seeds.length ? `${seeds[first]} to ${seeds[last]} of ${seeds.length}` : "";
+  const seedHead =
+    cell === 3
+      ? seeds.map((seed) => ` ${String(seed).slice(-2).padEnd(2)}`).join("")
+      : shown >= 12
+        ? `seeds ${range || `${seeds[first]} to ${seeds[last]}`}`
+        : "seeds";
+  const head = [
+    span(`   ${"arm".padEnd(name)}  ${cut(seedHead, wide)}   n  true return`, { tone: "muted" }),
+    span(`${hasInterval ? "          95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
+  ];
+  const room = rows - 1;
+  const top = Math.max(0, Math.min(arms.length - room, selected - (room >> 1)));
+  const matrix = matrixOf(model);
+  const body = arms.slice(top, top + room).map((arm, i) => {
+    const cells = matrix[top + i];
+    const isSelected = top + i === selected;
+    const pointer = isSelected ? ` ${glyphsOf(capabilities).selected} ` : "   ";
+    return fitTo(
+      [
+        span(`${pointer}${cut(arm, name)}  `, isSelected ? { bold: true, tone: "note" } : undefined),
+        ...fitTo(cellSpans(model, cells, isSelected, layout, capabilities), wide),
+        ...numbersOf(cells, layout, capabilities),
+      ],
+      columns,
+    );
+  });
+  return [head, ...body];
+}
+
+const cut = (text: string, width: number): string => text.slice(0, width).padEnd(width);
+
+function cellSpans(
+  model: Dashboard,
+  cells: readonly (CellView | undefined)[],
+  isSelected: boolean,
+  { cell: width, first, shown }: Layout,
+  capabilities: Capabilities,
+): Row {
+  const glyphs = glyphsOf(capabilities);
+  const optimum = model.points[model.point].bounds?.optimum ?? null;
+  const spans: Span[] = [];
+  for (let s = first; s < first + shown; s++) {
+    const isHere = isSelected && s === model.seed;
+    const cell = cells[s];
+    const heat = heatOf(cell, optimum);
+    const style = heat === null ? { bold: isHere } : { heat, bold: isHere };
+    const digit = heat === null ? " " : String(Math.min(9, Math.floor(heat * 10)));
+    const sign = signOf(cell, glyphs);
+    if (width === 1) {
+      const isDone = cell?.state === "done" && digit !== " ";
+      spans.push(span(isDone ? digit : sign, isHere ? { inverse: true } : style));
+      continue;
+    }
+    const isAfter = isSelected && s - 1 === model.seed;
+    spans.push(span(isHere ? "[" : isAfter ? "]" : " ", { bold: true }), span(sign + digit, style));
+  }
+  if (width > 1 && isSelected && model.seed === first + shown - 1) spans.push(span("]", { bold: true }));
+  return spans;
+}
+
+/** A return as a part of the optimum, [0, 1]: what a cell is shaded by. Null where one of them is not known. */
+function heatOf(cell: CellView | undefined, optimum: number | null): number | null {
+  const value = cell?.trueReturn ?? null;
+  if (value === null || optimum === null || optimum <= 0) return null;
+  return Math.max(0, Math.min(1, value / optimum));
+}
+
+/** A cell in one sign: how far it is, or how it ended. */
+function signOf(cell: CellView | undefined, { levels, floor, times, full, pause }: Glyphs): string {
+  if (cell === undefined) return " ";
+  const { state, fraction } = cell;
+  if (state === "failed") return times;
+  if (state === "done") return full;
+  if (state === "waiting") return floor;
+  if (state === "elsewhere") return "~";
+  return cell.isPaused ? pause : levels[Math.min(levels.length - 2, Math.floor(fraction * (levels.length - 1)))];
+}
+
+/** What the signs of the matrix mean. */
+function legend(capabilities: Capabilities): Row {
+  const { full, levels, floor, times } = glyphsOf(capabilities);
+  return line(
+    ` digit: return in tenths of the optimum   ${full} done  ${levels[3]} trains  ${floor} waits  ${times} failed`,
+    {
+      tone: "muted",
+    },
+  );
+}
+
+function numbersOf(
+  cells: readonly (CellView | undefined)[],
+  { hasInterval, hasLabels }: Layout,
+  capabilities: Capabilities,
+): Row {
+  const { minus } = glyphsOf(capabilities);
+  const returns = cells.flatMap((cell) =>
+    cell?.state === "done" && cell.trueReturn !== null ? [cell.trueReturn] : [],
+  );
+  const labels = cells.flatMap((cell) => (cell?.metrics ? [cell.metrics.labelled] : []));
+  const none = (width: number) => span(minus.padStart(width), { tone: "muted" });
+  const row: Span[] = [];
+  if (returns.length === 0) row.push(none(4), none(13), ...(hasInterval ? [none(14)] : []));
+  else {
+    const { n, mean, low, high } = meanInterval(returns);
+    row.push(span(String(n).padStart(4)), span(short(mean).padStart(13), { bold: true }));
+    const bounds = interval(low, high);
+    if (hasInterval) row.push(low === null ? none(14) : span(bounds.padStart(14)));
+  }
+  if (!hasLabels) return row;
+  if (labels.length === 0) return [...row, none(13)];
+  return [...row, span(thousands(labels.reduce((sum, each) => sum + each, 0) / labels.length).padStart(13))];
+}
+
+const STATES: Readonly<Record<CellView["state"], string>> = {
+  waiting: "waits",
+  running: "trains",
+  elsewhere: "trained by another process",
+  done: "done",
+  failed: "failed",
+};
+
+/** Two rows on the selected cell. */
+function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
+  const cell = matrixOf(model)[model.arm][model.seed];
+  if (cell === undefined) return [[], []];
+  const glyphs = glyphsOf(capabilities);
+  const { state, step, fraction, metrics, trueReturn, plan } = cell;
+  const name = span(` ${plan.arm} seed ${plan.seed}`, { bold: true, tone: "note" });
+  const said = span(`  ${cell.isPaused ? "paused" : STATES[state]}  `);
+  if (state === "failed") {
+    const [message] = (cell.message ?? "").split("\n");
+    return [rowOf(name, said), line(` ${cell.where ?? ""}: ${message}`, { tone: "bad" })];
+  }
+  const speed = state === "running" && !cell.isPaused ? speedOf(model, plan.id) : null;
+  const steps = [
+    step > 0 ? `${thousands(step)} of ${thousands(model.points[model.point].steps)} steps` : "",
+    speed === null ? "" : `${thousands(speed)} steps/s`,
+    cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,
+  ].filter(Boolean);
+  const second = [
+    trueReturn === null ? "" : `true return ${model.shift} ${short(trueReturn)}`,
+    metrics === null ? "" : `${thousands(metrics.episodes)} episodes, ${thousands(metrics.labelled)} labels`,
+  ].filter(Boolean);
+  return [
+    rowOf(name, said, span(state === "running" ? `${track(fraction, 12, glyphs)}  ` : ""), steps.join("  ")),
+    line(` ${second.join("   ")}`),
+  ];
+}
+
+function logRows({ log }: Dashboard, rows: number): Frame {
+  if (log.length === 0) return [line(" no events yet", { tone: "muted" })];
+  return log
+    .slice(-rows)
+    .map(({ elapsed, text, isBad }) =>
+      rowOf(span(` ${clock(elapsed)}  `, { tone: "muted" }), span(text, isBad ? { tone: "bad" } : undefined)),
+    );
+}
+
+/** The selected cell alone: its curve and all that its latest update measured. */
+function zoomed(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
+  const cell = matrixOf(model)[model.arm][model.seed];
+  const head = [...selectedCell(model, capabilities), []];
+  const measures = cell === undefined ? [] : measuresOf(cell, columns, capabilities);
+  const height = Math.min(MOST_PLOT, rows - head.length - measures.length - 1);
+  const alone = { width: columns - 2, height };
+  const curves = height >= LEAST_PLOT ? [...indent(drawCurves(model, alone, capabilities), 1), []] : [];
+  return [...head, ...curves, ...measures];
+}
+
+/** The latest update in columns of names and numbers. */
+function measuresOf({ metrics, curve }: CellView, columns: number, capabilities: Capabilities): Frame {
+  if (metrics === null) return [line(" no update has been seen", { tone: "muted" })];
+  const number = (value: number | undefined) => (value === undefined ? "" : value.toPrecision(4));
+  const entries: (readonly [string, string])[] = [
+    ["update", `${metrics.update} of ${metrics.updates}`],
+    ["rows trained on", thousands(metrics.rows)],
+    ["episodes", thousands(metrics.episodes)],
+    ["labels", thousands(metrics.labelled)],
+    ["learning rate", number(metrics.learningRate)],
+    ["entropy weight", number(metrics.entropyCoef)],
+    ["policy loss", number(metrics.policyLoss)],
+    ["value loss", number(metrics.valueLoss)],
+    ["gate loss", number(metrics.gateLoss)],
+    ["entropy", number(metrics.entropy)],
+    ["approximate KL", number(metrics.approxKl)],
+    ["clipped", `${((metrics.clipFraction ?? 0) * 100).toFixed(1)} %`],
+    ["explained var.", number(metrics.explainedVariance)],
+    ...Object.entries(metrics.gradNorms ?? {}).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
+  ];
+  const count = columns >= 110 ? 3 : 2;
+  const height = Math.ceil(entries.length / count);
+  const width = Math.floor((columns - 2) / count) - 3;
+  const parts = Array.from({ length: count }, (_, c) =>
+    entries
+      .slice(c * height, (c + 1) * height)
+      .map(([name, value]) => badge(cut(name, Math.min(20, width - 12)), value, undefined, 11)),
+  );
+  const values = curve.map(([, value]) => value);
+  const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;
+  const sparks = values.length < 2 ? [] : badge("return by step", sparkline(values, 20, range, glyphsOf(capabilities)));
+  return [...indent(beside(parts, 3, Array(count).fill(width)), 1), [span(" "), ...sparks]];
+}
