@@ -22,7 +22,12 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ["index.ts", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation", "experiment"]],
 ]);
 
-const MAY_TOUCH_FILES = ["src/experiment/files.ts", "src/compute/wasm/engine.ts", "src/compute/native/build.ts"];
+const MAY_TOUCH_FILES = [
+  "src/core/folders.ts",
+  "src/experiment/files.ts",
+  "src/compute/wasm/engine.ts",
+  "src/compute/native/build.ts",
+];
 
 /** What a computation that repeats exactly may not ask: chance without a seed, the clock, the environment, the console. */
 const BANNED: readonly RegExp[] = [

@@ -1,7 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { fileError, readText, writeAtomically } from "../../src/experiment/files.ts";
+import { makeFolder, readText, writeAtomically } from "../../src/experiment/files.ts";
 import { collectReport, type Report } from "../../src/experiment/report/collect.ts";
 import { resultsCsv, summaryCsv } from "../../src/experiment/report/csv.ts";
 import { describeReport, fewestSeeds } from "../../src/experiment/report/document.ts";
@@ -77,12 +76,4 @@ async function filesOf(report: Report): Promise<Map<string, string | Uint8Array>
     ...pictures,
     ["scenario.json", `${canonicalJson(report.source)}\n`],
   ]);
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw fileError("create", path, error);
-  }
 }

@@ -4,7 +4,6 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,12 +16,13 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { makeFolders } from "../core/folders.ts";
 import { canonicalJson } from "../core/hash.ts";
 import type { FileMark } from "./checkpoint.ts";
 
 /*
  * How files are read and written so that nothing is lost, and what the operating system's refusals are in words: the only module
- * of `src/` that touches files (the wasm engine reads its kernels besides). What stands in which file is store.ts.
+ * of `src/` that touches files (test/architecture.test.ts lists the exceptions). What stands in which file is store.ts.
  */
 
 /**
@@ -275,7 +275,7 @@ function syncFolder(folder: string): void {
 
 /** Make a folder and those above it, if they are not there. */
 export function makeFolder(path: string): void {
-  guarded("create", path, () => mkdirSync(path, { recursive: true }));
+  guarded("create", path, () => makeFolders(path));
 }
 
 /** Names in a folder, sorted, without those that begin with a dot. */

@@ -9,7 +9,8 @@ import { filesIn, inFolder, MAIN } from "./halfwatch.ts";
 const RUN = ["run", "scenarios/quickstart.yaml", "--set", "train.steps=4096", "--arms", "naive", "--seeds", "1"];
 
 function run(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
-  return spawnSync(process.execPath, [MAIN, ...RUN, ...args], { cwd: folder, encoding: "utf8", env: environment });
+  const options = { cwd: folder, env: environment, timeout: 50_000 };
+  return spawnSync(process.execPath, [MAIN, ...RUN, ...args], { ...options, encoding: "utf8" });
 }
 
 test("kernels are kept under XDG_CACHE_HOME if that is absolute, else in the home folder", () => {
@@ -66,6 +67,18 @@ describe.skipIf(!hasCompiler())("--engine native", () => {
       );
     });
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "so is one in /proc, where Node's recursive mkdir would never return",
+    () => {
+      inFolder((folder) => {
+        const environment = { ...process.env, XDG_CACHE_HOME: "/proc/nope" };
+        const { status, stderr } = run(folder, ["--engine", "native"], environment);
+        expect(stderr).toMatch(/^engine native keeps its compiled kernels in \/proc\/nope\/halfwatch, .*: ENOENT.*\n$/);
+        expect(status).toBe(2);
+      });
+    },
+  );
 
   test("a compiler that fails is quoted", () => {
     inFolder((folder) => {

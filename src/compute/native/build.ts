@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { UserError } from "../../core/errors.ts";
+import { makeFolders } from "../../core/folders.ts";
 import * as layout from "../fused/layout.ts";
 
 /** A shared library of the kernels, and what determines the bits that it computes. */
@@ -100,7 +101,7 @@ async function cached(folder: string, key: string): Promise<string | undefined> 
 async function compile(folder: string, key: string, args: readonly string[]): Promise<string> {
   let workshop: string;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, 0o700);
     workshop = await mkdtemp(join(folder, "compiling-"));
   } catch (error) {
     throw new UserError(
