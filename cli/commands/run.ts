@@ -97,7 +97,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     else {
       view = beginRun(plans, returns, pastOf(dir, plans));
       display = await openDashboard(scenario, view, {
-        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", capabilities, onStop: stopping.request },
+        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", dir, capabilities, onStop: stopping.request },
         onPause: () => togglePause(dir, claim),
       });
     }

@@ -44,7 +44,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   if (capabilities === null) say(title);
   else {
     display = await openDashboard(scenario, view, {
-      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
+      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", dir, capabilities, onStop: leaving.request },
       onPause: () => togglePause(dir, claim),
     });
   }

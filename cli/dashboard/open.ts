@@ -7,19 +7,23 @@ import { boundsOf } from "../../src/experiment/summary.ts";
 import type { Capabilities } from "../capabilities.ts";
 import type { RunView } from "../progress.ts";
 import { openScreen } from "../tui/open.ts";
+import { createRehearsal, keepPlaying } from "./live.ts";
 import { beginDashboard, type Dashboard } from "./model.ts";
 import { dashboardProgram, type Hooks } from "./program.ts";
+import { layoutOf } from "./view.ts";
 
 /** Frames a second at most: enough to see it move, too few to cost anything. */
 const FRAMES = 8;
 
 interface DashboardOptions extends Hooks, Pick<Dashboard, "title" | "role"> {
+  /** The run directory. */
+  readonly dir: string;
   readonly capabilities: Capabilities;
 }
 
 /** Open the screen of a run; training never waits for it. It is told of the run by `update`, and stays until `end`. */
 export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions) {
-  const { capabilities, onStop } = options;
+  const { dir, capabilities, onStop } = options;
   const begun = performance.now();
   const elapsed = () => (performance.now() - begun) / 1000;
   const screen = await openScreen(dashboardProgram(beginDashboard(scenario, run, options), options), {
@@ -35,6 +39,11 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   const timer = setInterval(() => screen.dispatch({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / FRAMES);
   // Without a screen nobody could stop it; what went wrong is thrown by `end`.
   screen.closed.catch(onStop);
+  const rehearsal = createRehearsal(dir, scenario.primary.shift);
+  const rest = keepPlaying(screen, rehearsal, (model) => {
+    const { columns = 80, rows = 24 } = process.stdout;
+    return layoutOf(model, { columns, rows: rows - 1 }).live !== null;
+  });
   const computeBounds = async () => {
     for (const [point, { scenario: at }] of expandSweep(scenario).entries()) {
       // Between two points keys are heard and frames drawn.
@@ -53,8 +62,10 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
     end: async () => {
       isOpen = false;
       clearInterval(timer);
+      rest();
       screen.close();
       await screen.closed;
+      await rehearsal.dispose();
     },
   };
 }

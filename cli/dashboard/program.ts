@@ -72,6 +72,11 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
             help: "pause the run after each cell's update, or let it go on",
           },
         ]),
+    {
+      keys: ["l"],
+      action: { kind: "toggle-live" } as const,
+      help: "show what the selected cell's policy does, where there is room, or hide it",
+    },
     { keys: ["q"], action: { kind: "stop" }, hint: isStopping ? "stop at once" : stop, help: stopHelp },
     { keys: ["ctrl-c"], action: { kind: "stop" }, help: "the same" },
   ];

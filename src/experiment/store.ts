@@ -271,6 +271,18 @@ export function startCell(run: string, id: string): CellPaths {
   return cell;
 }
 
+/**
+ * The file that holds the latest policy of a cell, finished or not: what it goes on from, else its last checkpoint; undefined before there is
+ * one. Whoever reads it while the cell is trained may find it gone.
+ */
+export function latestPolicy(cell: CellPaths): string | undefined {
+  if (pathExists(cell.resume)) return cell.resume;
+  const steps = (pathExists(cell.checkpoints) ? listFolder(cell.checkpoints) : []).map((name) =>
+    Number.parseInt(name, 10),
+  );
+  return steps.length === 0 ? undefined : checkpointPath(cell, Math.max(...steps));
+}
+
 /** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */
 export function writeCheckpoint(cell: CellPaths, checkpoint: Checkpoint): [name: string, mark: FileMark] {
   refuseFinished(cell, "writeCheckpoint");

@@ -11,7 +11,7 @@ import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
 import { after, begun, EVENTS, planned, SCENARIO } from "./runs.ts";
 
-/** Twenty seconds into a run, route seed 1 selected. */
+/** Twenty seconds into a run, route seed 1 selected; without a live episode, which live.test.ts is about. */
 function model(change: Partial<Dashboard> = {}): Dashboard {
   const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
   const told = EVENTS.map((event, i) => ({
@@ -19,7 +19,7 @@ function model(change: Partial<Dashboard> = {}): Dashboard {
   }));
   const bounds = { optimum: 0.9, theory: new Map([["naive", 0.1]]) };
   const done = [...told, { kind: "bounds" as const, point: 0, bounds }].reduce(reduce, start);
-  return { ...done, arm: 1, seed: 1, ...change };
+  return { ...done, arm: 1, seed: 1, isLive: false, ...change };
 }
 const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
@@ -236,7 +236,7 @@ test("the head says that a run is paused or being saved, and which point of a sw
   expect(draw(model({ run: paused }), 80, 23).join("\n")).toContain("route seed 1  paused");
   expect(draw(model({ isStopping: true }), 80, 23)[0]).toContain("stopping · 3 of 6 cells");
   const points = [0.1, 1].map((coverage) => ({
-    ...{ values: { "oversight.coverage": coverage }, steps: 12_800, bounds: null },
+    ...{ values: { "oversight.coverage": coverage }, steps: 12_800, map: { height: 5, width: 5 }, bounds: null },
   }));
   expect(draw(model({ points, point: 1 }), 80, 23)[2]).toBe(" point 2 of 2  oversight.coverage 1");
 });
