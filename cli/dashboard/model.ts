@@ -35,6 +35,15 @@ export interface Live {
   readonly at: number;
 }
 
+/** What trains the cells. */
+interface EngineChosen {
+  readonly name: string;
+  /** `2 cells x 1 thread`; empty where another process decided it. */
+  readonly spread: string;
+  /** Why it is this one, in a few words; empty where it was asked for by name. */
+  readonly why: string;
+}
+
 /** A line of the log; `elapsed` seconds after the command began. */
 interface LogLine {
   readonly elapsed: number;
@@ -47,6 +56,7 @@ export interface Dashboard {
   readonly title: string;
   /** `run` trains and stops; `watch` only looks and leaves. */
   readonly role: "run" | "watch";
+  readonly engine: EngineChosen;
   readonly shift: string;
   readonly arms: readonly string[];
   readonly seeds: readonly number[];
@@ -92,10 +102,18 @@ const LOG_LINES = 200;
 export function beginDashboard(
   scenario: Scenario,
   run: RunView,
-  { title, role }: Pick<Dashboard, "title" | "role">,
+  { title, role, engine }: Pick<Dashboard, "title" | "role" | "engine">,
 ): Dashboard {
   return {
-    ...{ title, role, run, shift: scenario.primary.shift, arms: scenario.arms, seeds: listSeeds(scenario.seeds) },
+    ...{
+      title,
+      role,
+      engine,
+      run,
+      shift: scenario.primary.shift,
+      arms: scenario.arms,
+      seeds: listSeeds(scenario.seeds),
+    },
     points: expandSweep(scenario).map(({ point, scenario: at }) => {
       const { train } = at;
       const { height, width } = createSetting(at).world;

@@ -15,7 +15,7 @@ import { layoutOf } from "./view.ts";
 /** Frames a second at most: enough to see it move, too few to cost anything. */
 const FRAMES = 8;
 
-interface DashboardOptions extends Hooks, Pick<Dashboard, "title" | "role"> {
+interface DashboardOptions extends Hooks, Pick<Dashboard, "title" | "role" | "engine"> {
   /** The run directory. */
   readonly dir: string;
   readonly capabilities: Capabilities;

@@ -17,8 +17,8 @@ const MOST_PLOT = 18;
 /** Rows of the log at most, its head included. */
 const MOST_LOG = 9;
 const LONGEST_NAME = 21;
-/** Rows of the selected cell, with the one above. */
-const CELL_ROWS = 3;
+/** Rows of the selected cell and the engine, with the one above. */
+const CELL_ROWS = 4;
 
 /** What stands where on the screen: a row count each, 0 where a part has no room. */
 interface Layout {
@@ -51,7 +51,7 @@ export function dashboardView(model: Dashboard, size: Size, capabilities: Capabi
   const layout = layoutOf(model, size);
   const head = [...headOf(model, columns), rule(columns, capabilities), ...pointRow(model)];
   const curves = curveRows(model, layout, columns, capabilities);
-  const cell = selectedCell(model, capabilities);
+  const cell = [...selectedCell(model, capabilities), engineRow(model, columns)];
   if (model.isZoomed) {
     const measures = measuresOf(selectedOf(model), columns, capabilities);
     return [...head, ...cell, [], ...curves, ...measures].slice(0, rows);
@@ -79,18 +79,16 @@ function curveRows(
 
 function headOf(model: Dashboard, columns: number): Frame {
   const { run, elapsed, title } = model;
-  const { done, failed, running } = countCells(run);
+  const { done, failed } = countCells(run);
   const left = secondsLeft(run, elapsed);
-  const speed = running > 0 ? speedOf(model) : null;
   const right = [
     model.isStopping ? "stopping" : isPaused(model) ? "paused" : "",
     `${done + failed} of ${run.cells.size} cells`,
     clock(elapsed),
     left === null ? "" : `left ${roughly(left)}`,
   ].filter(Boolean);
-  const wide = columns >= 100 && speed !== null ? [...right, `${thousands(speed)} steps/s`] : right;
   const name = columns < 80 ? title.replace(/^halfwatch /, "") : title;
-  return [heading([span(name, { bold: true })], [span(wide.join(" · "))], columns)];
+  return [heading([span(name, { bold: true })], [span(right.join(" · "))], columns)];
 }
 
 /** Which point of the sweep is shown; nothing where there is one. */
@@ -278,6 +276,32 @@ function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
     rowOf(name, said, span(state === "running" ? `${track(fraction, 12, glyphs)}  ` : ""), steps.join("  ")),
     line(` ${second.join("   ")}`),
   ];
+}
+
+/** What trains the cells, on what, with how much memory, how fast all of them are together, and where there is room why. */
+function engineRow(model: Dashboard, columns: number): Row {
+  const { engine, run } = model;
+  const speed = countCells(run).running > 0 ? speedOf(model) : null;
+  const parts = [
+    `${engine.name}${run.device === null ? "" : ` on ${run.device}`}`,
+    engine.spread,
+    memoryOf(model),
+    speed === null ? "" : `${thousands(speed)} steps/s in all`,
+  ].filter(Boolean);
+  const text = ` ${parts.join(" · ")}`;
+  const why = engine.why === "" ? "" : ` · ${engine.why}`;
+  return line(text.length + why.length < columns ? text + why : text, { tone: "muted" });
+}
+
+/** Of the cells that train now, together; else what a finished one took at most. */
+function memoryOf({ run }: Dashboard): string {
+  const known = [...run.cells.values()].filter(({ peakMemory }) => peakMemory !== null);
+  const bytes = (cells: readonly CellView[]) => cells.map(({ peakMemory }) => peakMemory ?? 0);
+  const running = bytes(known.filter(({ state }) => state === "running"));
+  const done = bytes(known.filter(({ state }) => state === "done"));
+  const megabytes = (count: number) => `${thousands(count / 2 ** 20)} MiB`;
+  if (running.length > 0) return megabytes(running.reduce((sum, each) => sum + each, 0));
+  return done.length > 0 ? `${megabytes(Math.max(...done))} a cell` : "";
 }
 
 function logRows({ log }: Dashboard, rows: number): Frame {

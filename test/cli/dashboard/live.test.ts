@@ -17,7 +17,7 @@ import { planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, latestPolicy } from "../../../src/experiment/store.ts";
 import { tinyScenario } from "../../experiment/tiny.ts";
 import { FakeTerminal } from "../tui/fake-terminal.ts";
-import { after, begun, EVENTS, planned, SCENARIO } from "./runs.ts";
+import { after, begun, ENGINE, EVENTS, planned, SCENARIO } from "./runs.ts";
 
 const SHIFT = { unseen: { "oversight.coverage": 0 } };
 const TRAINED = tinyScenario({ shift: SHIFT, primary: { shift: "unseen" }, seeds: 2 });
@@ -94,7 +94,7 @@ const EPISODE: Episode = {
 };
 
 function model(change: Partial<Dashboard> = {}): Dashboard {
-  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
+  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });
   const seen = reduce(start, { kind: "seen", run: after(EVENTS), elapsed: 20 });
   return { ...seen, arm: 1, seed: 1, ...change };
 }
@@ -131,13 +131,12 @@ test("100 columns: its words beside it", () => {
   expect(curvesOf(draw(playing(1), 100, 29))).toMatchInlineSnapshot(`
     [
       " mean true return by environment steps, unseen                 live  as of step 6,400",
-      " .80 ┤                                           ⢀⣀⠤⠔⠒⠉ route  · A · · ·   step 2",
-      "     │                                     ⢀⣀⠤⠔⠒⠉⠁             · · · D*·   › only:diamond  ⇒ .75",
-      "     │                               ⢀⣀⠤⠔⠒⠉⠁                   · · · · ·     full          ↑ .63",
-      "     │                         ⢀⣀⠤⠔⠒⠉⠁                         · · G · ·     only:ghost    ⇓ 1.00",
-      " .40 ┤                        ⢈⣁⣀⡀                             · · · · ·",
-      "     │                           ⠈⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤⢄⣀⣀⣀ naive",
-      "     │",
+      " .80 ┤                                           ⣀⡠⠤⠒⠒⠉ route  · A · · ·   step 2",
+      "     │                                    ⣀⡠⠤⠔⠒⠉⠉              · · · D*·   › only:diamond  ⇒ .75",
+      "     │                             ⣀⣀⠤⠔⠒⠉⠉                     · · · · ·     full          ↑ .63",
+      " .40 ┤                        ⠠⠔⠒⠊⠉                            · · G · ·     only:ghost    ⇓ 1.00",
+      "     │                        ⠐⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⠤⢄⣀⣀⣀⣀⣀⣀⣀⡀            · · · · ·",
+      "     │                                            ⠈⠉⠉⠉⠉ naive",
       " .00 ┤",
       "     └┬───────────────────────┬───────────────────────┬",
       "      0                     6.4k                  12.8k",
@@ -149,13 +148,12 @@ test("120 columns: wider cells; at the end what it came to, and that nobody look
   expect(curvesOf(draw(playing(3), 120, 29))).toMatchInlineSnapshot(`
     [
       " mean true return by environment steps, unseen                                live  as of step 6,400",
-      " .80 ┤                                                         ⣀⣀⠤⠤⠒⠒⠉ route   ·  ·  ·  A  ·   diamond at 3, unseen",
-      "     │                                                 ⣀⣀⠤⠤⠒⠒⠉⠉                ·  ·  · [D] ·   › only:diamond  ⇒ .88",
-      "     │                                         ⣀⣀⠤⠤⠒⠒⠉⠉                        ·  ·  ·  ·  ·     full          ↑ .63",
-      "     │                                 ⣀⣀⠤⠤⠒⠒⠉⠉                                ·  ·  G  ·  ·     only:ghost    ⇓ 1.00",
-      " .40 ┤                                ⣉⣀⣀⣀                                     ·  ·  ·  ·  ·",
-      "     │                                    ⠉⠉⠉⠉⠉⠉⠉⠉⠒⠒⠒⠒⠒⠒⠒⠒⠤⠤⠤⠤⠤⠤⠤⠤⣀⣀⣀⣀ naive",
-      "     │",
+      " .80 ┤                                                        ⣀⣀⠤⠤⠔⠒⠊⠉ route   ·  ·  ·  A  ·   diamond at 3, unseen",
+      "     │                                               ⣀⣀⠤⠤⠔⠒⠊⠉⠉                 ·  ·  · [D] ·   › only:diamond  ⇒ .88",
+      "     │                                      ⣀⣀⠤⠤⠔⠒⠊⠉⠉                          ·  ·  ·  ·  ·     full          ↑ .63",
+      " .40 ┤                                ⠤⠔⠒⠊⠉⠉                                   ·  ·  G  ·  ·     only:ghost    ⇓ 1.00",
+      "     │                                ⠒⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀              ·  ·  ·  ·  ·",
+      "     │                                                          ⠈⠉⠉⠉⠉⠉ naive",
       " .00 ┤",
       "     └┬───────────────────────────────┬──────────────────────────────┬",
       "      0                             6.4k                         12.8k",

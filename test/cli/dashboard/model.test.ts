@@ -14,9 +14,9 @@ import { beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import type { CellEvent } from "../../../src/experiment/launch.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
-import { after, begun, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
+import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
-const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
+const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });
 const all = (...actions: readonly Action[]): Dashboard => actions.reduce(reduce, START);
 const move = (arms: number, seeds: number): Action => ({ kind: "move", arms, seeds });
 
@@ -38,7 +38,7 @@ test("a cell is opened and closed; stopping and pausing are told apart", () => {
 test("points of a sweep are paged, and the matrix shows the point's cells", () => {
   const sweep = { ...SCENARIO, sweep: { "oversight.coverage": [0.1, 1] } };
   const plans = planCells(sweep, "wasm");
-  const start = beginDashboard(sweep, beginRun(plans, new Map()), { title: "t", role: "watch" });
+  const start = beginDashboard(sweep, beginRun(plans, new Map()), { title: "t", role: "watch", engine: ENGINE });
   expect(start.points.map(({ values, steps }) => [values, steps])).toEqual([
     [{ "oversight.coverage": 0.1 }, 12_800],
     [{ "oversight.coverage": 1 }, 12_800],

@@ -9,11 +9,11 @@ import { fitFrame } from "../../../cli/tui/span.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
 import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
-import { after, begun, EVENTS, planned, SCENARIO } from "./runs.ts";
+import { after, begun, ENGINE, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
 
 /** Twenty seconds into a run, route seed 1 selected; without a live episode, which live.test.ts is about. */
 function model(change: Partial<Dashboard> = {}): Dashboard {
-  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
+  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });
   const told = EVENTS.map((event, i) => ({
     ...{ kind: "told" as const, run: after(EVENTS.slice(0, i + 1)), event, elapsed: 2 * i },
   }));
@@ -33,11 +33,10 @@ test("60 columns: curves and cells, no log; the legend and what is too long are 
       " ──────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⣉ optimum .90",
-      "     │                                 ⢀⣀⠤⠔⠒⠊⠉  route",
-      "     │                          ⢀⣀⡠⠤⠒⠊⠉⠁",
-      " .45 ┤                    ⢀⡠⠤⠔⠒⠉⠁",
-      "     │                    ⠠⠤⠤⠤⣀⣀⣀⣀⣀⣀⡀",
-      "     │                              ⠈⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒ naive",
+      "     │                                ⣀⣀⠤⠤⠒⠒⠉⠉  route",
+      "     │                        ⣀⣀⠤⠤⠒⠒⠉⠉",
+      " .45 ┤                    ⢐⣒⣉⣉",
+      "     │                        ⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠒⠢⠤⠤⠤ naive",
       " .00 ┤",
       "     └┬───────────────────┬───────────────────┬",
       "      0                 6.4k              12.8k",
@@ -48,6 +47,7 @@ test("60 columns: curves and cells, no log; the legend and what is too long are 
       " digit: return in tenths of the optimum   █ done  ▄ trains",
       " route seed 1  trains  ██████······  6,400 of 12,800 steps",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in",
     ]
   `);
 });
@@ -73,8 +73,8 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
       " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
       " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
     ]
@@ -83,7 +83,7 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
 test("120 columns: intervals, steps a second, a longer log", () => {
   expect(draw(model(), 120, 39)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                                                 3 of 6 cells · 00:00:22 · left ~15 s · 640 steps/s",
+      " halfwatch run: tiny                                                               3 of 6 cells · 00:00:22 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
@@ -110,6 +110,7 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
       " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all · auto: the same bytes",
       "",
       " 00:00:00  naive seed 0 begins",
       " 00:00:06  [1/6] naive seed 0  done in 2.5 s  true return unseen .200 (discounted)",
@@ -118,7 +119,6 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finite",
       " 00:00:20  route seed 1 begins",
-      "",
       "",
       "",
       "",
@@ -132,12 +132,12 @@ test("a cell in full: its own curve and what its latest update measured", () => 
       " ──────────────────────────────────────────────────────────────────────────────",
       " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
       " true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
       "     │",
-      "     │",
-      " .45 ┤                              ⠐                               route",
+      " .45 ┤                              ⢀                               route",
       "     │",
       " .00 ┤",
       "     └┬─────────────────────────────┬─────────────────────────────┬",
@@ -183,19 +183,30 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       " digit: return in tenths of the optimum   # done  = trains  . waits  x failed",
       " naive seed 1  failed",
       " at update 12 of 100: the loss is not finite",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
     ]
   `);
 });
 
+test("the engine's row: memory of the cells that train together, else the most of a finished one; no more than is known", () => {
+  const row = (shown: Dashboard) => draw(shown, 120, 39).find((each) => /wasm/.test(each));
+  const both = after([...EVENTS, progress("naive", 2, 10)]);
+  const started = after([...EVENTS, { plan: planned("naive", 2), kind: "started" }, progress("naive", 2, 10)]);
+  expect(row(model({ run: both }))).toContain(" wasm on cpu · 2 cells x 1 thread · 81 MiB · ");
+  expect(row(model({ run: started }))).toContain(" · 163 MiB · ");
+  const done = after(EVENTS.slice(0, 8));
+  expect(row(model({ run: done, engine: { name: "wasm", spread: "", why: "" } }))).toBe(" wasm on cpu · 64 MiB a cell");
+  expect(row(model({ run: begun() }))).toBe(" wasm · 2 cells x 1 thread · auto: the same bytes");
+});
+
 test("many seeds are a sign each, a window of them around the selected one", () => {
   const scenario = { ...SCENARIO, seeds: 100 };
   const plans = planCells(scenario, "wasm");
   const returns = new Map(plans.filter(({ seed }) => seed < 90).map(({ id, seed }) => [id, seed / 100]));
-  const start = beginDashboard(scenario, beginRun(plans, returns), { title: "t", role: "run" });
+  const start = beginDashboard(scenario, beginRun(plans, returns), { title: "t", role: "run", engine: ENGINE });
   const bounds = { optimum: 1, theory: new Map() };
   const shown = { ...reduce(start, { kind: "bounds", point: 0, bounds }), seed: 99 };
   const rows = draw(shown, 60, 19);
@@ -208,7 +219,7 @@ test("many seeds are a sign each, a window of them around the selected one", () 
 test("however many arms there are, the frame has no more rows than the screen, and the selected arm is in it", () => {
   const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
   const plans = planCells(scenario, "wasm");
-  const start = beginDashboard(scenario, beginRun(plans, new Map()), { title: "t", role: "run" });
+  const start = beginDashboard(scenario, beginRun(plans, new Map()), { title: "t", role: "run", engine: ENGINE });
   for (const rows of [19, 23, 39]) {
     for (const arm of ARM_NAMES.keys()) {
       const frame = dashboardView({ ...start, arm }, { columns: 80, rows }, PLAIN);
