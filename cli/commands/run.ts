@@ -44,8 +44,8 @@ export interface RunOptions {
 /** What shows a run while it goes on. */
 export interface RunDisplay {
   update(view: RunView, event: CellEvent | null): void;
-  /** Settles when the terminal has been given back. */
-  end(): Promise<void> | void;
+  /** Settles when the terminal has been given back; hurried, at once. */
+  end(isHurried: boolean): Promise<void> | void;
 }
 
 /** Train the cells that have no result yet, then print the table of all. */
@@ -134,7 +134,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     });
   } finally {
     stopping.end();
-    await display?.end();
+    await display?.end(stopping.signal.aborted);
   }
 
   const counts = countCells(view);

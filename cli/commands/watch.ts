@@ -80,7 +80,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     }
   } finally {
     leaving.end();
-    await display?.end();
+    await display?.end(leaving.signal.aborted);
   }
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);

@@ -89,9 +89,14 @@ export type Action =
   | { readonly kind: "live-step" }
   | { readonly kind: "toggle-live" }
   | { readonly kind: "move"; readonly arms: number; readonly seeds: number }
+  /** A click on a cell: it is selected, and opened where it was. */
+  | { readonly kind: "click"; readonly arm: number; readonly seed: number }
   | { readonly kind: "page"; readonly points: number }
   | { readonly kind: "zoom" }
   | { readonly kind: "back" }
+  /** Open the player on the selected cell, which is done outside; and why that cannot be. */
+  | { readonly kind: "replay" }
+  | { readonly kind: "refused"; readonly text: string; readonly elapsed: number }
   | { readonly kind: "pause" }
   | { readonly kind: "stop" };
 
@@ -155,6 +160,11 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
       const seed = within(model.seed + action.seeds, model.seeds.length);
       return arm === model.arm && seed === model.seed ? model : { ...model, arm, seed };
     }
+    case "click": {
+      const { arm, seed } = action;
+      if (arm === model.arm && seed === model.seed) return { ...model, isZoomed: true };
+      return { ...model, arm, seed };
+    }
     case "page": {
       const point = within(model.point + action.points, model.points.length);
       return point === model.point ? model : { ...model, point };
@@ -165,7 +175,12 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
       return model.isZoomed ? { ...model, isZoomed: false } : model;
     case "stop":
       return model.isStopping ? model : { ...model, isStopping: true };
+    case "refused": {
+      const entry = { elapsed: action.elapsed, text: action.text, isBad: true };
+      return { ...model, log: [...model.log, entry].slice(-LOG_LINES) };
+    }
     case "pause":
+    case "replay":
       return model;
   }
 }

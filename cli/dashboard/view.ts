@@ -121,6 +121,32 @@ function matrixLayoutOf({ arms, seeds, seed }: Dashboard, columns: number): Matr
   return { name, cell, first, shown, hasInterval, hasLabels };
 }
 
+/** First column of the cells: after pointer, name and a gap. */
+const cellsFrom = ({ name }: MatrixLayout): number => 3 + name + 2;
+
+/** The arms that are shown in so many rows: the first one, with the selected one among them. */
+const firstArm = (arms: number, selected: number, shown: number): number =>
+  Math.max(0, Math.min(arms - shown, selected - (shown >> 1)));
+
+/** What stands at a place of the screen: an arm, and a seed where a cell is; beside the cells of an arm, its selected seed. */
+export function cellAt(
+  model: Dashboard,
+  size: Size,
+  column: number,
+  row: number,
+): { arm: number; seed: number } | undefined {
+  const { head, curves, matrix } = layoutOf(model, size);
+  const shown = matrix - 1;
+  // The matrix has a head of its own, and curves a blank row below them.
+  const line = row - head - (curves > 0 ? curves + 1 : 0) - 1;
+  const arm = firstArm(model.arms.length, model.arm, shown) + line;
+  if (line < 0 || line >= shown || arm >= model.arms.length) return undefined;
+  const layout = matrixLayoutOf(model, size.columns);
+  const place = Math.floor((column - cellsFrom(layout)) / layout.cell);
+  const isCell = place >= 0 && place < layout.shown;
+  return { arm, seed: isCell ? layout.first + place : model.seed };
+}
+
 /** A row an arm, a sign a seed, and what the finished seeds came to. */
 function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
   const { seeds, arms, arm: selected } = model;
@@ -140,7 +166,7 @@ function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Cap
     span(`${hasInterval ? "          95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
   ];
   const room = rows - 1;
-  const top = Math.max(0, Math.min(arms.length - room, selected - (room >> 1)));
+  const top = firstArm(arms.length, selected, room);
   const matrix = matrixOf(model);
   const body = arms.slice(top, top + room).map((arm, i) => {
     const cells = matrix[top + i];

@@ -271,16 +271,20 @@ export function startCell(run: string, id: string): CellPaths {
   return cell;
 }
 
-/**
- * The file that holds the latest policy of a cell, finished or not: what it goes on from, else its last checkpoint; undefined before there is
- * one. Whoever reads it while the cell is trained may find it gone.
- */
-export function latestPolicy(cell: CellPaths): string | undefined {
-  if (pathExists(cell.resume)) return cell.resume;
+/** A cell's last checkpoint, finished or not; undefined before the first. */
+export function lastCheckpoint(cell: CellPaths): string | undefined {
   const steps = (pathExists(cell.checkpoints) ? listFolder(cell.checkpoints) : []).map((name) =>
     Number.parseInt(name, 10),
   );
   return steps.length === 0 ? undefined : checkpointPath(cell, Math.max(...steps));
+}
+
+/**
+ * The file that holds the latest policy of a cell: what it goes on from, else its last checkpoint; undefined before there is one. Whoever
+ * reads it while the cell is trained may find it gone.
+ */
+export function latestPolicy(cell: CellPaths): string | undefined {
+  return pathExists(cell.resume) ? cell.resume : lastCheckpoint(cell);
 }
 
 /** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */

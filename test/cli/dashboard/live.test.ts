@@ -234,7 +234,7 @@ test("nothing is played while the board is hidden; shown, the selected cell's ep
     },
     dispose: async () => {},
   };
-  const hooks = { onStop: () => {}, onPause: () => {} };
+  const hooks = { onStop: () => {}, onPause: () => {}, onReplay: () => {} };
   const fake = await FakeTerminal.open(dashboardProgram(model({ isLive: false }), hooks), { columns: 100, rows: 30 });
   const stop = keepPlaying(fake.screen, rehearsal, ({ isLive }) => isLive);
   const until = async (text: string) => {

@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
-import { dashboardView } from "../../../cli/dashboard/view.ts";
+import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
-import { planCells } from "../../../src/experiment/plan.ts";
+import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
 import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
 import { after, begun, ENGINE, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
@@ -231,6 +231,47 @@ test("however many arms there are, the frame has no more rows than the screen, a
   }
 });
 
+test("what is drawn at a place is what a click there means, at every size, and nothing is meant elsewhere", () => {
+  const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
+  const few = beginDashboard(scenario, beginRun(planCells(scenario, "wasm"), new Map()), {
+    ...{ title: "t", role: "run", engine: ENGINE },
+  });
+  const many = { ...few, seeds: Array.from({ length: 90 }, (_, seed) => seed) };
+  for (const shown of [
+    { ...few, arm: 2, seed: 1 },
+    { ...few, arm: ARM_NAMES.length - 1 },
+    { ...many, seed: 60 },
+  ]) {
+    for (const [columns, rows] of [
+      [60, 19],
+      [80, 23],
+      [120, 39],
+    ]) {
+      const size = { columns, rows };
+      const frame = draw(shown, columns, rows);
+      const found = frame.flatMap((row, r) =>
+        [...row].flatMap((_, c) => {
+          const cell = cellAt(shown, size, c, r);
+          return cell === undefined ? [] : [{ ...cell, row, c }];
+        }),
+      );
+      const [first] = frame.flatMap((row, r) => (/^ {3}arm /.test(row) ? [r] : []));
+      expect(found.length).toBeGreaterThan(0);
+      for (const { arm, row } of found) expect(row.slice(3)).toMatch(new RegExp(`^${ARM_NAMES[arm]} `));
+      expect(cellAt(shown, size, 10, first)).toBeUndefined();
+      // Selecting what was clicked at puts the mark there.
+      for (const { arm, seed, c, row } of found.filter(({ c }) => c % 7 === 0)) {
+        const after = draw({ ...shown, arm, seed }, columns, rows);
+        const selected = after.find((each) => each.startsWith(" › "));
+        expect(selected?.slice(3)).toMatch(new RegExp(`^${ARM_NAMES[arm]} `));
+        const open = selected?.indexOf("[") ?? -1;
+        if (open >= 0 && row[c] === "·") expect(c - open).toBeLessThan(3);
+        if (open >= 0 && row[c] === "·") expect(c).toBeGreaterThan(open);
+      }
+    }
+  }
+});
+
 test("with colours a return is also the shade of its cell's ground, as a part of the optimum", () => {
   const frame = dashboardView(model(), { columns: 80, rows: 23 }, COLOURS);
   const shades = frame.flat().flatMap(({ text, style }) => (style?.heat === undefined ? [] : [[text, style.heat]]));
@@ -254,7 +295,10 @@ test("the head says that a run is paused or being saved, and which point of a sw
 
 test("on a terminal the keys move, open a cell, ask for a pause and for the end; the terminal is left as it was", async () => {
   const asked: string[] = [];
-  const hooks = { onStop: () => asked.push("stop"), onPause: () => asked.push("pause") };
+  const hooks = {
+    ...{ onStop: () => asked.push("stop"), onPause: () => asked.push("pause") },
+    onReplay: ({ id }: CellPlan) => asked.push(id),
+  };
   const fake = await FakeTerminal.open(dashboardProgram(model({ arm: 0, seed: 0 }), hooks));
   const here = (text: string) => fake.visible().some((row) => row.includes(text));
   expect(here("naive seed 0  done")).toBe(true);
@@ -265,6 +309,17 @@ test("on a terminal the keys move, open a cell, ask for a pause and for the end;
   expect(fake.visible().at(-1)).toContain("⏎ back");
   await fake.press("enter");
   expect(here("approximate KL")).toBe(false);
+  await fake.press("r");
+  expect(asked.splice(0)).toEqual([planned("route", 1).id]);
+  const row = fake.visible().findIndex((text) => text.startsWith("   naive "));
+  await fake.click(17, row);
+  expect(here("naive seed 2  waits")).toBe(true);
+  await fake.click(17, row);
+  expect(here("no update has been seen")).toBe(true);
+  await fake.press("escape", "\u001b[<65;10;10M");
+  expect(here("route seed 2  waits")).toBe(true);
+  await fake.press("\u001b[<64;10;10M", "left", "down");
+  expect(here("route seed 1  trains")).toBe(true);
   await fake.press("?");
   expect(here("pause the run after each cell's update")).toBe(true);
   await fake.press("?", "p", "q");
