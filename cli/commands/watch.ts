@@ -89,9 +89,12 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     finished.map(({ result }) => result),
   );
   for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
-  const { done } = countCells(view);
+  const { done, failed } = countCells(view);
   if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
-  say(`nobody trains it: ${done} of ${plans.length} cells are done; the command that began it goes on from there`);
+  const lost = failed > 0 ? `, ${failed} failed` : "";
+  say(
+    `nobody trains it: ${done} of ${plans.length} cells are done${lost}; the command that began it goes on from there`,
+  );
   process.exitCode = 1;
 }
 

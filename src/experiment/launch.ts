@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/create.ts";
+import { UserError } from "../core/errors.ts";
 import type { Metrics } from "./cell.ts";
 import type { Pauser } from "./control.ts";
+import { type Failure, writeFailure } from "./failure.ts";
 import { pathExists } from "./files.ts";
 import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
@@ -138,7 +140,9 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
     let complaint = "";
     const fail = (cell: Told, message: string, hint?: string) => {
       cell.settled = true;
-      onEvent({ plan: cell.plan, kind: "failed", where: whereAfter(cell.done), message, hint });
+      const failure = { where: whereAfter(cell.done), message, ...(hint !== undefined && { hint }) };
+      leaveWord(launch, cell.plan, failure);
+      onEvent({ plan: cell.plan, kind: "failed", ...failure });
     };
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-4000);
@@ -171,6 +175,17 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
     const order: CellOrder = { run, plans, engine, threads };
     child.send(order, () => {});
   });
+}
+
+/** Write down that a cell failed, for those who only look, unless somebody else has taken it up by now. */
+function leaveWord({ run, claim }: Launch, { id }: CellPlan, failure: Failure): void {
+  if (holderOf(run, id, claim) !== undefined) return;
+  try {
+    writeFailure(cellPaths(run, id), failure);
+  } catch (error) {
+    // The disk may be what it failed of; whoever runs it is told all the same.
+    if (!(error instanceof UserError)) throw error;
+  }
 }
 
 /** Pass both signals on to a child; returns what stops that. */

@@ -57,6 +57,24 @@ export function holderOf(run: string, name: string, claim: Claim): Owner | null 
   return pathExists(folder) ? holderAt(folder, name, latest(folder, name), claim) : undefined;
 }
 
+/** {@link holderOf} for many locks at once, by name: the folder is listed once. Locks that nobody holds are left out. */
+export function holdersIn(run: string, names: readonly string[], claim: Claim): Map<string, Owner | null> {
+  const folder = join(run, LOCKS);
+  const highest = new Map<string, number>();
+  for (const file of pathExists(folder) ? listFolder(folder) : []) {
+    const dot = file.lastIndexOf(".");
+    const generation = Number(file.slice(dot + 1));
+    const name = file.slice(0, dot);
+    if (Number.isInteger(generation)) highest.set(name, Math.max(generation, highest.get(name) ?? -1));
+  }
+  const holders = new Map<string, Owner | null>();
+  for (const name of names) {
+    const holder = holderAt(folder, name, highest.get(name) ?? -1, claim);
+    if (holder !== undefined) holders.set(name, holder);
+  }
+  return holders;
+}
+
 /** A {@link Guard} by locks of a run; `pause` waits a moment, without giving way to anything. */
 export function guardBy(run: string, claim: Claim, pause: () => void): Guard {
   return (name, action) => {

@@ -34,6 +34,7 @@ import {
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
+ *                     /failure.json                why it failed, until it is taken up again; see failure.ts
  *                     /resume.safetensors          while unfinished: the latest point to go on from
  *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
  *     <run>/control.json                           while the run is paused; see control.ts
@@ -109,6 +110,7 @@ export interface CellPaths {
   readonly timing: string;
   readonly result: string;
   readonly resume: string;
+  readonly failure: string;
 }
 
 /** A cell that was left unfinished, at its latest point to go on from. */
@@ -187,6 +189,7 @@ export function cellPaths(run: string, id: string): CellPaths {
     timing: join(root, "timing.json"),
     result: join(root, "result.json"),
     resume: join(root, "resume.safetensors"),
+    failure: join(root, "failure.json"),
   };
 }
 
@@ -358,8 +361,8 @@ function leftovers(cell: CellPaths): string[] {
     namesIn(folder)
       .filter((name) => name.startsWith(".") && name.endsWith(".tmp"))
       .map((name) => join(folder, name));
-  const resume = pathExists(cell.resume) ? [cell.resume] : [];
-  return [...resume, ...temporary(cell.root), ...temporary(cell.checkpoints)];
+  const unneeded = [cell.resume, cell.failure].filter(pathExists);
+  return [...unneeded, ...temporary(cell.root), ...temporary(cell.checkpoints)];
 }
 
 /** @throws UserError naming the file when it cannot be read or is not one of our checkpoints. */
