@@ -8,12 +8,11 @@ import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record
 import { stageOf } from "../../src/experiment/episodes.ts";
 import type { CellPlan } from "../../src/experiment/plan.ts";
 import { withShift } from "../../src/experiment/scenario.ts";
-import { TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
-import { cellPaths, latestPolicy } from "../../src/experiment/store.ts";
+import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
+import { createSetting, type Setting } from "../../src/experiment/setting.ts";
+import { cellPaths, latestPolicy, readCheckpoint } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
-import { cacheFolder } from "../cache.ts";
-import { loadCheckpoint } from "../checkpoint.ts";
+import { standIn } from "../checkpoint.ts";
 import { type Scene, sceneOf } from "../scene.ts";
 import type { Opened } from "../tui/open.ts";
 import { type Action, type Dashboard, selectedOf } from "./model.ts";
@@ -47,21 +46,29 @@ export interface Rehearsal {
 /** Episodes under a shift, as the deployed view acts. The engine is made when the first one is played. */
 export function createRehearsal(run: string, shift: string): Rehearsal {
   const engines = new Map<EngineName, Promise<Engine>>();
-  const engineOf = (name: EngineName): Promise<Engine> => {
-    const engine = engines.get(name) ?? createEngine(name, 1, { cacheFolder: cacheFolder() });
+  const engineOf = (trainedBy: string): Promise<Engine> => {
+    const name = standIn(trainedBy as EngineName);
+    const engine = engines.get(name) ?? createEngine(name, 1);
     engines.set(name, engine);
     return engine;
   };
+  // The plan's scenario is the checkpoint's, checked already: reading it again takes longer than all else.
+  const settings = new WeakMap<Scenario, Setting>();
+  const settingOf = (scenario: Scenario): Setting => {
+    const setting = settings.get(scenario) ?? createSetting(shift === TRAINING ? scenario : withShift(scenario, shift));
+    settings.set(scenario, setting);
+    return setting;
+  };
   return {
-    async play({ id }, number) {
-      const path = latestPolicy(cellPaths(run, id));
+    async play(plan, number) {
+      const path = latestPolicy(cellPaths(run, plan.id));
       if (path === undefined) return null;
       try {
-        const { checkpoint, scenario, engine } = loadCheckpoint(path, []);
-        const setting = createSetting(shift === TRAINING ? scenario : withShift(scenario, shift));
+        const checkpoint = readCheckpoint(path);
+        const setting = settingOf(plan.scenario);
         const { modules } = checkpoint.spec;
         const acting = deployedView(modules, setting.trueModule);
-        const model = await (await engineOf(engine)).create(checkpoint.spec, checkpoint.state.parameters);
+        const model = await (await engineOf(plan.engine)).create(checkpoint.spec, checkpoint.state.parameters);
         try {
           const stage = stageOf(setting);
           const { world, goals, overseer } = stage;

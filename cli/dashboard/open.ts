@@ -18,8 +18,9 @@ import { type Action, beginDashboard, type Dashboard, reduce } from "./model.ts"
 import { dashboardProgram, type Hooks } from "./program.ts";
 import { layoutOf } from "./view.ts";
 
-/** Frames a second at most: enough to see it move, too few to cost anything. */
+/** Frames a second at most, so that keys are answered at once; and news of the run a second, of which each is a frame. */
 const FRAMES = 8;
+const NEWS = 2;
 /** Episodes that the player lists, as the command `replay` does. */
 const EPISODES = 1024;
 
@@ -124,13 +125,13 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   }
 
   await show();
-  const timer = setInterval(() => tell({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / FRAMES);
+  const timer = setInterval(() => tell({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
   const computeBounds = async () => {
     for (const [point, { scenario: at }] of expandSweep(scenario).entries()) {
-      // Between two points keys are heard and frames drawn.
-      await wait(1);
+      // Between two arms keys are heard and frames drawn.
+      const bounds = await boundsOf(at, shift, () => wait(1));
       if (isOver) return;
-      tell({ kind: "bounds", point, bounds: await boundsOf(at, shift) });
+      tell({ kind: "bounds", point, bounds });
     }
   };
   computeBounds().catch((error) => screen?.fail(error));
