@@ -505,7 +505,10 @@ export class FusedModel implements Model {
   }
 
   private gather(from: Float32Array): Float64Array {
-    return Float64Array.from(this.plan.places, (place) => from[place]);
+    const { places } = this.plan;
+    const to = new Float64Array(places.length);
+    for (let i = 0; i < places.length; i++) to[i] = from[places[i]];
+    return to;
   }
 }
 
