@@ -34,6 +34,8 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const scenario = scenarioOf(manifest, dir);
   const plans = plansOf(dir, scenario);
   const { shift } = scenario.primary;
+  // Cells of a run are of one engine, or of none yet.
+  const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
   const claim = ownClaim();
   const follower = new RunFollower(dir, plans, claim);
   const leaving = listenForStop();
@@ -44,7 +46,14 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   if (capabilities === null) say(title);
   else {
     display = await openDashboard(scenario, view, {
-      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
+      ...{
+        title: `halfwatch watch: ${basename(dir)}`,
+        role: "watch",
+        dir,
+        capabilities,
+        engine,
+        onStop: leaving.request,
+      },
       onPause: () => togglePause(dir, claim),
     });
   }
@@ -71,7 +80,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     }
   } finally {
     leaving.end();
-    await display?.end();
+    await display?.end(leaving.signal.aborted);
   }
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);

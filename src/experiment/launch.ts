@@ -19,10 +19,16 @@ export interface CellOrder {
 /** What the process says of the cell with this id. */
 export type CellMessage = CellReport & { readonly id: string };
 
+/** What a cell's process can say of itself: what its engine runs on, and its memory so far at most, bytes; of several cells, an equal part. */
+interface CellProcess {
+  readonly device: string;
+  readonly peakMemory: number;
+}
+
 /** `seconds` is the cell's wall time in this process by the process's own clock. */
 export type CellReport =
   | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
-  | { readonly kind: "progress"; readonly metrics: Metrics }
+  | { readonly kind: "progress"; readonly metrics: Metrics; readonly process?: CellProcess }
   | { readonly kind: "finished"; readonly seconds: number; readonly peakMemory: number }
   /** Another process had finished the cell already. */
   | { readonly kind: "found" }

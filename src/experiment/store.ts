@@ -271,6 +271,22 @@ export function startCell(run: string, id: string): CellPaths {
   return cell;
 }
 
+/** A cell's last checkpoint, finished or not; undefined before the first. */
+export function lastCheckpoint(cell: CellPaths): string | undefined {
+  const steps = (pathExists(cell.checkpoints) ? listFolder(cell.checkpoints) : []).map((name) =>
+    Number.parseInt(name, 10),
+  );
+  return steps.length === 0 ? undefined : checkpointPath(cell, Math.max(...steps));
+}
+
+/**
+ * The file that holds the latest policy of a cell: what it goes on from, else its last checkpoint; undefined before there is one. Whoever
+ * reads it while the cell is trained may find it gone.
+ */
+export function latestPolicy(cell: CellPaths): string | undefined {
+  return pathExists(cell.resume) ? cell.resume : lastCheckpoint(cell);
+}
+
 /** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */
 export function writeCheckpoint(cell: CellPaths, checkpoint: Checkpoint): [name: string, mark: FileMark] {
   refuseFinished(cell, "writeCheckpoint");
