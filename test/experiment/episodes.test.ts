@@ -197,6 +197,10 @@ describe("an episode file", () => {
     const record = JSON.parse(line);
     change("states", record.states.with(1, "0123456789ab"));
     expect(refusalOf(path)).toMatch(/episodes\.jsonl: episode 0: step 1: the state is not the recorded one$/);
+    change("states", record.states.with(0, "0123456789ab"));
+    expect(refusalOf(path)).toMatch(/episodes\.jsonl: episode 0: step 0: the state is not the recorded one$/);
+    writeFileSync(path, `${head}\n(${line}\n`);
+    expect(refusalOf(path)).toMatch(/episodes\.jsonl: line 2 is not JSON: it was changed after it was written$/);
     change("number", 1);
     expect(refusalOf(path)).toMatch(/episode 0: step 0: the level is not the one that its seed 3 and number 1 draw$/);
     change("marks", [15]);
