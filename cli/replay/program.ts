@@ -99,7 +99,7 @@ export async function createPlayer(
     for (let growing = true; growing && !isClosed; ) {
       growing = await source.more();
       screen.dispatch({ kind: "entries", entries: [...source.entries], growing });
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
     }
     isFinding = false;
   }
@@ -162,7 +162,8 @@ export async function createPlayer(
     if (shown === null) return;
     const visits = new Array<number>(shown.scene.height * shown.scene.width).fill(0);
     for (const [done, index] of order.entries()) {
-      for (const cell of (await source.cells(index)).slice(0, -1)) visits[cell]++;
+      const cells = await source.cells(index);
+      for (let t = 0; t < cells.length - 1; t++) visits[cells[t]]++;
       if (done % 200 === 199) await new Promise((resolve) => setTimeout(resolve, 0));
       if (isClosed) return;
     }

@@ -169,7 +169,7 @@ export function describeFused(name: string, create: (threads: number) => Promise
       ["", WIDE],
       [", behind trunks", WIDE_TRUNK],
     ])("for a row in any batch, at any place in it%s", async (_, spec) => {
-      const engine = await create(2);
+      const engine = await create(3);
       const model = await engine.create(spec, randomParameters(spec, 14));
       const data = randomRows(spec, 5000, 15);
       const whole = await outputOf(model, data, 0, 5000);
@@ -178,6 +178,8 @@ export function describeFused(name: string, create: (threads: number) => Promise
         [4999, 1],
         [63, 2],
         [1, 64],
+        [9, 33],
+        [500, 47],
         [77, 700],
         [400, 4500],
       ]) {

@@ -65,9 +65,11 @@ export interface Host {
 
 /** Rows that are staged for one forward job. */
 const STAGED_ROWS = 64 * BLOCK_ROWS;
-/** Rows from which a forward pass or an update is worth waking the workers. */
-const SHARED_FORWARD_ROWS = 8 * BLOCK_ROWS;
+/** Rows from which a forward pass or an update is worth sharing with the workers. */
+const SHARED_FORWARD_ROWS = 32;
 const SHARED_UPDATE_ROWS = 128;
+/** Rows of a forward task are a multiple of this: whole tiles of every engine's kernels. */
+const TASK_ROWS = 16;
 
 /** The training rows in shared memory. */
 interface LoadedRows {
@@ -229,9 +231,13 @@ export class FusedModel implements Model {
       const row = first + from;
       staging.counts.set(observations.counts.subarray(row, row + count));
       indices.set(observations.indices.subarray(row * stride, (row + count) * stride));
+      // A row's result does not depend on its task, so a rollout's few rows may be cut as the threads need it.
+      const share = this.shared(count >= SHARED_FORWARD_ROWS);
+      const piece = Math.ceil(count / (share ? host.threads : 1) / TASK_ROWS) * TASK_ROWS;
+      const taskRows = Math.min(BLOCK_ROWS, piece);
       record[MODEL.forwardRows] = count;
-      const blocks = Math.ceil(count / BLOCK_ROWS);
-      host.run(JOB_FORWARD, record.byteOffset, blocks, this.shared(count >= SHARED_FORWARD_ROWS));
+      record[MODEL.forwardTaskRows] = taskRows;
+      host.run(JOB_FORWARD, record.byteOffset, Math.ceil(count / taskRows), share);
       out.logProbabilities.set(staging.logProbabilities.subarray(0, count * A), from * A);
       out.probabilities.set(staging.probabilities.subarray(0, count * A), from * A);
       out.values.set(staging.values.subarray(0, count), from);
@@ -499,7 +505,10 @@ export class FusedModel implements Model {
   }
 
   private gather(from: Float32Array): Float64Array {
-    return Float64Array.from(this.plan.places, (place) => from[place]);
+    const { places } = this.plan;
+    const to = new Float64Array(places.length);
+    for (let i = 0; i < places.length; i++) to[i] = from[places[i]];
+    return to;
   }
 }
 

@@ -43,6 +43,8 @@ const KNOWN: ReadonlySet<string> = new Set<keyof NetworkSpec>([
   "gate",
   "gateHidden",
   "critic",
+  "conv",
+  "plane",
   "gateConv",
   "criticConv",
   "cells",
@@ -109,7 +111,8 @@ export async function createTfjsEngine(options: { readonly backend: Backend | "b
 
 /** Same text, same program; names of modules are none of its business. */
 function shapeOf(spec: NetworkSpec): string {
-  return JSON.stringify({ ...spec, modules: spec.modules.length }, Object.keys(spec).sort());
+  const fields = Object.entries({ ...spec, modules: spec.modules.length }).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(fields);
 }
 
 /** @throws RangeError naming what the program does not compute. */
