@@ -11,8 +11,9 @@ import { toSvg } from "../tui/svg.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { candidatesOf, mindOf, playLanes } from "./compare.ts";
 import { playerKeys, playerMouse } from "./keys.ts";
+import { pageOf } from "./list-view.ts";
 import { beginPlayer, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
-import { pageOf, viewPlayer } from "./player-view.ts";
+import { viewPlayer } from "./player-view.ts";
 import type { EpisodeSource } from "./source.ts";
 
 /** Steps a second at speed 1. */

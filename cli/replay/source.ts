@@ -2,14 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
-import {
-  type EpisodeEntry,
-  entryOf,
-  openEpisodes,
-  recordOf,
-  stageOf,
-  verifyEpisode,
-} from "../../src/experiment/episodes.ts";
+import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/experiment/episodes.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
@@ -49,8 +42,10 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
       if (count <= 0) return false;
       const beginnings = Array.from({ length: count }, (_, i) => drawBeginning(stage, seed, first + i));
       const traces = await playAll(stage, mind, beginnings);
-      entries.push(...traces.map((trace) => entryOf(recordOf(stage, { shift, view }, trace))));
       for (const trace of traces) {
+        const { marks } = trace.beginning;
+        const marked = [...marks.keys()].filter((cell) => marks[cell]);
+        entries.push(entryOf({ ...trace, ...trace.beginning, shift, view, marks: marked }));
         played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
       }
       return entries.length < most;

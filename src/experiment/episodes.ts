@@ -101,6 +101,12 @@ interface Place {
   readonly bytes: number;
 }
 
+/** Of an episode what its entry counts. */
+interface Lists {
+  readonly marks: readonly unknown[];
+  readonly actions: readonly unknown[];
+}
+
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
 
 export function entryOf({
@@ -113,7 +119,7 @@ export function entryOf({
   returns,
   marks,
   actions,
-}: z.infer<typeof listedSchema>): EpisodeEntry {
+}: Omit<EpisodeEntry, "steps" | "marked"> & Lists): EpisodeEntry {
   return { shift, view, seed, number, outcome, label, returns, steps: actions.length, marked: marks.length > 0 };
 }
 
