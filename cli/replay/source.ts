@@ -25,8 +25,9 @@ export interface EpisodeSource {
 
 /** Milliseconds that one call of `more` takes, about: keys wait for it. */
 const PATIENCE = 20;
-/** Episodes of a batch: at least a tile of the network's kernels, which take as long for fewer. */
-const LEAST = 16;
+/** Episodes that are played at once: at least a tile of the network's kernels, which take as long for fewer. */
+const TILE = 16;
+/** The most, and lines of a file that are read at once: 10 ms. */
 const MOST = 256;
 
 /** Episodes 0, 1, 2, ... of an actor, played in batches; every number gives the same episode, whoever asks and when. */
@@ -38,7 +39,7 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
   return {
     goals: stage.goals.map(({ name }) => name),
     entries,
-    more: paced(async (batch) => {
+    more: paced(TILE, async (batch) => {
       const first = entries.length;
       const count = Math.min(batch, most - first);
       if (count <= 0) return false;
@@ -82,7 +83,7 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
     head: { scenario, arm: head.arm, seed: head.seed, step: head.step, checkpoint },
     goals: Object.keys(scenario.goals),
     entries: file.entries,
-    more: paced(async (batch) => file.more(batch).length > 0),
+    more: paced(MOST, async (batch) => file.more(batch).length > 0),
     async load(index) {
       const record = file.read(index);
       const stage = stageIn(record.shift);
@@ -101,14 +102,14 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
   };
 }
 
-/** Work by the batch, as much at once as there is patience for; the first time one alone, since a screen waits for it. */
-function paced(work: (batch: number) => Promise<boolean>): () => Promise<boolean> {
+/** Work by the batch, as much at once as there is patience for but for `least`; first one alone, since a screen waits for it. */
+function paced(least: number, work: (batch: number) => Promise<boolean>): () => Promise<boolean> {
   let batch = 1;
   return async () => {
     const begun = performance.now();
     const more = await work(batch);
     const took = performance.now() - begun;
-    if (batch === 1 || took > PATIENCE) batch = Math.max(LEAST, batch / 2);
+    if (batch === 1 || took > PATIENCE) batch = Math.max(least, batch / 2);
     else if (took < PATIENCE / 2) batch = Math.min(MOST, batch * 2);
     return more;
   };
