@@ -12,7 +12,7 @@ import {
   type Trace,
 } from "../evaluation/record.ts";
 import { issueText, refuseOtherFormat } from "./checkpoint.ts";
-import { readLines, readSlice, textOf } from "./files.ts";
+import { readFrom, readLines, textOf } from "./files.ts";
 import type { Setting } from "./setting.ts";
 
 /*
@@ -101,6 +101,12 @@ interface Place {
   readonly bytes: number;
 }
 
+/** Of an episode what its entry counts. */
+interface Lists {
+  readonly marks: readonly unknown[];
+  readonly actions: readonly unknown[];
+}
+
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
 
 export function entryOf({
@@ -113,7 +119,7 @@ export function entryOf({
   returns,
   marks,
   actions,
-}: z.infer<typeof listedSchema>): EpisodeEntry {
+}: Omit<EpisodeEntry, "steps" | "marked"> & Lists): EpisodeEntry {
   return { shift, view, seed, number, outcome, label, returns, steps: actions.length, marked: marks.length > 0 };
 }
 
@@ -229,7 +235,9 @@ export function openEpisodes(path: string): EpisodeFile {
     },
     read(index) {
       const { line, offset, bytes } = places[index];
-      return parseLine(episodeSchema, readSlice(path, offset, bytes), `${path}: line ${line}`);
+      const found = readFrom(path, offset, bytes);
+      if (found === undefined) throw new UserError(`${path} was removed while it was shown`);
+      return parseLine(episodeSchema, found.bytes, `${path}: line ${line}`);
     },
   };
 }

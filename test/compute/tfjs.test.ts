@@ -111,7 +111,7 @@ describe("replicas", () => {
 });
 
 test.each([
-  ["plain layers", TWO_MODULES, 80],
+  ["plain layers", TWO_MODULES, 20],
   ["a trunk", TRUNK, 8],
 ])(
   "no tensor is left behind by rounds of updates, passes and saves, nor by a model that is disposed of: %s",
