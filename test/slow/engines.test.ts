@@ -72,7 +72,7 @@ test("ten seeds on each fast engine: final returns are those of the others, to a
       console.log(found);
       expect(low, found).toBeLessThanOrEqual(0);
       expect(high, found).toBeGreaterThanOrEqual(0);
-      // Seeds of one engine differ by twenty times as much.
+      // Seeds of one engine have a standard deviation of .2.
       expect(Number(high) - Number(low), found).toBeLessThan(0.05);
     }
   }
