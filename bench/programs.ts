@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../cli/package.ts";
-import { ENGINES } from "../src/compute/create.ts";
+import { ENGINES } from "../src/compute/choice.ts";
 import { type Measurement, parseOurs, parseRival, type RivalLine, type Row, together } from "./table.ts";
 
 /** A whole program that can be asked for a row's speed. */
