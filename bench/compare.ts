@@ -113,7 +113,8 @@ const SETTINGS = [
 /** Updates of each training: enough to be steady, few enough to be done. */
 function updatesOf({ width, seeds, maze }: Row): number {
   if (maze) return seeds > 1 ? 1 : 4;
-  return Math.max(4, Math.round((20 * 64) / width / (seeds > 1 ? 2 : 1)));
+  // As many for each process with several seeds as with one, nearly.
+  return Math.max(seeds > 1 ? 2 : 4, Math.round((20 * 64) / width / (seeds > 1 ? 4 : 1)));
 }
 
 /** Programs that cannot be asked, and why. */

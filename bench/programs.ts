@@ -74,7 +74,7 @@ export interface RivalSetting {
  * The settings of each rival that are worth a try, the best one first (bench/README.md has the numbers): the table uses the first,
  * `--settings` measures all.
  */
-export function rivalSettings(rival: string, { seeds }: Pick<Row, "seeds" | "width">): RivalSetting[] {
+export function rivalSettings(rival: string, { seeds }: Pick<Row, "seeds">): RivalSetting[] {
   const all = Math.min(CORES, seeds);
   const dealt = { processes: all, atOnce: 1, threads: 1, pin: false };
   if (seeds === 1) return [dealt, { ...dealt, pin: true }, { ...dealt, threads: CORES }];

@@ -284,7 +284,7 @@ export function secondsLeft(done: readonly { estimate: number; seconds: number }
 
 /** Roughly what a measurement takes on two idle cores, in seconds; most of JAX's is compilation, the first time. */
 export function estimateOf(program: string, { width, seeds, maze }: Row, isFirst: boolean): number {
-  const large = (width / 64) ** 0.5 * (maze ? 2 : 1) * (seeds > 1 ? 1.5 : 1);
-  if (program === "pytorch") return 8 * large;
-  return program === "jax" ? (isFirst && seeds === 1 ? 30 : 9) * large : 3 * large;
+  const large = (width / 64) ** 0.3 * (maze ? 2 : 1);
+  if (program === "pytorch") return 10 * large;
+  return program === "jax" ? (isFirst && seeds === 1 ? 20 : 8) * large : 3 * large;
 }

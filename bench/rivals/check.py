@@ -22,6 +22,14 @@ from pytorch_maze import MazeWorlds
 from recipe import DIAMOND, GHOST, MAZE, Recipe, exact_return, initial
 
 
+def check_recipe(case: dict) -> None:
+    """The numbers that recipe.py repeats are the scenario's."""
+    recipe = Recipe(**(MAZE if case["maze"] else {}))
+    as_lists = lambda value: [as_lists(x) for x in value] if isinstance(value, tuple) else value
+    found = {name: as_lists(getattr(recipe, name)) for name in case["numbers"]}
+    assert found == case["numbers"], (found, case["numbers"])
+
+
 def padded(recipe: Recipe, rows: list[list[int]]) -> np.ndarray:
     """Rows of active features, in order, with the number that stands for no feature behind them."""
     return np.array([sorted(row) + [recipe.features] * (5 - len(row)) for row in rows])
@@ -244,6 +252,8 @@ def main() -> None:
     [path] = sys.argv[1:]
     with open(path) as file:
         recorded = json.load(file)
+    for case in recorded["recipes"]:
+        check_recipe(case)
     for transitions in recorded["transitions"]:
         check_transitions(transitions)
     for transitions in recorded["mazes"]:

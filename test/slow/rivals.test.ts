@@ -15,7 +15,9 @@ import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
+import { readText } from "../../src/experiment/files.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
+import { loadScenario } from "../../src/experiment/scenario.ts";
 import { ppoSchema } from "../../src/experiment/schema.ts";
 import { createSetting, situationOf } from "../../src/experiment/setting.ts";
 import { labelEpisodes } from "../../src/oversight/label.ts";
@@ -117,6 +119,37 @@ async function recordExact(size: number) {
   const trueReturn = goals.true.discounted;
   expect(trueReturn).toBeGreaterThan(0.05);
   return { size, horizon: HORIZON, eastward: EASTWARD, otherwise: OTHERWISE, trueReturn };
+}
+
+/** The numbers of a recipe, by the names that the rivals have for them. */
+function recordRecipe(file: string) {
+  const path = new URL(`../../scenarios/${file}.yaml`, import.meta.url).pathname;
+  const { scenario } = loadScenario({ path, readText });
+  const { world, oversight, agent, train, discount } = scenario;
+  const options = loopOptions(train);
+  return {
+    maze: agent.conv !== undefined,
+    numbers: {
+      size: world.kind === "diamond-ghost" ? world.size : null,
+      horizon: world.horizon,
+      coverage: oversight.kind === "terminal" ? oversight.coverage : null,
+      width: agent.hidden[0],
+      worlds: train.worlds,
+      rollout: train.rollout,
+      epochs: options.epochs,
+      minibatches: options.minibatches,
+      discount,
+      gae_lambda: options.gaeLambda,
+      clip_range: options.clipRange,
+      learning_rate: options.learningRate,
+      adam_eps: options.adamEps,
+      entropy_coef: options.entropyCoef,
+      value_coef: options.valueCoef,
+      gate_coef: options.gateCoef,
+      max_grad_norm: options.maxGradNorm,
+      conv: (agent.conv ?? []).map(({ channels, kernel, stride }) => [channels, kernel, stride]),
+    },
+  };
 }
 
 /** A window of random ends, marks and values, and what we make of it. */
@@ -279,6 +312,7 @@ test.skipIf(!existsSync(PYTHON))(
     try {
       const file = join(folder, "recorded.json");
       const recorded = {
+        recipes: [recordRecipe("diamond-ghost"), recordRecipe("maze")],
         transitions: [recordTransitions(5), recordTransitions(9)],
         mazes: [recordTransitions(13, true)],
         exact: [await recordExact(5), await recordExact(4)],
