@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { roughly, thousands } from "../cli/numbers.ts";
 import { alignColumns, print, printJson, say } from "../cli/output.ts";
+import { compareDashboard } from "./dashboard.ts";
 import {
   Absent,
   askOurs,
@@ -52,6 +53,7 @@ Every program trains every row in every round; the ratio to the best rival is ta
   --settings       instead: every setting of the rivals that is worth a try, to see which is their best; on the main rows unless --rows names others
   --to-result      also: the time to 90 % of the oracle's return; the whole table has it anyway
   --out <file>     append each measurement as it comes; what the file holds already is not measured again
+  --dashboard      instead: the speed of a run with the dashboard against one without
   --json           one JSON document on stdout`;
 
 /** Engines that would take hours: one is there to be read, the others are for a GPU and many cells of one shape. */
@@ -71,6 +73,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "2" },
     rows: { type: "string" },
     programs: { type: "string" },
+    dashboard: { type: "boolean", default: false },
     settings: { type: "boolean", default: false },
     "to-result": { type: "boolean", default: false },
     out: { type: "string" },
@@ -335,6 +338,7 @@ async function main(): Promise<void> {
   const record = openRecord(options.out ?? null, versions);
   const about = [...versions, loadBefore()];
   for (const line of about) say(line);
+  if (options.dashboard) return print([...about, "", ...(await compareDashboard(rounds))].join("\n"));
   if (settings) {
     print([...about, "", ...(await compareSettings(rows, rounds, record))].join("\n"));
     return;
