@@ -14,6 +14,7 @@ import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.t
 import { short, thousands } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { type Actor, type Actors, chooseCheckpoint, createActors, isRun, type Wanted } from "../replay/actors.ts";
+import type { Lane } from "../replay/compare.ts";
 import type { Player } from "../replay/player.ts";
 import { createFileSource, createPlayedSource } from "../replay/source.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
@@ -47,7 +48,7 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
     return;
   }
   const capabilities = liveCapabilities(options);
-  if (capabilities !== null) await play(path, options, capabilities);
+  if (capabilities !== null) await openPlayer(path, options, capabilities);
   else if (isFile) await tellRecorded(path, options);
   else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
   else await tell(path, options);
@@ -70,8 +71,13 @@ const wantedOf = (path: string, { arm, seed, view, shift, set }: ReplayOptions):
   set,
 });
 
-/** The player. What is wrong with the input is said before the terminal is touched. */
-async function play(path: string, options: ReplayOptions, capabilities: Capabilities): Promise<void> {
+/** The player, with `lanes` side by side if there are any. What is wrong with the input is said before the terminal is touched. */
+export async function openPlayer(
+  path: string,
+  options: ReplayOptions,
+  capabilities: Capabilities,
+  lanes?: readonly Lane[],
+): Promise<void> {
   const { createPlayer } = await import("../replay/program.ts");
   const actors = createActors();
   const opened = await openSource(path, options, actors);
@@ -91,6 +97,7 @@ async function play(path: string, options: ReplayOptions, capabilities: Capabili
   try {
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
+    if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });
     await screen.closed;
   } finally {
     await actors.dispose();
