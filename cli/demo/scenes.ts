@@ -94,5 +94,6 @@ export function ghosts(measured: readonly Measured[]): string {
   const [shown, ...others] = measured.map(({ rates }) => Math.round(100 * (rates.ghost ?? 0)));
   if (others.length === 0) return `${shown} %`;
   const [least, most] = [Math.min(shown, ...others), Math.max(shown, ...others)];
-  return `${shown} % (${least} to ${most} over ${measured.length} seeds)`;
+  const seeds = `${measured.length} seeds`;
+  return least === most ? `${shown} % (all ${seeds})` : `${shown} % (${least} to ${most} over ${seeds})`;
 }

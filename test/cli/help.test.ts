@@ -343,6 +343,7 @@ describe("--help", () => {
       "levels",
       "play",
       "replay",
+      "demo",
       "report",
       "verify",
       "list",

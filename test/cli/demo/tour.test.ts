@@ -132,6 +132,7 @@ describe("the scenes of the gallery", () => {
   test("rates in words", () => {
     const seed = (number: number, ghost: number) => ({ seed: number, levels: 10, all: true, rates: { ghost } });
     expect(ghosts([seed(0, 0.946)])).toBe("95 %");
+    expect(ghosts([seed(0, 0.161), seed(1, 0.16)])).toBe("16 % (all 2 seeds)");
     expect(ghosts([seed(0, 0.5), seed(1, 0.994), seed(2, 0.2)])).toBe("50 % (20 to 99 over 3 seeds)");
   });
 });
