@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { thousands } from "../cli/numbers.ts";
 import { alignColumns, print, printJson, say } from "../cli/output.ts";
+import { compareDashboard } from "./dashboard.ts";
 import {
   Absent,
   askRival,
@@ -33,6 +34,7 @@ Every program trains every row in every round; the ratio to the best rival is ta
   --rows <text>    only rows whose name holds the text, for example --rows "route K=2 5x5"
   --programs <a,b> only these programs, any engine among them; default: all but reference and tfjs
   --settings       instead: every setting of the rivals that is worth a try, to see which is their best
+  --dashboard      instead: the speed of a run with the dashboard against one without
   --to-result      also: the time to 90 % of the oracle's return
   --json           one JSON document on stdout`;
 
@@ -49,6 +51,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string" },
     rows: { type: "string", default: "" },
     programs: { type: "string" },
+    dashboard: { type: "boolean", default: false },
     settings: { type: "boolean", default: false },
     "to-result": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -236,6 +239,7 @@ async function main(): Promise<void> {
 
   const about = await machine();
   for (const line of about) say(line);
+  if (options.dashboard) return print([...about, "", ...(await compareDashboard(rounds))].join("\n"));
   if (options.settings) {
     print(["```", ...about, "", ...(await compareSettings(rows, rounds)), "```"].join("\n"));
     return;

@@ -77,7 +77,7 @@ async function drawPlayer(actors: Actors): Promise<string> {
 /** The quickstart while its last arm is trained, one cell after the other. */
 async function drawDashboard(): Promise<string> {
   const { cells } = JSON.parse(readText(join(galleryFolder(), "quickstart.json"))) as {
-    cells: { arm: string; seed: number; curve: Curve; latest: Metrics; seconds: number }[];
+    cells: { arm: string; seed: number; curve: Curve; latest: Metrics; seconds: number; peakMemory: number }[];
   };
   const { scenario } = loadScenario({ path: "scenarios/quickstart.yaml", readText, set: [] });
   const plans = planCells(scenario, "wasm");
@@ -91,21 +91,26 @@ async function drawDashboard(): Promise<string> {
     ({ plan, curve, latest }) => [plan.id, { curve: curve.slice(0, -1), metrics: latest }] as const,
   );
   let run = beginRun(plans, new Map(), new Map(past));
-  let model = beginDashboard(scenario, run, { title: "halfwatch run: quickstart", role: "run" });
+  let model = beginDashboard(scenario, run, {
+    ...{ title: "halfwatch run: quickstart", role: "run" },
+    engine: { name: "wasm", spread: "1 cell x 1 thread", why: "" },
+  });
   const tell = (event: CellEvent, elapsed: number) => {
     run = advance(run, event);
     model = reduce(model, { kind: "told", run, event, elapsed });
   };
   let elapsed = 0;
-  for (const { plan, latest, seconds } of told) {
+  for (const { plan, latest, seconds, peakMemory } of told) {
     const share = latest.update / latest.updates;
     tell({ plan, kind: "started" }, elapsed);
     elapsed += share * seconds;
     tell({ plan, kind: "progress", metrics: latest }, elapsed);
-    if (share === 1) tell({ plan, kind: "finished", seconds, peakMemory: 0 }, elapsed);
+    if (share === 1) tell({ plan, kind: "finished", seconds, peakMemory }, elapsed);
   }
   model = reduce(model, { kind: "bounds", point: 0, bounds: await boundsOf(scenario, scenario.primary.shift) });
+  // No policy is there to play beside the curves.
+  model = reduce(model, { kind: "toggle-live" });
   model = reduce(model, { kind: "move", arms: model.arms.indexOf("route"), seeds: 1 });
-  const program = dashboardProgram(model, { onStop: () => {}, onPause: () => {} });
+  const program = dashboardProgram(model, { onStop: () => {}, onPause: () => {}, onReplay: () => {} });
   return draw(program, { columns: 100, rows: 29 }, "halfwatch run: the dashboard of the quickstart");
 }

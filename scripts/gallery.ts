@@ -132,7 +132,7 @@ function learningCurves() {
     const known = updates.filter(({ update, updates: all }) => arm !== last || update <= all / 2);
     const points = known.filter(({ curve }) => curve !== undefined);
     const curve = points.map(({ step, curve }) => [step, curve?.trueReturn]);
-    return [{ arm, seed, curve, latest: points.at(-1), seconds: readTiming(paths)?.seconds }];
+    return [{ arm, seed, curve, latest: points.at(-1), ...readTiming(paths) }];
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
+import { sceneOf } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import type { Program } from "../tui/program.ts";
@@ -93,16 +94,11 @@ function drawWay(
   { map }: ShownLevel,
   actions: ReadonlyMap<number, number>,
   tone: Tone,
-  { world, trueGoal, proxyGoal }: Shelf["setting"],
+  { world, goals, overseer }: Shelf["setting"],
   cell: number,
   capabilities: Capabilities,
 ): Frame {
-  const tones = new Map<string, Tone>();
-  for (const [letter, meaning] of world.letters) {
-    const event = world.events.indexOf(meaning.toLowerCase());
-    if (trueGoal.rewards[event] > 0) tones.set(letter, "true");
-    else if (proxyGoal.rewards[event] > 0) tones.set(letter, "proxy");
-  }
+  const { tones } = sceneOf(world, goals, overseer.visible);
   const probabilities = Array.from({ length: world.height * world.width }, (_, at) => {
     const action = actions.get(at);
     return action === undefined ? null : world.actions.map((_, a) => (a === action ? 1 : 0));

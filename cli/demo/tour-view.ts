@@ -1,6 +1,7 @@
 import type { Capabilities } from "../capabilities.ts";
+import { lanesFrame } from "../replay/compare-view.ts";
 import { beginPlayer } from "../replay/player.ts";
-import { lanesFrame, legendRow } from "../replay/player-view.ts";
+import { legendRow } from "../scene.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { heading, rule } from "../tui/parts.ts";
 import { type Frame, indent, line, type Row, rowOf, type Size, span, wrapText } from "../tui/span.ts";
@@ -53,7 +54,7 @@ function sceneFrame(
   const boards = agentsFrame(scene, step, width, capabilities);
   const trail = rowOf(span(`  ${glyphs.dot}`, { bold: true }), span(" its way", { tone: "muted" }));
   const notes: Frame[] = [
-    [[], [...legendRow(lanes[0].shown, capabilities).slice(1), ...trail]],
+    [[], [...legendRow(lanes[0].shown.scene, capabilities).slice(1), ...trail]],
     indent(wrapText(scene.rule, width - 2, { tone: "muted" }), 1),
   ];
   const body: Row[] = indent(text, 1).concat(high + boards.length + 1 <= rows ? [[]] : [], boards);

@@ -1,32 +1,26 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
-import { drawBeginning, playAll, type Stage, type Trace } from "../../src/evaluation/record.ts";
-import {
-  type EpisodeEntry,
-  entryOf,
-  openEpisodes,
-  recordOf,
-  stageOf,
-  verifyEpisode,
-} from "../../src/experiment/episodes.ts";
+import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
+import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/experiment/episodes.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 
-/** Where episodes come from: a file, a policy that plays them as they are asked for, or a run that goes on. */
+/** Where episodes come from: a file, or a policy that plays them as they are asked for. */
 export interface EpisodeSource {
   /** Names of the goals, the true one first. */
   readonly goals: readonly string[];
-  /** What is known so far; it only grows (a live source drops the oldest, see {@link createLiveSource}). */
+  /** What is known so far; it only grows. */
   readonly entries: readonly EpisodeEntry[];
   /** Find out about some more; false when there are no more. */
   more(): Promise<boolean>;
+  /** A known episode with all that is shown of it. */
   load(index: number): Promise<Shown>;
-  /** The agent's cells in an episode, its last one included. */
-  cells(index: number): Promise<readonly number[]>;
+  /** The agent's cells in a known episode, its last one included. */
+  cells(index: number): Promise<ArrayLike<number>>;
 }
 
 /** Entries that one call of `more` finds. */
@@ -36,7 +30,8 @@ const BATCH = 256;
 export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
   const { stage, mind, seed, shift, view } = actor;
   const entries: EpisodeEntry[] = [];
-  const cells: number[][] = [];
+  /** Bytes where objects would take ten times as many: of each episode what gives it again, and what visits are counted from. */
+  const played: { readonly actions: Uint8Array; readonly cells: Uint16Array }[] = [];
   return {
     goals: stage.goals.map(({ name }) => name),
     entries,
@@ -47,15 +42,19 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
       if (count <= 0) return false;
       const beginnings = Array.from({ length: count }, (_, i) => drawBeginning(stage, seed, first + i));
       const traces = await playAll(stage, mind, beginnings);
-      entries.push(...traces.map((trace) => entryOf(recordOf(stage, { shift, view }, trace))));
-      cells.push(...traces.map((trace) => cellsOf(stage, trace)));
+      for (const trace of traces) {
+        const { marks } = trace.beginning;
+        const marked = [...marks.keys()].filter((cell) => marks[cell]);
+        entries.push(entryOf({ ...trace, ...trace.beginning, shift, view, marks: marked }));
+        played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
+      }
       return entries.length < most;
     },
     async load(index) {
-      const [trace] = await playAll(stage, mind, [drawBeginning(stage, seed, index)]);
+      const trace = retrace(stage, drawBeginning(stage, seed, index), [...played[index].actions]);
       return showEpisode(stage, trace, mind, view);
     },
-    cells: async (index) => cells[index],
+    cells: async (index) => played[index].cells,
   };
 }
 
@@ -112,25 +111,4 @@ export interface Head {
   readonly seed: number;
   readonly step: number;
   readonly checkpoint: string | undefined;
-}
-
-/** The latest episodes of something that goes on: a ring of so many, of which the oldest makes room. */
-export function createLiveSource(goals: readonly string[], room: number) {
-  const shown: Shown[] = [];
-  const entries: EpisodeEntry[] = [];
-  return {
-    goals,
-    entries,
-    more: async () => true,
-    load: async (index: number) => shown[index],
-    cells: async (index: number) => shown[index].cells,
-    /** Whoever plays adds an episode; nobody waits for a screen. */
-    push(entry: EpisodeEntry, episode: Shown): void {
-      entries.push(entry);
-      shown.push(episode);
-      if (entries.length <= room) return;
-      entries.shift();
-      shown.shift();
-    },
-  } satisfies EpisodeSource & { push: unknown };
 }

@@ -293,10 +293,12 @@ function isFile(path: string): boolean {
   return guarded("read", path, () => statSync(path).isFile());
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The text of UTF-8 bytes. @throws UserError naming the path when they are none. */
 export function textOf(bytes: Uint8Array, path: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new UserError(`${path} is not UTF-8 text`);
   }

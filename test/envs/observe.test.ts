@@ -25,7 +25,10 @@ function pictures(observe: Observe, map: string, marked: readonly number[] = [])
   const marks = new Uint8Array(25);
   for (const cell of marked) marks[cell] = 1;
   const out = new Uint16Array(world.maxActive + marked.length);
-  const active = new Set(out.subarray(0, observeMarked(world, level, state, marks, out, 0)));
+  const count = observeMarked(world, level, state, marks, out, 0);
+  const active = new Set(out.subarray(0, count));
+  // No feature twice, such as one for a mark that is out of sight.
+  expect(active.size).toBe(count);
   const { planeHeight, planeWidth } = world;
   expect(observedFeatures(world, true)).toBe((world.planes.length + 1) * planeHeight * planeWidth);
   return Array.from({ length: world.planes.length + 1 }, (_, plane) =>

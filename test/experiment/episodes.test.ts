@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -197,6 +197,10 @@ describe("an episode file", () => {
     const record = JSON.parse(line);
     change("states", record.states.with(1, "0123456789ab"));
     expect(refusalOf(path)).toMatch(/episodes\.jsonl: episode 0: step 1: the state is not the recorded one$/);
+    change("states", record.states.with(0, "0123456789ab"));
+    expect(refusalOf(path)).toMatch(/episodes\.jsonl: episode 0: step 0: the state is not the recorded one$/);
+    writeFileSync(path, `${head}\n(${line}\n`);
+    expect(refusalOf(path)).toMatch(/episodes\.jsonl: line 2 is not JSON: it was changed after it was written$/);
     change("number", 1);
     expect(refusalOf(path)).toMatch(/episode 0: step 0: the level is not the one that its seed 3 and number 1 draw$/);
     change("marks", [15]);
@@ -241,7 +245,7 @@ describe("an episode file", () => {
     writeFileSync(path, "");
     truncateSync(path, 1e9); // a hole: it takes no room on the disk
     expect(refusalOf(path)).toMatch(/line 1 is longer than 1 MB$/);
-    writeFileSync(path, readFileSync(path).subarray(0, 0));
+    writeFileSync(path, "");
     expect(refusalOf(folder)).toMatch(/is not a regular file$/);
     expect(refusalOf(join(folder, "none.jsonl"))).toMatch(/there is no such file/);
   });

@@ -9,6 +9,8 @@ import {
   randomParameters,
   randomRows,
   range,
+  SPECS,
+  TRUNKS,
   TWO_MODULES,
 } from "../compute/engine-contract.ts";
 
@@ -26,7 +28,7 @@ for (const backend of ["node-gpu", "node", "webgpu"] as const satisfies readonly
     continue;
   }
   const makeEngine = () => createTfjsEngine({ backend });
-  describeAgreement(`tfjs on ${backend}`, makeEngine, TOLERANCE);
+  describeAgreement(`tfjs on ${backend}`, makeEngine, TOLERANCE, [...SPECS, ...TRUNKS]);
 
   describe(`tfjs on ${backend}`, () => {
     test("three replicas are the single models, to the tolerance, after ten steps", async () => {

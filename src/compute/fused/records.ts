@@ -107,6 +107,7 @@ export const MODEL_FIELDS = [
   "outValues",
   "outWeights",
   "forwardRows",
+  "forwardTaskRows",
   "stride",
   "counts",
   "features",

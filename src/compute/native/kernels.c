@@ -156,6 +156,7 @@ struct Model {
   uint32_t outValues;
   uint32_t outWeights;
   uint32_t forwardRows;
+  uint32_t forwardTaskRows;
   uint32_t stride;
   uint32_t counts;
   uint32_t features;
@@ -1222,9 +1223,9 @@ static void chainAll(Address base, const struct Model *model) {
 // --- Jobs ---
 
 static void forwardTask(Address base, const struct Model *model, Address scratch, uint32_t task) {
-  const uint32_t first = task * BLOCK_ROWS;
+  const uint32_t first = task * model->forwardTaskRows;
   const uint32_t left = model->forwardRows - first;
-  const uint32_t rows = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+  const uint32_t rows = left < model->forwardTaskRows ? left : model->forwardTaskRows;
   uint32_t *numbers = (uint32_t *)(scratch + model->rows);
   for (uint32_t row = 0; row < rows; row++) numbers[row] = first + row;
   const struct Rows block = {numbers, rows, model->stride, (const uint16_t *)(base + model->counts),
@@ -1314,6 +1315,7 @@ void chain(Address base, uint32_t at) { chainAll(base, (const struct Model *)(ba
 
 // --- Threads: the protocol of ../wasm/assembly/index.ts ---
 
+/** As there: some fifty microseconds. */
 #define SPINS 4000
 
 struct Worker {

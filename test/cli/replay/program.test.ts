@@ -6,12 +6,7 @@ import type { Capabilities } from "../../../cli/capabilities.ts";
 import { type Actors, createActors } from "../../../cli/replay/actors.ts";
 import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
 import { createPlayer } from "../../../cli/replay/program.ts";
-import {
-  createFileSource,
-  createLiveSource,
-  createPlayedSource,
-  type EpisodeSource,
-} from "../../../cli/replay/source.ts";
+import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import { runCell } from "../../../src/experiment/cell.ts";
 import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
@@ -258,17 +253,7 @@ describe("sources", () => {
       outcome: shown.trace.outcome,
       returns: shown.trace.returns,
     });
-    expect(await source.cells(123)).toEqual(shown.cells);
-  });
-
-  test("a live source keeps the latest, and nobody waits for it", async () => {
-    const actor = await actors.load({ path: dir });
-    const played = createPlayedSource(actor, 5);
-    while (await played.more());
-    const live = createLiveSource(["true", "proxy"], 3);
-    for (let i = 0; i < 5; i++) live.push(played.entries[i], await played.load(i));
-    expect(live.entries.map(({ number }) => number)).toEqual([2, 3, 4]);
-    expect((await live.load(0)).trace).toEqual((await played.load(2)).trace);
+    expect(Array.from(await source.cells(123))).toEqual(shown.cells);
   });
 });
 

@@ -27,18 +27,18 @@ const MODEL = 20;
 const SLEEPERS = 24;
 const QUIT = 28;
 
-/** Looks at a word before going to sleep on it: some ten microseconds, the gap between the jobs of one update. */
-const SPINS = 4000;
+/** Looks at a word before going to sleep on it: some fifty microseconds, the longest gap between two forward passes of a rollout. */
+const SPINS = 20000;
 
 @inline
 function groupAt(model: Model, index: usize): Group {
   return changetype<Group>(model.groups + index * offsetof<Group>());
 }
 
-/** Rows [task * BLOCK_ROWS, ...) of the staged observations. */
+/** Rows [task * forwardTaskRows, ...) of the staged observations. */
 function forwardTask(model: Model, scratch: usize, task: u32): void {
-  const first = task * BLOCK_ROWS;
-  const rows = min<u32>(BLOCK_ROWS, model.forwardRows - first);
+  const first = task * model.forwardTaskRows;
+  const rows = min<u32>(model.forwardTaskRows, model.forwardRows - first);
   for (let row: u32 = 0; row < rows; row++) store<u32>(scratch + model.rows + (<usize>row << 2), first + row);
   forwardBlock(model, scratch, rows, model.stride, model.counts, model.features);
   mixBlock(model, scratch, (rows + 3) & ~3, model.lnScale);

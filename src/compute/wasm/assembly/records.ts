@@ -198,6 +198,8 @@ export class Model {
   outValues: usize;
   outWeights: usize;
   forwardRows: u32;
+  /** Rows of a task of the pass, at most BLOCK_ROWS. */
+  forwardTaskRows: u32;
   /** Observations that the pass reads: stride, counts u16, indices u16. */
   stride: u32;
   counts: usize;
