@@ -9,6 +9,8 @@ import { type Clock, tourProgram } from "../../../cli/demo/program.ts";
 import { sceneOf } from "../../../cli/demo/scenes.ts";
 import { beginTour, type Tour } from "../../../cli/demo/tour.ts";
 import { viewTour } from "../../../cli/demo/tour-view.ts";
+import { beginPlayer, type Player } from "../../../cli/replay/player.ts";
+import { viewPlayer } from "../../../cli/replay/player-view.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame, rowWidth } from "../../../cli/tui/span.ts";
 import { filesIn, halfwatch, MAIN, ROOT } from "../halfwatch.ts";
@@ -153,6 +155,15 @@ describe("on a terminal", () => {
     expect(waits()).toBeUndefined();
     expect(terminal.state()).toEqual(CLEAN);
   });
+});
+
+test("in the player there are no boards of views for an agent that only its file speaks for", () => {
+  const { goals, lanes } = scenes[1];
+  const [{ shown, entry }] = lanes;
+  const player: Player = { ...beginPlayer("naive", goals), entries: [entry], order: [0], at: 0, shown };
+  const frame = toText(viewPlayer(player, { columns: 80, rows: 23 }, PLAIN));
+  expect(frame[2]).toMatch(/^ +level$/);
+  expect(frame.join("\n")).toMatch(/full +>↑ +\.65/);
 });
 
 describe("printed", () => {
