@@ -22,8 +22,8 @@ const FRAME_END = "\u001b[?2026l";
 const RIGHT_AFTER = 400;
 
 const WORLDS = {
-  "5 x 5": [],
-  "15 x 15": ["world.size=15", "world.horizon=64", "world.walls={kind: maze, loops: 0.5}", "world.observe=centred"],
+  "5 x 5": ["diamond-ghost.yaml"],
+  "15 x 15 maze": ["maze.yaml", "world.size=15", "world.horizon=64"],
 } as const;
 const SMALL = ["train.steps=4096", "train.worlds=16", "train.rollout=32", "evaluation.levels=8"];
 
@@ -159,9 +159,9 @@ async function measureList(name: string, args: readonly string[], folder: string
 const folder = mkdtempSync(join(tmpdir(), "halfwatch-bench-"));
 try {
   console.log(`load ${loadavg()[0].toFixed(1)}`);
-  for (const [name, changes] of Object.entries(WORLDS)) {
+  for (const [name, [file, ...changes]] of Object.entries(WORLDS)) {
     const out = join(folder, name.replaceAll(" ", ""));
-    const scenario = join(import.meta.dirname, "../scenarios/diamond-ghost.yaml");
+    const scenario = join(import.meta.dirname, "../scenarios", file);
     const set = [...SMALL, ...changes].flatMap((each) => ["--set", each]);
     halfwatch(["run", scenario, "--arms", "route", "--seeds", "1", "--out", out, "--plain", ...set], folder);
     const run = join(out, readdirSync(out)[0]);

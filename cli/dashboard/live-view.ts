@@ -3,6 +3,7 @@ import { short } from "../numbers.ts";
 import { drawBoard } from "../tui/board.ts";
 import { arrow, glyphsOf } from "../tui/glyphs.ts";
 import { beside, type Frame, fitFrame, line, type Row, rowOf, type Size, span } from "../tui/span.ts";
+import { brief } from "./curves.ts";
 import type { Episode } from "./live.ts";
 import type { Live } from "./model.ts";
 
@@ -56,7 +57,7 @@ export function drawLive(live: Live | null, place: LivePlace, rows: number, capa
   );
   const words = wordsOf(episode, at, capabilities);
   const body = place.isBeside ? beside([board, words], GAP) : [...board, ...words];
-  return fitFrame([head(`as of step ${episode.trained.toLocaleString("en-US")}`), ...body], size);
+  return fitFrame([head(`as of step ${brief(episode.trained)}`), ...body], size);
 }
 
 /** How far it is or how it ended; then for each view the action it wants most, the acting view first. */

@@ -7,7 +7,7 @@ import { sparkline, track } from "../tui/bars.ts";
 import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import { beside, type Frame, fitTo, indent, line, type Row, rowOf, type Size, type Span, span } from "../tui/span.ts";
-import { drawCurves } from "./curves.ts";
+import { brief, drawCurves } from "./curves.ts";
 import { columnsOf, drawLive, type LivePlace, livePlace } from "./live-view.ts";
 import { type Dashboard, isPaused, matrixOf, selectedOf, speedOf } from "./model.ts";
 
@@ -290,7 +290,7 @@ function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
   }
   const speed = state === "running" && !cell.isPaused ? speedOf(model, plan.id) : null;
   const steps = [
-    step > 0 ? `${thousands(step)} of ${thousands(model.points[model.point].steps)} steps` : "",
+    step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "",
     speed === null ? "" : `${thousands(speed)} steps/s`,
     cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,
   ].filter(Boolean);

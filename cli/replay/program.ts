@@ -20,6 +20,8 @@ import type { EpisodeSource } from "./source.ts";
 const PACE = 2;
 /** Milliseconds between two ticks at least; faster than that, a tick is several steps. */
 const TICK = 33;
+/** Milliseconds between two looks at a list that grows: each filters and sorts all of it. */
+const NEWS = 100;
 /** The head, a rule, and the three rows at the foot. */
 const AROUND_LIST = 5;
 
@@ -97,9 +99,13 @@ export async function createPlayer(
   async function find(screen: Screen<PlayerAction>): Promise<void> {
     if (isFinding) return;
     isFinding = true;
+    let told = performance.now();
     for (let growing = true; growing && !isClosed; ) {
       growing = await source.more();
-      screen.dispatch({ kind: "entries", entries: [...source.entries], growing });
+      if (!growing || performance.now() - told > NEWS) {
+        screen.dispatch({ kind: "entries", entries: [...source.entries], growing });
+        told = performance.now();
+      }
       await new Promise((resolve) => setImmediate(resolve));
     }
     isFinding = false;

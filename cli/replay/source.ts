@@ -23,8 +23,12 @@ export interface EpisodeSource {
   cells(index: number): Promise<ArrayLike<number>>;
 }
 
-/** Entries that one call of `more` finds. */
-const BATCH = 256;
+/** Milliseconds that one call of `more` takes, about: keys wait for it. */
+const PATIENCE = 20;
+/** Episodes that are played at once: at least a tile of the network's kernels, which take as long for fewer. */
+const TILE = 16;
+/** The most, and lines of a file that are read at once: 10 ms. */
+const MOST = 256;
 
 /** Episodes 0, 1, 2, ... of an actor, played in batches; every number gives the same episode, whoever asks and when. */
 export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
@@ -35,10 +39,9 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
   return {
     goals: stage.goals.map(({ name }) => name),
     entries,
-    async more() {
+    more: paced(TILE, async (batch) => {
       const first = entries.length;
-      // The first one alone: a screen waits for it.
-      const count = Math.min(first === 0 ? 1 : BATCH, most - first);
+      const count = Math.min(batch, most - first);
       if (count <= 0) return false;
       const beginnings = Array.from({ length: count }, (_, i) => drawBeginning(stage, seed, first + i));
       const traces = await playAll(stage, mind, beginnings);
@@ -49,7 +52,7 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
         played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
       }
       return entries.length < most;
-    },
+    }),
     async load(index) {
       const trace = retrace(stage, drawBeginning(stage, seed, index), [...played[index].actions]);
       return showEpisode(stage, trace, mind, view);
@@ -81,7 +84,7 @@ export function createFileSource(path: string, actors: Actors | null): EpisodeSo
     // In a file keys are sorted; a setting has the true goal first.
     goals: stageIn(TRAINING).goals.map(({ name }) => name),
     entries: file.entries,
-    more: async () => file.more(file.entries.length === 0 ? 1 : BATCH).length > 0,
+    more: paced(MOST, async (batch) => file.more(batch).length > 0),
     async load(index) {
       const record = file.read(index);
       const stage = stageIn(record.shift);
@@ -97,6 +100,19 @@ export function createFileSource(path: string, actors: Actors | null): EpisodeSo
       const stage = stageIn(record.shift);
       return cellsOf(stage, verifyEpisode(stage, record, `${path}: episode ${index}`));
     },
+  };
+}
+
+/** Work by the batch, as much at once as there is patience for but for `least`; first one alone, since a screen waits for it. */
+function paced(least: number, work: (batch: number) => Promise<boolean>): () => Promise<boolean> {
+  let batch = 1;
+  return async () => {
+    const begun = performance.now();
+    const more = await work(batch);
+    const took = performance.now() - begun;
+    if (batch === 1 || took > PATIENCE) batch = Math.max(least, batch / 2);
+    else if (took < PATIENCE / 2) batch = Math.min(MOST, batch * 2);
+    return more;
   };
 }
 

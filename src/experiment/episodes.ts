@@ -12,7 +12,7 @@ import {
   type Trace,
 } from "../evaluation/record.ts";
 import { issueText, refuseOtherFormat } from "./checkpoint.ts";
-import { readLines, readSlice, textOf } from "./files.ts";
+import { readFrom, readLines, textOf } from "./files.ts";
 import type { Setting } from "./setting.ts";
 
 /*
@@ -235,7 +235,9 @@ export function openEpisodes(path: string): EpisodeFile {
     },
     read(index) {
       const { line, offset, bytes } = places[index];
-      return parseLine(episodeSchema, readSlice(path, offset, bytes), `${path}: line ${line}`);
+      const found = readFrom(path, offset, bytes);
+      if (found === undefined) throw new UserError(`${path} was removed while it was shown`);
+      return parseLine(episodeSchema, found.bytes, `${path}: line ${line}`);
     },
   };
 }

@@ -158,23 +158,6 @@ export function* readLines(path: string, longest: number): Generator<Line, void,
   }
 }
 
-/** So many bytes of a file from `offset` on; fewer where it ends. */
-export function readSlice(path: string, offset: number, length: number): Uint8Array {
-  return guarded("read", path, () => {
-    const file = openSync(path, "r");
-    try {
-      const bytes = new Uint8Array(length);
-      let done = 0;
-      for (let read = 1; read > 0 && done < length; done += read) {
-        read = readSync(file, bytes, done, length - done, offset + done);
-      }
-      return bytes.subarray(0, done);
-    } finally {
-      closeSync(file);
-    }
-  });
-}
-
 /**
  * Create a file that is not there yet; false if it is. Among processes that try the same path, on one host or several, one succeeds. A
  * reader may see it empty for a moment.
@@ -223,8 +206,11 @@ export function readFrom(path: string, offset: number, limit: number): { bytes: 
     try {
       const { size } = fstatSync(file);
       const bytes = new Uint8Array(Math.max(0, Math.min(limit, size - offset)));
-      const read = bytes.length === 0 ? 0 : readSync(file, bytes, 0, bytes.length, offset);
-      return { bytes: bytes.subarray(0, read), size };
+      let done = 0;
+      for (let read = 1; read > 0 && done < bytes.length; done += read) {
+        read = readSync(file, bytes, done, bytes.length - done, offset + done);
+      }
+      return { bytes: bytes.subarray(0, done), size };
     } finally {
       closeSync(file);
     }

@@ -13,6 +13,7 @@ import {
   TRUNKS,
   TWO_MODULES,
 } from "../compute/engine-contract.ts";
+import { describeEquality } from "../compute/equality.ts";
 
 /*
  * Real devices: TensorFlow and WebGPU, where their packages are in node_modules (docs/gpu.md), each in float32 with sums in an order of
@@ -29,6 +30,8 @@ for (const backend of ["node-gpu", "node", "webgpu"] as const satisfies readonly
   }
   const makeEngine = () => createTfjsEngine({ backend });
   describeAgreement(`tfjs on ${backend}`, makeEngine, TOLERANCE, [...SPECS, ...TRUNKS]);
+
+  describeEquality(`tfjs:${backend}`, makeEngine);
 
   describe(`tfjs on ${backend}`, () => {
     test("three replicas are the single models, to the tolerance, after ten steps", async () => {

@@ -113,7 +113,7 @@ const curvesOf = (rows: readonly string[]): string[] =>
 test("80 columns: the board beside the curves, its words below it, the acting view pointed at", () => {
   expect(curvesOf(draw(playing(1), 80, 23))).toMatchInlineSnapshot(`
     [
-      " mean true return by environment steps, unseen         live  as of step 6,400",
+      " mean true return by environment steps, unseen         live  as of step 6.4k",
       " .80 ┤                                    ⣀⠤⠔⠒⠉ route  · A · · ·",
       "     │                              ⣀⡠⠤⠒⠊⠉             · · · D*·",
       "     │                        ⢀⣀⠤⠒⠊⠉                   · · · · ·",
@@ -130,7 +130,7 @@ test("80 columns: the board beside the curves, its words below it, the acting vi
 test("100 columns: its words beside it", () => {
   expect(curvesOf(draw(playing(1), 100, 29))).toMatchInlineSnapshot(`
     [
-      " mean true return by environment steps, unseen                 live  as of step 6,400",
+      " mean true return by environment steps, unseen                 live  as of step 6.4k",
       " .80 ┤                                           ⣀⡠⠤⠒⠒⠉ route  · A · · ·   step 2",
       "     │                                    ⣀⡠⠤⠔⠒⠉⠉              · · · D*·   › only:diamond  ⇒ .75",
       "     │                             ⣀⣀⠤⠔⠒⠉⠉                     · · · · ·     full          ↑ .63",
@@ -147,7 +147,7 @@ test("100 columns: its words beside it", () => {
 test("120 columns: wider cells; at the end what it came to, and that nobody looked", () => {
   expect(curvesOf(draw(playing(3), 120, 29))).toMatchInlineSnapshot(`
     [
-      " mean true return by environment steps, unseen                                live  as of step 6,400",
+      " mean true return by environment steps, unseen                                live  as of step 6.4k",
       " .80 ┤                                                        ⣀⣀⠤⠤⠔⠒⠊⠉ route   ·  ·  ·  A  ·   diamond at 3, unseen",
       "     │                                               ⣀⣀⠤⠤⠔⠒⠊⠉⠉                 ·  ·  · [D] ·   › only:diamond  ⇒ .88",
       "     │                                      ⣀⣀⠤⠤⠔⠒⠊⠉⠉                          ·  ·  ·  ·  ·     full          ↑ .63",
