@@ -196,7 +196,7 @@ const COMMANDS: readonly CommandSpec[] = [
   {
     name: "demo",
     args: [],
-    about: "A tour, in a minute and a half, of what goal misgeneralization looks like: three levels, recorded agents.",
+    about: "A tour, in about a minute, of what goal misgeneralization looks like: three levels, recorded agents.",
     options: [
       new Option("--scene <number>", "begin with this one; printed: this one alone").argParser(
         integer("--scene", 1, 3),

@@ -35,7 +35,7 @@ describe("--help", () => {
                                                     against the exact optimum of each goal.
         replay [options] <RUN|CHECKPOINT|EPISODES>  See episodes step by step: map, what each module would
                                                     do, gate, value, label; compare minds.
-        demo [options]                              A tour, in a minute and a half, of what goal
+        demo [options]                              A tour, in about a minute, of what goal
                                                     misgeneralization looks like: three levels, recorded
                                                     agents.
         report [options] <RUN>                      Statistics, figures (SVG, PNG, Vega-Lite), tables
