@@ -14,6 +14,7 @@ import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.t
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { chooseCheckpoint, createActors, isRun } from "../replay/actors.ts";
+import type { Lane } from "../replay/compare.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
 import { openScreen } from "../tui/open.ts";
@@ -34,7 +35,7 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
     return;
   }
   const capabilities = liveCapabilities(options);
-  if (capabilities !== null) await play(path, options, capabilities);
+  if (capabilities !== null) await openPlayer(path, options, capabilities);
   else if (isFile) await tellRecorded(path, options);
   else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
   else await tell(path, options);
@@ -48,12 +49,18 @@ function nothingToReplay(path: string): UserError {
   );
 }
 
-/** The player, on this terminal. */
-async function play(path: string, options: ReplayOptions, capabilities: Capabilities): Promise<void> {
-  const { program, dispose } = await preparePlayer(path, options, capabilities);
+/** The player on this terminal, with `lanes` side by side if there are any. */
+export async function openPlayer(
+  path: string,
+  request: PlayerRequest,
+  capabilities: Capabilities,
+  lanes?: readonly Lane[],
+): Promise<void> {
+  const { program, dispose } = await preparePlayer(path, request, capabilities);
   try {
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
+    if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });
     await screen.closed;
   } finally {
     await dispose();

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
+import { type EngineChoice, resolveEngine } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";

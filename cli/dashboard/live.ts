@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
-import { createEngine, type EngineName } from "../../src/compute/create.ts";
+import type { EngineName } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { networkMind, type Opinion } from "../../src/evaluation/mind.ts";

@@ -89,3 +89,23 @@ test.skipIf(!hasTmux)("Ctrl-Z gives the terminal to the shell, fg brings the sam
   shell.press("q");
   expect(await shell.state("after-stop")).toBe(before);
 });
+
+test.skipIf(!hasTmux)(
+  "the tour: a level opens in the player, q comes back, the end leaves the next commands",
+  async () => {
+    const before = await state("before-tour");
+    press(`clear; '${process.execPath}' '${MAIN}' demo`, "Enter");
+    await see(/1 of 3/);
+    press("Down");
+    await see(/2 of 3/);
+    press("Right", "r");
+    await see(/same draws/);
+    press(".", "q");
+    await see(/2 of 3 .*‖$/m);
+    press("Down", "Down");
+    await see(/the end/);
+    press("q");
+    await see(/^Go on with:[\s\S]*^\$/m);
+    expect(await state("after-tour")).toBe(before);
+  },
+);
