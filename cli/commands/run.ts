@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type EngineChoice, resolveEngine } from "../../src/compute/choice.ts";
+import { type EngineChoice, reasonFor, resolveEngine } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
@@ -90,9 +90,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
     const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
-    // See src/compute/create.ts:resolveEngine.
-    const why = options.engine === "auto" ? "auto: nothing to install, the same bytes everywhere" : "";
-    const chosen = { name: resolveEngine(options.engine), spread, why };
+    const chosen = { name: resolveEngine(options.engine), spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
