@@ -90,8 +90,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
     const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
-    const why = options.engine === "auto" ? reasonFor(options.engine) : "";
-    const chosen = { name: resolveEngine(options.engine), spread, why };
+    const chosen = { name: resolveEngine(options.engine), spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,

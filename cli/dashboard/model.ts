@@ -40,7 +40,7 @@ interface EngineChosen {
   readonly name: string;
   /** `2 cells x 1 thread`; empty where another process decided it. */
   readonly spread: string;
-  /** Why it is this one, in a few words; empty where it was asked for by name. */
+  /** Why it is this one, in a few words; empty where another process chose it. */
   readonly why: string;
 }
 

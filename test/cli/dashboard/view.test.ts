@@ -214,6 +214,14 @@ test("many seeds are a sign each, a window of them around the selected one", () 
     "   arm    seeds 67 to 99 of 100               n  true return",
     ` › naive  666${"7".repeat(10)}${"8".repeat(10)}${"·".repeat(10)}  90         .445`,
   ]);
+  // A click on the first and the last sign is one on those seeds.
+  const size = { columns: 60, rows: 19 };
+  const row = draw(shown, 60, 19).findIndex((text) => text.startsWith(" › naive"));
+  const [first, last] = [10, 42].map((column) => cellAt(shown, size, column, row));
+  expect([first, last]).toEqual([
+    { arm: 0, seed: 67 },
+    { arm: 0, seed: 99 },
+  ]);
 });
 
 test("however many arms there are, the frame has no more rows than the screen, and the selected arm is in it", () => {
