@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
+import { type EngineChoice, reasonFor, resolveEngine } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
@@ -89,8 +90,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
     const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
-    // See src/compute/create.ts:resolveEngine.
-    const why = options.engine === "auto" ? "auto: nothing to install, the same bytes everywhere" : "";
+    const why = options.engine === "auto" ? reasonFor(options.engine) : "";
     const chosen = { name: resolveEngine(options.engine), spread, why };
     const title = [
       `halfwatch run: ${runName(scenario)}`,

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
 import { type CellPlan, planCells } from "../../src/experiment/plan.ts";
@@ -106,14 +107,11 @@ function scenarioOf(manifest: Manifest, dir: string): Scenario {
   return parsed.data;
 }
 
-/** Engines whose cells a run may hold. */
-const ENGINES = ["wasm", "wasm-fma", "native", "tfjs", "reference"];
-
 /** The run's cells: ids include the engine, which the manifest does not fix; so the engine that most of the folders are of. */
 function plansOf(dir: string, scenario: Scenario): CellPlan[] {
   const folder = join(dir, "cells");
   const there = new Set(pathExists(folder) ? listFolder(folder) : []);
-  const choices = ENGINES.map((engine) => planCells(scenario, engine));
+  const choices = ENGINE_NAMES.map((engine) => planCells(scenario, engine));
   const hits = choices.map((plans) => plans.filter(({ id }) => there.has(id)).length);
   return choices[hits.indexOf(Math.max(...hits))];
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
-import { createEngine, type EngineName } from "../../src/compute/create.ts";
+import type { EngineName } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { networkMind, type Opinion } from "../../src/evaluation/mind.ts";
@@ -139,9 +140,11 @@ export function keepPlaying(
         continue;
       }
       if (now < rested || (live?.episode != null && now < ended + HOLD)) continue;
+      const before = process.cpuUsage();
       const episode = await rehearsal.play(cell.plan, number++);
-      const spent = performance.now() - now;
-      rested = now + spent / SHARE;
+      const { user, system } = process.cpuUsage(before);
+      // The first one starts the engine too, once: a long rest after it would look like a board that does not work.
+      if (number > 1) rested = now + (user + system) / 1000 / SHARE;
       screen.dispatch({ kind: "live", cell: cell.plan.id, episode });
     }
   };

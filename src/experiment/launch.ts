@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import type { EngineChoice } from "../compute/create.ts";
+import type { EngineChoice } from "../compute/choice.ts";
 import { UserError } from "../core/errors.ts";
 import type { Metrics } from "./cell.ts";
 import type { Pauser } from "./control.ts";

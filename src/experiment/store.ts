@@ -14,15 +14,18 @@ import {
 } from "./checkpoint.ts";
 import {
   cutFile,
+  hashFile,
   listFolder,
   makeFolder,
   namesIn,
   pathExists,
   readBytes,
+  readFrom,
   remove,
   textOf,
   writeAtomically,
 } from "./files.ts";
+import { endOfHeader, SAFETENSORS_BEGIN } from "./safetensors.ts";
 
 /**
  * The run directory: what stands in which file, and what makes it whole or damaged. files.ts does the reading and writing.
@@ -45,6 +48,9 @@ import {
 
 /** The format of manifest.json and result.json that this version writes and reads. */
 export const RUN_FORMAT = 1;
+
+/** A manifest or a result of more bytes is none of ours. */
+const LARGEST_JSON = 100_000_000;
 
 type JsonRecord = Readonly<Record<string, unknown>>;
 
@@ -211,7 +217,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
   const path = join(dir, "manifest.json");
   makeFolder(dir);
   for (;;) {
-    const bytes = pathExists(path) ? readBytes(path) : undefined;
+    const bytes = pathExists(path) ? readBytes(path, LARGEST_JSON) : undefined;
     const before = bytes && parseSealedJson(bytes, path, manifestSchema);
     if (before === undefined) refuseStrangers(dir);
     const merged = before === undefined ? manifest : extended(dir, before, manifest);
@@ -219,7 +225,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
     // The lock is named after what is replaced. Manifests only grow, so a name that is done with never comes back.
     const replaced = bytes === undefined ? "new" : sha256(bytes);
     const written = guard(`manifest-${replaced.slice(0, 16)}`, () => {
-      const isSame = pathExists(path) ? sha256(readBytes(path)) === replaced : bytes === undefined;
+      const isSame = pathExists(path) ? hashFile(path) === replaced : bytes === undefined;
       if (isSame) writeAtomically(path, sealedJson(merged));
       return isSame;
     });
@@ -367,6 +373,9 @@ function leftovers(cell: CellPaths): string[] {
 
 /** @throws UserError naming the file when it cannot be read or is not one of our checkpoints. */
 export function readCheckpoint(path: string): Checkpoint {
+  // What is no checkpoint is seen by its first bytes, however long it is.
+  const begin = readFrom(path, 0, SAFETENSORS_BEGIN);
+  if (begin !== undefined) endOfHeader(begin.bytes, begin.size, `checkpoint ${path}`);
   return decodeCheckpoint(readBytes(path), path);
 }
 
@@ -412,7 +421,7 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
   }
   const names = ["metrics.jsonl", "evaluation.json", ...steps.map((file) => `checkpoints/${file}`)];
   if (pathExists(cell.episodes)) names.push("episodes.jsonl");
-  const files = Object.fromEntries(names.map((name) => [name, sha256(readBytes(join(cell.root, name)))]));
+  const files = Object.fromEntries(names.map((name) => [name, hashFile(join(cell.root, name))]));
   const { scenarioHash, arm, seed, point, engine, backend, device, steps: trained, checkpoints, summary } = outcome;
   const result = {
     ...{ format: RUN_FORMAT, cell: cell.id, scenarioHash, arm, seed, point, engine },
@@ -455,7 +464,7 @@ export function readResult(cell: CellPaths): CellResult | undefined {
     }
     const path = join(cell.root, name);
     if (!pathExists(path)) throw damaged(path, "is missing, although its cell's result.json records it");
-    if (sha256(readBytes(path)) !== expected)
+    if (hashFile(path) !== expected)
       throw damaged(path, "was changed after its cell was finished: its hash does not match");
   }
   for (const file of listFolder(cell.checkpoints)) {
@@ -525,7 +534,7 @@ function sealedJson(content: object): Uint8Array {
 }
 
 function readSealedJson<T>(path: string, schema: z.ZodType<T>): T {
-  return parseSealedJson(readBytes(path), path, schema);
+  return parseSealedJson(readBytes(path, LARGEST_JSON), path, schema);
 }
 
 function parseSealedJson<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {

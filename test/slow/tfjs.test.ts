@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Backend } from "../../src/compute/choice.ts";
 import type { Engine } from "../../src/compute/engine.ts";
-import type { Backend } from "../../src/compute/tfjs/backends.ts";
 import { createTfjsEngine } from "../../src/compute/tfjs/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import {

@@ -1,5 +1,6 @@
 import type { Observations } from "../../core/observations.ts";
 import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
+import type { Backend } from "../choice.ts";
 import type {
   Engine,
   EngineInfo,
@@ -13,7 +14,7 @@ import type {
 } from "../engine.ts";
 import { createLockstep, type Member, type Together } from "../lockstep.ts";
 import { layoutOf } from "../reference/network.ts";
-import { type Backend, loadBackend } from "./backends.ts";
+import { loadBackend } from "./backends.ts";
 import { Batch } from "./batch.ts";
 
 interface CreateCall {

@@ -8,6 +8,7 @@ import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
 import { createPlayer } from "../../../cli/replay/program.ts";
 import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
+import { drawBeginning, playAll } from "../../../src/evaluation/record.ts";
 import { runCell } from "../../../src/experiment/cell.ts";
 import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, openRun } from "../../../src/experiment/store.ts";
@@ -196,6 +197,25 @@ describe("a session", () => {
     await terminal.screen.closed;
     expect(program.printed).toEqual(["halfwatch replay run --episode 0 --at 1"]);
     expect(copied).toEqual(program.printed);
+  });
+
+  test("visits are steps that began on a cell, over the episodes that the filter accepts", async () => {
+    const { terminal } = await open({ filter: "outcome:ghost" });
+    await terminal.press("V");
+    const { visits, order, entries } = terminal.screen.model();
+    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const { world } = actor.stage;
+    const counted = new Array<number>(25).fill(0);
+    const beginnings = Array.from({ length: 40 }, (_, n) => drawBeginning(actor.stage, actor.seed, n));
+    const traces = (await playAll(actor.stage, actor.mind, beginnings)).filter(({ outcome }) => outcome === "ghost");
+    for (const { beginning, states } of traces) {
+      for (const state of states.slice(0, -1)) counted[world.cell(beginning.level, state)]++;
+    }
+    expect(traces.length).toBeGreaterThan(3);
+    expect(order.map((i) => entries[i].number)).toEqual(traces.map(({ beginning }) => beginning.number));
+    expect(visits).toEqual(counted);
+    expect(terminal.visible()[2]).toContain(`visits (${traces.length})`);
+    await terminal.end();
   });
 
   test("an episode or a filter that there is not is refused before the terminal is touched", async () => {
