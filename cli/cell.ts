@@ -95,7 +95,7 @@ async function work(
 }
 
 async function trainCell(
-  { run, engine: choice, threads }: CellOrder,
+  { run, engine: choice, plans, threads }: CellOrder,
   plan: CellPlan,
   lock: Lock,
   begun: number,
@@ -106,15 +106,17 @@ async function trainCell(
     const started = performance.now();
     await runCell(run, plan, engine, {
       onResume: (progress) => tell(plan, { kind: "resumed", ...progress }),
-      onProgress: (metrics) => tell(plan, { kind: "progress", metrics }),
+      onProgress: (metrics) => {
+        const { device } = engine.info;
+        tell(plan, { kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
+      },
       next: whenToSave(lock, whilePaused(run, plan)),
     });
     const seconds = (performance.now() - started) / 1000;
-    const peakMemory = process.resourceUsage().maxRSS * 1024;
     writeTiming(cellPaths(run, plan.id), {
       seconds,
       startupSeconds: (started - begun) / 1000,
-      peakMemory,
+      peakMemory: peakMemory(),
       threads,
       engine: engine.info.name,
       chosen: reasonFor(choice),
@@ -122,11 +124,14 @@ async function trainCell(
       ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
-    tell(plan, { kind: "finished", seconds, peakMemory });
+    tell(plan, { kind: "finished", seconds, peakMemory: peakMemory() });
   } finally {
     await engine.dispose();
   }
 }
+
+/** The most memory that this process has had, bytes. */
+const peakMemory = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** The most seconds of work that a kill may cost. */
 const LOSS = 10;

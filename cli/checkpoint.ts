@@ -32,8 +32,11 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name === "tfjs" || name === "native" ? "wasm" : name };
+  return { checkpoint, scenario, engine: standIn(name) };
 }
+
+/** The engine that speaks for what another one has trained, on any machine. */
+export const standIn = (name: EngineName): EngineName => (name === "tfjs" || name === "native" ? "wasm" : name);
 
 /**
  * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.

@@ -182,6 +182,20 @@ const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/replay.ts"),
   },
   {
+    name: "demo",
+    args: [],
+    about: "A tour, in about a minute, of what goal misgeneralization looks like: three levels, recorded agents.",
+    options: [
+      new Option("--scene <number>", "begin with this one; printed: this one alone").argParser(
+        integer("--scene", 1, 3),
+      ),
+      new Option("--plain", "print the tour also on a terminal"),
+      jsonOption(),
+    ],
+    example: "halfwatch demo --scene 2",
+    load: () => import("./commands/demo.ts"),
+  },
+  {
     name: "report",
     args: [["<RUN>", "a run directory"]],
     about: "Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV, Markdown) and one HTML page about a run.",

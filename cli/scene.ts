@@ -1,6 +1,7 @@
 import type { Goal } from "../src/core/goal.ts";
 import type { World } from "../src/envs/world.ts";
-import type { Tone } from "./tui/span.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { type Row, span, type Tone, toned } from "./tui/span.ts";
 
 /** What a screen must know of a world to draw its maps. */
 export interface Scene {
@@ -27,4 +28,18 @@ export function sceneOf(world: World, goals: readonly Goal[], marksVisible: bool
   });
   const { height, width, horizon, actions, letters } = world;
   return { height, width, horizon, actions, letters, tones, marksVisible };
+}
+
+/** The tone of a goal by its name: the two that are drawn have names of their own. */
+export const toneOfGoal = (goal: string): Tone | undefined => (goal === "true" || goal === "proxy" ? goal : undefined);
+
+/** What the letters of a map mean. */
+export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities): Row {
+  const parts = [...letters]
+    .filter(([letter]) => letter !== ".")
+    .flatMap(([letter, meaning]) => [
+      span(` ${letter === "#" && unicode ? "█" : letter}`, { bold: true, ...toned(tones.get(letter)) }),
+      span(` ${meaning} `, { tone: "muted" }),
+    ]);
+  return [span(" "), ...parts, span(" [ ]", { bold: true }), span(" marked", { tone: "muted" })];
 }

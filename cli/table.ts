@@ -3,30 +3,25 @@ import { type ArmRow, summariseVerdicts, type Table } from "../src/experiment/su
 import { ARMS } from "../src/routing/arms.ts";
 import { interval, short, thousands } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
+import { toText } from "./tui/paint.ts";
+import { indent, line, wrapText } from "./tui/span.ts";
+import { type TableColumn, table } from "./tui/table.ts";
 
 /** Cells of the strip that shows every seed, from -1 to 1. */
 const STRIP = 25;
 
-/** A column: its head, its text for a row, which side it keeps to, and how soon it goes where the terminal is narrow (0: never). */
-interface Column {
-  readonly head: string;
-  readonly text: (row: ArmRow) => string;
-  readonly align: "left" | "right";
-  readonly yields: number;
-}
-
 /** A table as lines of text, for people, at most `width` columns wide where that can be. */
-export function renderTable(scenario: Scenario, table: Table, width: number): string[] {
-  const { rows, optimum, random, shift, levels, exact, comparisons, notes } = table;
+export function renderTable(scenario: Scenario, summary: Table, width: number): string[] {
+  const { rows, optimum, random, shift, levels, exact, comparisons, notes } = summary;
   const shown = rows.filter(({ deployed }) => deployed);
-  const point = Object.entries(table.point).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+  const point = Object.entries(summary.point).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const lines = [
-    [scenario.name, ...describeOversight(scenario, table), ...point, `shift ${shift}`].join(" · "),
+    [scenario.name, ...describeOversight(scenario, summary), ...point, `shift ${shift}`].join(" · "),
     `true return per episode, discounted, ${exact ? `exact over ${thousands(levels)} levels` : `exact on each of ${thousands(levels)} levels drawn`}; optimum ${short(optimum)}, random ${short(random)}`,
     "",
   ];
   if (shown.length === 0) return [...lines, "no cell is finished yet"];
-  lines.push(...renderColumns(columnsOf(shown, optimum), shown, width), "");
+  lines.push(...toText(indent(table(columnsOf(shown, optimum), shown, width - 2), 2)), "");
   if (comparisons.length > 0) {
     lines.push("route against, on the same seeds (mean difference in true return, 95 %):");
     const compared = comparisons.map(({ against, difference }) => [
@@ -35,7 +30,7 @@ export function renderTable(scenario: Scenario, table: Table, width: number): st
       interval(difference.low, difference.high),
       ARMS.get(against)?.about.startsWith("placebo") ? "placebo" : "",
     ]);
-    lines.push(...alignColumns(compared).map((line) => `  ${line.trimEnd()}`), "");
+    lines.push(...alignColumns(compared).map((text) => `  ${text.trimEnd()}`), "");
   }
   lines.push(...renderVerdicts(shown), ...renderSelections(scenario, shown));
   const first = shown[0];
@@ -44,29 +39,29 @@ export function renderTable(scenario: Scenario, table: Table, width: number): st
     "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: the optimum",
     ...notes,
   );
-  return lines.flatMap((line) => (line.startsWith("  ") ? [line] : wrap(line, width)));
+  return lines.flatMap((text) => (text.startsWith("  ") ? [text] : toText(wrapText(text, width))));
 }
 
-function columnsOf(rows: readonly ArmRow[], optimum: number): Column[] {
-  const events = Object.keys(rows[0].rates);
+function columnsOf(rows: readonly ArmRow[], optimum: number): TableColumn<ArmRow>[] {
+  const column = (head: string, text: (row: ArmRow) => string, more: Partial<TableColumn<ArmRow>> = {}) => ({
+    head,
+    cell: (row: ArmRow) => line(text(row)),
+    ...more,
+  });
+  const number = { align: "right" } as const;
   return [
-    { head: "arm", text: ({ arm }) => arm, align: "left", yields: 0 },
-    { head: "view", text: ({ view }) => view, align: "left", yields: 5 },
-    { head: "n", text: ({ seeds }) => String(seeds.length), align: "right", yields: 0 },
-    { head: "mean", text: ({ trueReturn }) => short(trueReturn.mean), align: "right", yields: 0 },
-    { head: "95 %", text: ({ trueReturn: { low, high } }) => interval(low, high), align: "left", yields: 0 },
-    {
-      head: "theory",
-      text: ({ theory }) => (typeof theory === "number" ? short(theory) : "–"),
-      align: "right",
-      yields: 0,
-    },
-    { head: scale(), text: (row) => strip(row, optimum), align: "left", yields: 6 },
-    { head: "proxy", text: ({ proxyReturn }) => short(proxyReturn.mean), align: "right", yields: 3 },
-    ...events.map(
-      (event): Column => ({ head: event, text: ({ rates }) => short(rates[event], 2), align: "right", yields: 2 }),
+    column("arm", ({ arm }) => arm),
+    column("view", ({ view }) => view, { yields: 2 }),
+    column("n", ({ seeds }) => String(seeds.length), number),
+    column("mean", ({ trueReturn }) => short(trueReturn.mean), number),
+    column("95 %", ({ trueReturn: { low, high } }) => interval(low, high)),
+    column("theory", ({ theory }) => (typeof theory === "number" ? short(theory) : "–"), number),
+    column(scale(), (row) => strip(row, optimum), { yields: 1 }),
+    column("proxy", ({ proxyReturn }) => short(proxyReturn.mean), { ...number, yields: 4 }),
+    ...Object.keys(rows[0].rates).map((event) =>
+      column(event, ({ rates }) => short(rates[event], 2), { ...number, yields: 5 }),
     ),
-    { head: "labels", text: ({ labelled }) => thousands(labelled), align: "right", yields: 4 },
+    column("labels", ({ labelled }) => thousands(labelled), { ...number, yields: 3 }),
   ];
 }
 
@@ -84,7 +79,7 @@ function renderVerdicts(rows: readonly ArmRow[]): string[] {
     "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance):";
   return [
     heading,
-    ...alignColumns([["arm", "true", "proxy", "able", "seeds"], ...body]).map((line) => `  ${line}`),
+    ...alignColumns([["arm", "true", "proxy", "able", "seeds"], ...body]).map((text) => `  ${text}`),
     "",
   ];
 }
@@ -98,38 +93,9 @@ function renderSelections({ primary }: Scenario, rows: readonly ArmRow[]): strin
   });
   return [
     `selection (the table above: ${primary.select}): mean true return of the checkpoint that each rule picks, and the leak, oracle - label-legal:`,
-    ...alignColumns([["arm", "last", "label-legal", "oracle", "leak"], ...body]).map((line) => `  ${line}`),
+    ...alignColumns([["arm", "last", "label-legal", "oracle", "leak"], ...body]).map((text) => `  ${text}`),
     "",
   ];
-}
-
-/** The columns two spaces apart and two in; those that yield soonest are left out until the rest fits. */
-function renderColumns(columns: readonly Column[], rows: readonly ArmRow[], width: number): string[] {
-  const texts = columns.map((column) => ({ column, cells: [column.head, ...rows.map(column.text)] }));
-  const widthOf = (cells: readonly string[]) => Math.max(...cells.map((cell) => cell.length));
-  let kept = texts;
-  for (let yields = 2; kept.reduce((sum, { cells }) => sum + widthOf(cells) + 2, 0) > width && yields <= 6; yields++) {
-    kept = kept.filter(({ column }) => column.yields !== yields);
-  }
-  return Array.from({ length: rows.length + 1 }, (_, i) =>
-    `  ${kept
-      .map(({ column, cells }) =>
-        column.align === "left" ? cells[i].padEnd(widthOf(cells)) : cells[i].padStart(widthOf(cells)),
-      )
-      .join("  ")}`.trimEnd(),
-  );
-}
-
-/** A sentence broken at spaces into lines of at most `width`. */
-function wrap(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines[lines.length - 1];
-    if (line === "") lines[lines.length - 1] = word;
-    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 function describeOversight({ oversight }: Scenario, { point }: Table): string[] {

@@ -19,6 +19,12 @@ export interface Browser {
   readonly filter: (typeof FILTERS)[number];
   /** Number of the level at the left and at the right; null where none was found. */
   readonly shown: readonly [number | null, number | null];
+  /** Which side is shown where there is no room for both. */
+  readonly side: 0 | 1;
+  /** Whose way comes first, and alone where there is no room for both. */
+  readonly first: "true" | "proxy";
+  /** Rows of a map that are scrolled past, where there is no room for all. */
+  readonly top: number;
   /** What has been typed of a number to jump to; null unless one is being typed. */
   readonly typed: string | null;
 }
@@ -28,6 +34,10 @@ export type BrowserAction =
   | "previous"
   | "filter"
   | "shift"
+  | "side"
+  | "goal"
+  | "up"
+  | "down"
   | "jump"
   | "go"
   | "cancel"
@@ -39,11 +49,12 @@ const FARTHEST = 500;
 const MOST_DIGITS = 9;
 
 export function beginBrowser(shelves: readonly Shelf[], seed: number, right: number): Browser {
-  return place({ seed, shelves, right, filter: "all", shown: [0, 0], typed: null }, 0);
+  const view = { side: 0, first: "true", top: 0 } as const;
+  return place({ seed, shelves, right, filter: "all", shown: [0, 0], ...view, typed: null }, 0);
 }
 
 export function browse(browser: Browser, action: BrowserAction): Browser {
-  const { shelves, right, filter, shown, typed } = browser;
+  const { shelves, right, filter, shown, side, first, top, typed } = browser;
   if (typeof action === "object") {
     if (typed === null) return browser;
     if (action.type === "backspace") return { ...browser, typed: typed.slice(0, -1) };
@@ -65,6 +76,15 @@ export function browse(browser: Browser, action: BrowserAction): Browser {
     case "shift":
       if (shelves.length < 3) return browser;
       return place({ ...browser, right: (right % (shelves.length - 1)) + 1 }, shown[0] ?? 0);
+    case "side":
+      return right === 0 ? browser : { ...browser, side: side === 0 ? 1 : 0 };
+    case "goal":
+      return { ...browser, first: first === "true" ? "proxy" : "true" };
+    case "up":
+    case "down": {
+      const last = shelves[0].setting.world.height - 1;
+      return { ...browser, top: Math.max(0, Math.min(last, top + (action === "up" ? -1 : 1))) };
+    }
     case "jump":
       return { ...browser, typed: "" };
     case "go":

@@ -35,6 +35,8 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const scenario = scenarioOf(manifest, dir);
   const plans = plansOf(dir, scenario);
   const { shift } = scenario.primary;
+  // Cells of a run are of one engine, or of none yet.
+  const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
   const claim = ownClaim();
   const follower = new RunFollower(dir, plans, claim);
   const leaving = listenForStop();
@@ -45,7 +47,14 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   if (capabilities === null) say(title);
   else {
     display = await openDashboard(scenario, view, {
-      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
+      ...{
+        title: `halfwatch watch: ${basename(dir)}`,
+        role: "watch",
+        dir,
+        capabilities,
+        engine,
+        onStop: leaving.request,
+      },
       onPause: () => togglePause(dir, claim),
     });
   }
@@ -72,7 +81,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     }
   } finally {
     leaving.end();
-    await display?.end();
+    await display?.end(leaving.signal.aborted);
   }
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
@@ -81,9 +90,12 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     finished.map(({ result }) => result),
   );
   for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
-  const { done } = countCells(view);
+  const { done, failed } = countCells(view);
   if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
-  say(`nobody trains it: ${done} of ${plans.length} cells are done; the command that began it goes on from there`);
+  const lost = failed > 0 ? `, ${failed} failed` : "";
+  say(
+    `nobody trains it: ${done} of ${plans.length} cells are done${lost}; the command that began it goes on from there`,
+  );
   process.exitCode = 1;
 }
 

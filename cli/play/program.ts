@@ -1,10 +1,11 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
+import { sceneOf, toneOfGoal } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import type { Binding } from "../tui/keys.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import type { Program } from "../tui/program.ts";
-import { beside, type Frame, indent, line, rowOf, type Size, span, type Tone, wrapText } from "../tui/span.ts";
+import { beside, type Frame, indent, line, rowOf, type Size, span, wrapText } from "../tui/span.ts";
 import { table } from "../tui/table.ts";
 import { inspection, optimum, seenBy, wholeOf } from "./game.ts";
 import { type Move, play, type Score, type Session, total } from "./session.ts";
@@ -63,13 +64,14 @@ function walking(actions: readonly string[]): Binding<Move>[] {
 
 function view(session: Session, shift: string, { columns, rows }: Size, capabilities: Capabilities): Frame {
   const { course, game, scores } = session;
-  const { world, scenario } = course.setting;
+  const { world, scenario, goals, overseer } = course.setting;
+  const { tones } = sceneOf(world, goals, overseer.visible);
   const isOver = game.end !== null;
   const shown = isOver ? wholeOf(course, game) : seenBy(course, game);
   const cell = cellWidth(world.width, columns - ASIDE - 5, WIDEST_CELL);
   const room = Math.min(ASIDE, columns - 5 - cell * world.width);
   const board = drawBoard(
-    { ...shown, tones: tonesOf(session), actions: world.actions, trail: new Set(game.path) },
+    { ...shown, tones, actions: world.actions, trail: new Set(game.path) },
     { cell },
     capabilities,
   );
@@ -90,27 +92,12 @@ function view(session: Session, shift: string, { columns, rows }: Size, capabili
   ];
 }
 
-/** Letters of the objects in the colour of the goal that wants them. */
-function tonesOf({ course }: Session): Map<string, Tone> {
-  const { world, trueGoal, proxyGoal } = course.setting;
-  const tones = new Map<string, Tone>();
-  for (const [letter, meaning] of world.letters) {
-    const event = world.events.indexOf(meaning.toLowerCase());
-    if (event < 0) continue;
-    if (trueGoal.rewards[event] > 0) tones.set(letter, "true");
-    else if (proxyGoal.rewards[event] > 0) tones.set(letter, "proxy");
-  }
-  return tones;
-}
-
-const toneOf = (goal: string): Tone | undefined => (goal === "true" || goal === "proxy" ? goal : undefined);
-
 /** Beside the map while the game goes on: what an agent knows, and what it has been paid. */
 function soFar({ course, game }: Session, map: string, room: number): Frame {
   const { world, overseer, goals } = course.setting;
   return [
     badge("step ", `${game.steps} of ${world.horizon}`),
-    ...goals.map(({ name }, g) => badge(name.padEnd(5), short(game.returns[g].undiscounted, 2), toneOf(name), 5)),
+    ...goals.map(({ name }, g) => badge(name.padEnd(5), short(game.returns[g].undiscounted, 2), toneOfGoal(name), 5)),
     [],
     ...wrapText(
       overseer.visible
@@ -169,7 +156,7 @@ function scoreTable({ course }: Session, head: string, scores: readonly Score[],
   const number = (value: number) => [span(short(value, 2))];
   return table(
     [
-      { head, cell: (g: number) => [span(goals[g].name, { tone: toneOf(goals[g].name), bold: true })], width: 10 },
+      { head, cell: (g: number) => [span(goals[g].name, { tone: toneOfGoal(goals[g].name), bold: true })], width: 10 },
       { head: "sum", cell: (g) => number(scores[g].got.undiscounted), align: "right", width: 5, yields: 1 },
       { head: "best", cell: (g) => number(scores[g].best.undiscounted), align: "right", width: 5, yields: 1 },
       { head: "disc.", cell: (g) => number(scores[g].got.discounted), align: "right", width: 5 },

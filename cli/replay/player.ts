@@ -5,7 +5,7 @@ import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort } from 
 import type { Shown } from "./shown.ts";
 
 /** What is laid over the map. */
-const OVERLAYS = [
+export const OVERLAYS = [
   "level",
   "policy",
   "value",

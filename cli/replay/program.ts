@@ -11,14 +11,17 @@ import { toSvg } from "../tui/svg.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { candidatesOf, mindOf, playLanes } from "./compare.ts";
 import { playerKeys, playerMouse } from "./keys.ts";
+import { pageOf } from "./list-view.ts";
 import { beginPlayer, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
-import { pageOf, viewPlayer } from "./player-view.ts";
+import { viewPlayer } from "./player-view.ts";
 import type { EpisodeSource } from "./source.ts";
 
 /** Steps a second at speed 1. */
 const PACE = 2;
 /** Milliseconds between two ticks at least; faster than that, a tick is several steps. */
 const TICK = 33;
+/** Milliseconds between two looks at a list that grows: each filters and sorts all of it. */
+const NEWS = 100;
 /** The head, a rule, and the three rows at the foot. */
 const AROUND_LIST = 5;
 
@@ -96,10 +99,14 @@ export async function createPlayer(
   async function find(screen: Screen<PlayerAction>): Promise<void> {
     if (isFinding) return;
     isFinding = true;
+    let told = performance.now();
     for (let growing = true; growing && !isClosed; ) {
       growing = await source.more();
-      screen.dispatch({ kind: "entries", entries: [...source.entries], growing });
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (!growing || performance.now() - told > NEWS) {
+        screen.dispatch({ kind: "entries", entries: [...source.entries], growing });
+        told = performance.now();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
     }
     isFinding = false;
   }
@@ -162,7 +169,8 @@ export async function createPlayer(
     if (shown === null) return;
     const visits = new Array<number>(shown.scene.height * shown.scene.width).fill(0);
     for (const [done, index] of order.entries()) {
-      for (const cell of (await source.cells(index)).slice(0, -1)) visits[cell]++;
+      const cells = await source.cells(index);
+      for (let t = 0; t < cells.length - 1; t++) visits[cells[t]]++;
       if (done % 200 === 199) await new Promise((resolve) => setTimeout(resolve, 0));
       if (isClosed) return;
     }

@@ -3,7 +3,7 @@ import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { actionValuesInto, bestActions, type Solution, solve } from "../../src/envs/solver.ts";
 import type { World } from "../../src/envs/world.ts";
 import { indicesOf, type Mind, type Opinion, type Standing } from "../../src/evaluation/mind.ts";
-import { type Stage, standingsOf, type Trace } from "../../src/evaluation/record.ts";
+import { type Beginning, type Stage, standingsOf, type Trace } from "../../src/evaluation/record.ts";
 import { type Scene, sceneOf } from "../scene.ts";
 
 /** An episode with all that a screen shows of it: a plain value, computed once when it is opened. */
@@ -66,7 +66,7 @@ export async function showEpisode(
       return [goal.name, sums];
     }),
   );
-  const charts = await chartsOf(stage, trace, mind);
+  const charts = await chartsOf(stage, trace, maps, mind);
   const best = world.deterministic ? bestOf(stage, trace, charts) : null;
   const surprises = surprisesOf(trace, acting, opinions, best?.true ?? null, world.actions);
   return {
@@ -78,20 +78,32 @@ export async function showEpisode(
 }
 
 /** A chart for each state; states that differ in the agent's cell alone share one. */
-async function chartsOf(stage: Stage, trace: Trace, mind: Mind | null): Promise<Chart[]> {
+async function chartsOf(stage: Stage, { beginning, states }: Trace, maps: readonly string[], mind: Mind | null) {
   const { world } = stage;
-  const known = new Map<string, Promise<Chart>>();
-  const charts: Promise<Chart>[] = [];
-  for (const state of trace.states) {
-    const stands = standsOf(world, trace.beginning.level, state);
-    const key = stands === null ? "none" : [...stands].map(([cell, each]) => `${cell}:${each.join()}`).join(" ");
-    // After the end the agent covers an object, and nothing is to be decided any more: the last chart stays.
-    const chart = stands === null ? charts.at(-1) : (known.get(key) ?? chartOf(stage, trace, stands, mind));
-    if (chart === undefined) throw new RangeError("chartsOf: an episode that is over before it begins");
-    known.set(key, chart);
+  const { level } = beginning;
+  const known = new Map<string, { stands: ReadonlyMap<number, Int32Array>; chart: Chart }>();
+  const charts: Chart[] = [];
+  for (const [t, state] of states.entries()) {
+    if (world.terminal(level, state)) {
+      // After the end the agent covers an object, and nothing is to be decided any more: the last chart stays.
+      const last = charts.at(-1);
+      if (last === undefined) throw new RangeError("chartsOf: an episode that is over before it begins");
+      charts.push(last);
+      continue;
+    }
+    // Maps that are the same without the agent have the same stands, but for words of a state that a map does not show.
+    const floor = maps[t].replace("A", ".");
+    const before = known.get(floor);
+    if (before?.stands.get(world.cell(level, state))?.join() === state.join()) {
+      charts.push(before.chart);
+      continue;
+    }
+    const stands = standsOf(world, level, state) ?? new Map();
+    const chart = await chartOf(stage, beginning, stands, mind);
+    known.set(floor, { stands, chart });
     charts.push(chart);
   }
-  return Promise.all(charts);
+  return charts;
 }
 
 /**
@@ -119,12 +131,11 @@ export function standsOf(world: World, level: unknown, state: Int32Array): Map<n
 
 async function chartOf(
   stage: Stage,
-  trace: Trace,
+  { level, marks }: Beginning,
   stands: ReadonlyMap<number, Int32Array>,
   mind: Mind | null,
 ): Promise<Chart> {
   const { world, goals, discount } = stage;
-  const { level, marks } = trace.beginning;
   const size = world.height * world.width;
   const cells = [...stands.keys()];
   const standings = [...stands.values()].map((state): Standing => ({ level, state, marks, stepsLeft: world.horizon }));

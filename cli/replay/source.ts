@@ -1,69 +1,71 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
-import { drawBeginning, playAll, type Stage, type Trace } from "../../src/evaluation/record.ts";
-import {
-  type EpisodeEntry,
-  entryOf,
-  openEpisodes,
-  recordOf,
-  stageOf,
-  verifyEpisode,
-} from "../../src/experiment/episodes.ts";
+import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
+import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/experiment/episodes.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 
-/** Where episodes come from: a file, a policy that plays them as they are asked for, or a run that goes on. */
+/** Where episodes come from: a file, or a policy that plays them as they are asked for. */
 export interface EpisodeSource {
   /** Names of the goals, the true one first. */
   readonly goals: readonly string[];
-  /** What is known so far; it only grows (a live source drops the oldest, see {@link createLiveSource}). */
+  /** What is known so far; it only grows. */
   readonly entries: readonly EpisodeEntry[];
   /** Find out about some more; false when there are no more. */
   more(): Promise<boolean>;
+  /** A known episode with all that is shown of it. */
   load(index: number): Promise<Shown>;
-  /** The agent's cells in an episode, its last one included. */
-  cells(index: number): Promise<readonly number[]>;
+  /** The agent's cells in a known episode, its last one included. */
+  cells(index: number): Promise<ArrayLike<number>>;
 }
 
-/** Entries that one call of `more` finds. */
-const BATCH = 256;
+/** Milliseconds that one call of `more` takes, about: keys wait for it. */
+const PATIENCE = 20;
+/** Episodes that are played at once: at least a tile of the network's kernels, which take as long for fewer. */
+const TILE = 16;
+/** The most, and lines of a file that are read at once: 10 ms. */
+const MOST = 256;
 
 /** Episodes 0, 1, 2, ... of an actor, played in batches; every number gives the same episode, whoever asks and when. */
 export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
   const { stage, mind, seed, shift, view } = actor;
   const entries: EpisodeEntry[] = [];
-  const cells: number[][] = [];
+  /** Bytes where objects would take ten times as many: of each episode what gives it again, and what visits are counted from. */
+  const played: { readonly actions: Uint8Array; readonly cells: Uint16Array }[] = [];
   return {
     goals: stage.goals.map(({ name }) => name),
     entries,
-    async more() {
+    more: paced(TILE, async (batch) => {
       const first = entries.length;
-      // The first one alone: a screen waits for it.
-      const count = Math.min(first === 0 ? 1 : BATCH, most - first);
+      const count = Math.min(batch, most - first);
       if (count <= 0) return false;
       const beginnings = Array.from({ length: count }, (_, i) => drawBeginning(stage, seed, first + i));
       const traces = await playAll(stage, mind, beginnings);
-      entries.push(...traces.map((trace) => entryOf(recordOf(stage, { shift, view }, trace))));
-      cells.push(...traces.map((trace) => cellsOf(stage, trace)));
+      for (const trace of traces) {
+        const { marks } = trace.beginning;
+        const marked = [...marks.keys()].filter((cell) => marks[cell]);
+        entries.push(entryOf({ ...trace, ...trace.beginning, shift, view, marks: marked }));
+        played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
+      }
       return entries.length < most;
-    },
+    }),
     async load(index) {
-      const [trace] = await playAll(stage, mind, [drawBeginning(stage, seed, index)]);
+      const trace = retrace(stage, drawBeginning(stage, seed, index), [...played[index].actions]);
       return showEpisode(stage, trace, mind, view);
     },
-    cells: async (index) => cells[index],
+    cells: async (index) => played[index].cells,
   };
 }
 
 /**
  * Episodes of a file, each verified when it is shown. Minds are those of the checkpoint that stands beside the file in its cell; without it,
- * what the file says of them.
+ * or without `actors`, what the file says of them.
  */
-export function createFileSource(path: string, actors: Actors): EpisodeSource & { readonly head: Head } {
+export function createFileSource(path: string, actors: Actors | null): EpisodeSource & { readonly head: Head } {
   const file = openEpisodes(path);
   const { head } = file;
   // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
@@ -79,15 +81,16 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
   const checkpoint = existsSync(beside) ? beside : undefined;
   return {
     head: { scenario, arm: head.arm, seed: head.seed, step: head.step, checkpoint },
-    goals: Object.keys(scenario.goals),
+    // In a file keys are sorted; a setting has the true goal first.
+    goals: stageIn(TRAINING).goals.map(({ name }) => name),
     entries: file.entries,
-    more: async () => file.more(file.entries.length === 0 ? 1 : BATCH).length > 0,
+    more: paced(MOST, async (batch) => file.more(batch).length > 0),
     async load(index) {
       const record = file.read(index);
       const stage = stageIn(record.shift);
       const trace = verifyEpisode(stage, record, `${path}: episode ${index}`);
       const mind: Mind | null =
-        checkpoint === undefined
+        checkpoint === undefined || actors === null
           ? null
           : (await actors.load({ path: checkpoint, view: record.view, shift: record.shift })).mind;
       return showEpisode(stage, trace, mind, record.view, record.opinions ?? null);
@@ -97,6 +100,19 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
       const stage = stageIn(record.shift);
       return cellsOf(stage, verifyEpisode(stage, record, `${path}: episode ${index}`));
     },
+  };
+}
+
+/** Work by the batch, as much at once as there is patience for but for `least`; first one alone, since a screen waits for it. */
+function paced(least: number, work: (batch: number) => Promise<boolean>): () => Promise<boolean> {
+  let batch = 1;
+  return async () => {
+    const begun = performance.now();
+    const more = await work(batch);
+    const took = performance.now() - begun;
+    if (batch === 1 || took > PATIENCE) batch = Math.max(least, batch / 2);
+    else if (took < PATIENCE / 2) batch = Math.min(MOST, batch * 2);
+    return more;
   };
 }
 
@@ -111,25 +127,4 @@ export interface Head {
   readonly seed: number;
   readonly step: number;
   readonly checkpoint: string | undefined;
-}
-
-/** The latest episodes of something that goes on: a ring of so many, of which the oldest makes room. */
-export function createLiveSource(goals: readonly string[], room: number) {
-  const shown: Shown[] = [];
-  const entries: EpisodeEntry[] = [];
-  return {
-    goals,
-    entries,
-    more: async () => true,
-    load: async (index: number) => shown[index],
-    cells: async (index: number) => shown[index].cells,
-    /** Whoever plays adds an episode; nobody waits for a screen. */
-    push(entry: EpisodeEntry, episode: Shown): void {
-      entries.push(entry);
-      shown.push(episode);
-      if (entries.length <= room) return;
-      entries.shift();
-      shown.shift();
-    },
-  } satisfies EpisodeSource & { push: unknown };
 }

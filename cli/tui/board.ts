@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { arrow, type Glyphs, glyphsOf } from "./glyphs.ts";
-import { type Frame, type Row, type Span, type Style, span, type Tone } from "./span.ts";
+import { type Frame, type Row, type Span, type Style, span, type Tone, toned } from "./span.ts";
 
 /** What is drawn over the free cells of a map. */
 export type Overlay =
@@ -74,8 +74,7 @@ function drawCell(board: Board, letter: string, cell: number, width: number, gly
   if (letter === "A" && overlay?.kind !== "heat")
     return span(framed("A", marks.has(cell), width), { bold: true, inverse: true });
   if (!isFloor && letter !== "A") {
-    const tone = tones.get(letter);
-    return span(framed(letter, marks.has(cell), width), { bold: true, ...(tone && { tone }), ...pointed });
+    return span(framed(letter, marks.has(cell), width), { bold: true, ...toned(tones.get(letter)), ...pointed });
   }
   if (overlay?.kind === "heat")
     return { ...heatCell(overlay, letter, cell, width), ...(cursor === cell && { style: pointed }) };
@@ -86,7 +85,7 @@ function drawCell(board: Board, letter: string, cell: number, width: number, gly
     const best = probabilities.flatMap((each, action) => (p - each < 1e-9 ? [action] : [])).slice(0, width - 1);
     const isTie = best.length > 1;
     const arrows = best.map((action) => arrow(glyphs, board.actions[action], isTie ? 0.5 : p)).join("");
-    const style: Style = isTie || p >= 0.4 ? { bold: !isTie && p >= 0.75, ...toneOf(overlay.tone) } : { tone: "muted" };
+    const style: Style = isTie || p >= 0.4 ? { bold: !isTie && p >= 0.75, ...toned(overlay.tone) } : { tone: "muted" };
     return span(framed(width > 2 ? arrows : arrow(glyphs, board.actions[best[0]], p), marks.has(cell), width), {
       ...style,
       ...pointed,
@@ -112,7 +111,6 @@ function heatCell(
   return span(fitText(agent ? `A${text}` : text, width), { heat, ...(agent && { bold: true }) });
 }
 
-const toneOf = (tone: Tone | undefined): Style => (tone === undefined ? {} : { tone });
 const fitText = (text: string, width: number): string =>
   text.length >= width ? text.slice(0, width) : text.padStart(width);
 

@@ -33,6 +33,8 @@ export interface Size {
 }
 
 export const span = (text: string, style?: Style): Span => ({ text, style });
+/** The style of a tone; plain where there is none. */
+export const toned = (tone: Tone | undefined): Style => (tone === undefined ? {} : { tone });
 /** A row of one span. */
 export const line = (text: string, style?: Style): Row => [span(text, style)];
 

@@ -10,7 +10,7 @@ export interface TableColumn<Item> {
   readonly yields?: number;
 }
 
-/** Head and rows, columns two blanks apart, at most `width` columns wide. */
+/** Head and rows, columns two blanks apart: `width` columns wide, or as wide as the columns that stay. */
 export function table<Item>(columns: readonly TableColumn<Item>[], items: readonly Item[], width: number): Frame {
   let shown = columns.map((column) => {
     const cells = items.map(column.cell);
@@ -28,7 +28,7 @@ export function table<Item>(columns: readonly TableColumn<Item>[], items: readon
         const place = each.column.align === "right" ? fitRight : fitTo;
         return [...(c > 0 ? [span("  ")] : []), ...place(cellOf(c), each.width)];
       }),
-      width,
+      Math.max(width, total()),
     );
   return [
     rowFrom((c) => [span(shown[c].column.head, { tone: "muted" })]),

@@ -84,7 +84,10 @@ export function networkMind(
       return output.probabilities;
     },
     async consult(standings) {
-      const [whole, ...each] = await forward(standings, [full, ...views]);
+      // The gate and the value are those of the full view, which is mostly asked for anyway.
+      const known = views.findIndex(({ name }) => name === full.name);
+      const each = await forward(standings, known >= 0 ? views : [...views, full]);
+      const whole = each.at(known) ?? each[0];
       return standings.map((_, row) => ({
         probabilities: Object.fromEntries(
           views.map(({ name }, v) => [name, [...each[v].probabilities.subarray(row * A, (row + 1) * A)]]),

@@ -12,7 +12,7 @@ import {
   type Trace,
 } from "../evaluation/record.ts";
 import { issueText, refuseOtherFormat } from "./checkpoint.ts";
-import { readLines, readSlice, textOf } from "./files.ts";
+import { readFrom, readLines, textOf } from "./files.ts";
 import type { Setting } from "./setting.ts";
 
 /*
@@ -76,6 +76,12 @@ const episodeSchema = z.strictObject({
   sum: z.string(),
 });
 
+/** What a list of episodes needs of a line; the rest of it is looked at when the episode is read. */
+const listedSchema = episodeSchema
+  .pick({ shift: true, view: true, seed: true, number: true, outcome: true, label: true, returns: true })
+  .extend({ marks: z.array(z.unknown()), actions: z.array(z.unknown()) })
+  .strip();
+
 /** Who acted, and where. */
 export type EpisodesHead = z.infer<typeof headSchema>;
 /** An episode as a file holds it. */
@@ -95,6 +101,12 @@ interface Place {
   readonly bytes: number;
 }
 
+/** Of an episode what its entry counts. */
+interface Lists {
+  readonly marks: readonly unknown[];
+  readonly actions: readonly unknown[];
+}
+
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
 
 export function entryOf({
@@ -107,7 +119,7 @@ export function entryOf({
   returns,
   marks,
   actions,
-}: EpisodeRecord): EpisodeEntry {
+}: Omit<EpisodeEntry, "steps" | "marked"> & Lists): EpisodeEntry {
   return { shift, view, seed, number, outcome, label, returns, steps: actions.length, marked: marks.length > 0 };
 }
 
@@ -174,10 +186,14 @@ export function encodeEpisodes(
 export interface EpisodeFile {
   readonly path: string;
   readonly head: EpisodesHead;
-  /** The next entries, at most `most`; none when the file is through. @throws UserError naming the line that is not an episode's. */
+  /**
+   * The next entries, at most `most`; none when the file is through. No more of a line is looked at than a list shows.
+   * @throws UserError naming the line that is cut, or is not an episode's.
+   */
   more(most: number): EpisodeEntry[];
   /** All entries so far, in the file's order. */
   readonly entries: readonly EpisodeEntry[];
+  /** @throws UserError naming the line that is not an episode's. */
   read(index: number): EpisodeRecord;
 }
 
@@ -211,7 +227,7 @@ export function openEpisodes(path: string): EpisodeFile {
         if (next.done) break;
         const { line, offset, bytes, ended } = next.value;
         if (!ended) throw new UserError(`${path}: line ${line} is cut: the file ends in the middle of an episode`);
-        found.push(entryOf(parseEpisode(bytes, `${path}: line ${line}`)));
+        found.push(entryOf(parseLine(listedSchema, bytes, `${path}: line ${line}`)));
         places.push({ line, offset, bytes: bytes.length });
       }
       entries.push(...found);
@@ -219,15 +235,17 @@ export function openEpisodes(path: string): EpisodeFile {
     },
     read(index) {
       const { line, offset, bytes } = places[index];
-      return parseEpisode(readSlice(path, offset, bytes), `${path}: line ${line}`);
+      const found = readFrom(path, offset, bytes);
+      if (found === undefined) throw new UserError(`${path} was removed while it was shown`);
+      return parseLine(episodeSchema, found.bytes, `${path}: line ${line}`);
     },
   };
 }
 
-function parseEpisode(bytes: Uint8Array, where: string): EpisodeRecord {
+function parseLine<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string): T {
   const json = attempt(() => JSON.parse(textOf(bytes, where)));
   if (json === undefined) throw new UserError(`${where} is not JSON: it was changed after it was written`);
-  const parsed = episodeSchema.safeParse(json);
+  const parsed = schema.safeParse(json);
   if (!parsed.success) throw new UserError(`${where}: ${issueText(parsed.error)}`);
   return parsed.data;
 }

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   fsyncSync,
@@ -104,10 +105,41 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
   });
 }
 
-/** @throws UserError naming the path when it cannot be read. */
-export function readBytes(path: string): Uint8Array {
-  return guarded("read", path, () => readFileSync(path));
+/** @throws UserError naming the path when it cannot be read, has no end (a pipe, a device), or is larger than `largest` bytes. */
+export function readBytes(path: string, largest = Number.POSITIVE_INFINITY): Uint8Array {
+  return guarded("read", path, () => {
+    const status = statSync(path);
+    if (!status.isFile() && !status.isDirectory()) throw new UserError(`${path} is not a regular file`);
+    if (status.isFile() && status.size > largest) {
+      throw new UserError(`${path} has ${megabytes(status.size)}, expected at most ${megabytes(largest)}`);
+    }
+    return readFileSync(path);
+  });
 }
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+/** SHA-256 of a file, read piece by piece. @throws UserError as {@link readBytes}. */
+export function hashFile(path: string): string {
+  const hash = createHash("sha256");
+  const piece = new Uint8Array(PIECE);
+  if (!isFile(path)) throw new UserError(`${path} is not a regular file`);
+  guarded("read", path, () => {
+    const file = openSync(path, "r");
+    try {
+      for (let read = 1; read > 0; ) {
+        read = readSync(file, piece);
+        hash.update(piece.subarray(0, read));
+      }
+    } finally {
+      closeSync(file);
+    }
+  });
+  return hash.digest("hex");
+}
+
+/** Bytes that are read at once. */
+const PIECE = 1 << 18;
 
 /** @throws UserError naming the path when it cannot be read or is not UTF-8 text. */
 export function readText(path: string): string {
@@ -130,7 +162,7 @@ export interface Line {
  * @throws UserError naming the path when it cannot be read, is no regular file, or has a line longer than `longest` bytes.
  */
 export function* readLines(path: string, longest: number): Generator<Line, void, void> {
-  const piece = new Uint8Array(1 << 18);
+  const piece = new Uint8Array(PIECE);
   if (!isFile(path)) throw new UserError(`${path} is not a regular file`);
   const file = guarded("read", path, () => openSync(path, "r"));
   try {
@@ -156,23 +188,6 @@ export function* readLines(path: string, longest: number): Generator<Line, void,
   } finally {
     closeSync(file);
   }
-}
-
-/** So many bytes of a file from `offset` on; fewer where it ends. */
-export function readSlice(path: string, offset: number, length: number): Uint8Array {
-  return guarded("read", path, () => {
-    const file = openSync(path, "r");
-    try {
-      const bytes = new Uint8Array(length);
-      let done = 0;
-      for (let read = 1; read > 0 && done < length; done += read) {
-        read = readSync(file, bytes, done, length - done, offset + done);
-      }
-      return bytes.subarray(0, done);
-    } finally {
-      closeSync(file);
-    }
-  });
 }
 
 /**
@@ -210,21 +225,30 @@ export function readTouched(path: string): { text: string; touched: number } | u
   }
 }
 
-/** At most `limit` bytes of a file from `offset` on, and the file's size; undefined where there is none. */
+/**
+ * At most `limit` bytes of a file from `offset` on, and the file's size; undefined where there is none.
+ * @throws UserError naming the path when it cannot be read, or has no end (a pipe, a device).
+ */
 export function readFrom(path: string, offset: number, limit: number): { bytes: Uint8Array; size: number } | undefined {
   return guarded("read", path, () => {
     let file: number;
     try {
-      file = openSync(path, "r");
+      // A pipe is opened at once too, and then seen to be one.
+      file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
     try {
-      const { size } = fstatSync(file);
+      const status = fstatSync(file);
+      if (!status.isFile() && !status.isDirectory()) throw new UserError(`${path} is not a regular file`);
+      const { size } = status;
       const bytes = new Uint8Array(Math.max(0, Math.min(limit, size - offset)));
-      const read = bytes.length === 0 ? 0 : readSync(file, bytes, 0, bytes.length, offset);
-      return { bytes: bytes.subarray(0, read), size };
+      let done = 0;
+      for (let read = 1; read > 0 && done < bytes.length; done += read) {
+        read = readSync(file, bytes, done, bytes.length - done, offset + done);
+      }
+      return { bytes: bytes.subarray(0, done), size };
     } finally {
       closeSync(file);
     }
@@ -293,10 +317,12 @@ function isFile(path: string): boolean {
   return guarded("read", path, () => statSync(path).isFile());
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The text of UTF-8 bytes. @throws UserError naming the path when they are none. */
 export function textOf(bytes: Uint8Array, path: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new UserError(`${path} is not UTF-8 text`);
   }

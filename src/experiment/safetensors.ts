@@ -65,6 +65,31 @@ export function encodeSafetensors(tensors: readonly Tensor[], metadata: Readonly
   return bytes;
 }
 
+/** Bytes of a file that {@link endOfHeader} looks at. */
+export const SAFETENSORS_BEGIN = 9;
+
+/**
+ * Where the header of a safetensors file ends, by the first bytes of a file of `size` bytes.
+ *
+ * @throws UserError saying why it is none, or is truncated.
+ */
+export function endOfHeader(begin: Uint8Array, size: number, name: string): number {
+  if (size < 8)
+    throw new UserError(`${name} is truncated: it has ${size} bytes, a safetensors header takes at least 8`);
+  const claimed = new DataView(begin.buffer, begin.byteOffset, begin.byteLength).getBigUint64(0, true);
+  if (claimed > BigInt(MAX_HEADER_BYTES)) {
+    throw new UserError(
+      `${name} is not a safetensors file: its header would take ${claimed} bytes, more than ${MAX_HEADER_BYTES}`,
+    );
+  }
+  if (size > 8 && begin[8] !== 0x7b) {
+    throw new UserError(`${name} is not a safetensors file: its header does not begin with {`);
+  }
+  const end = 8 + Number(claimed);
+  if (end > size) throw new UserError(`${name} is truncated: its header ends at byte ${end}, the file at byte ${size}`);
+  return end;
+}
+
 /**
  * Decode a safetensors file of F32, F64 and I32 tensors, strictly: tensors lie back to back, fill the file, and are named once.
  *
@@ -76,18 +101,8 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors 
   const refuse = (reason: string) => new UserError(`${name} ${reason}`);
   const notSafetensors = (reason: string) => refuse(`is not a safetensors file: ${reason}`);
 
-  if (bytes.length < 8)
-    throw refuse(`is truncated: it has ${bytes.length} bytes, a safetensors header takes at least 8`);
+  const dataStart = endOfHeader(bytes, bytes.length, name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const claimed = view.getBigUint64(0, true);
-  if (claimed > BigInt(MAX_HEADER_BYTES)) {
-    throw notSafetensors(`its header would take ${claimed} bytes, more than ${MAX_HEADER_BYTES}`);
-  }
-  const dataStart = 8 + Number(claimed);
-  if (bytes.length > 8 && bytes[8] !== 0x7b) throw notSafetensors("its header does not begin with {");
-  if (dataStart > bytes.length) {
-    throw refuse(`is truncated: its header ends at byte ${dataStart}, the file at byte ${bytes.length}`);
-  }
   const header = parseHeader(bytes.subarray(8, dataStart), notSafetensors);
 
   const metadata = new Map<string, string>();

@@ -14,15 +14,18 @@ import {
 } from "./checkpoint.ts";
 import {
   cutFile,
+  hashFile,
   listFolder,
   makeFolder,
   namesIn,
   pathExists,
   readBytes,
+  readFrom,
   remove,
   textOf,
   writeAtomically,
 } from "./files.ts";
+import { endOfHeader, SAFETENSORS_BEGIN } from "./safetensors.ts";
 
 /**
  * The run directory: what stands in which file, and what makes it whole or damaged. files.ts does the reading and writing.
@@ -34,6 +37,7 @@ import {
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
+ *                     /failure.json                why it failed, until it is taken up again; see failure.ts
  *                     /resume.safetensors          while unfinished: the latest point to go on from
  *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
  *     <run>/control.json                           while the run is paused; see control.ts
@@ -44,6 +48,9 @@ import {
 
 /** The format of manifest.json and result.json that this version writes and reads. */
 export const RUN_FORMAT = 1;
+
+/** A manifest or a result of more bytes is none of ours. */
+const LARGEST_JSON = 100_000_000;
 
 type JsonRecord = Readonly<Record<string, unknown>>;
 
@@ -109,6 +116,7 @@ export interface CellPaths {
   readonly timing: string;
   readonly result: string;
   readonly resume: string;
+  readonly failure: string;
 }
 
 /** A cell that was left unfinished, at its latest point to go on from. */
@@ -187,6 +195,7 @@ export function cellPaths(run: string, id: string): CellPaths {
     timing: join(root, "timing.json"),
     result: join(root, "result.json"),
     resume: join(root, "resume.safetensors"),
+    failure: join(root, "failure.json"),
   };
 }
 
@@ -208,7 +217,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
   const path = join(dir, "manifest.json");
   makeFolder(dir);
   for (;;) {
-    const bytes = pathExists(path) ? readBytes(path) : undefined;
+    const bytes = pathExists(path) ? readBytes(path, LARGEST_JSON) : undefined;
     const before = bytes && parseSealedJson(bytes, path, manifestSchema);
     if (before === undefined) refuseStrangers(dir);
     const merged = before === undefined ? manifest : extended(dir, before, manifest);
@@ -216,7 +225,7 @@ export function openRun(dir: string, manifest: Manifest, guard: Guard = (_name, 
     // The lock is named after what is replaced. Manifests only grow, so a name that is done with never comes back.
     const replaced = bytes === undefined ? "new" : sha256(bytes);
     const written = guard(`manifest-${replaced.slice(0, 16)}`, () => {
-      const isSame = pathExists(path) ? sha256(readBytes(path)) === replaced : bytes === undefined;
+      const isSame = pathExists(path) ? hashFile(path) === replaced : bytes === undefined;
       if (isSame) writeAtomically(path, sealedJson(merged));
       return isSame;
     });
@@ -269,6 +278,22 @@ export function startCell(run: string, id: string): CellPaths {
   remove(cell.root);
   makeFolder(cell.checkpoints);
   return cell;
+}
+
+/** A cell's last checkpoint, finished or not; undefined before the first. */
+export function lastCheckpoint(cell: CellPaths): string | undefined {
+  const steps = (pathExists(cell.checkpoints) ? listFolder(cell.checkpoints) : []).map((name) =>
+    Number.parseInt(name, 10),
+  );
+  return steps.length === 0 ? undefined : checkpointPath(cell, Math.max(...steps));
+}
+
+/**
+ * The file that holds the latest policy of a cell: what it goes on from, else its last checkpoint; undefined before there is one. Whoever
+ * reads it while the cell is trained may find it gone.
+ */
+export function latestPolicy(cell: CellPaths): string | undefined {
+  return pathExists(cell.resume) ? cell.resume : lastCheckpoint(cell);
 }
 
 /** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */
@@ -342,12 +367,15 @@ function leftovers(cell: CellPaths): string[] {
     namesIn(folder)
       .filter((name) => name.startsWith(".") && name.endsWith(".tmp"))
       .map((name) => join(folder, name));
-  const resume = pathExists(cell.resume) ? [cell.resume] : [];
-  return [...resume, ...temporary(cell.root), ...temporary(cell.checkpoints)];
+  const unneeded = [cell.resume, cell.failure].filter(pathExists);
+  return [...unneeded, ...temporary(cell.root), ...temporary(cell.checkpoints)];
 }
 
 /** @throws UserError naming the file when it cannot be read or is not one of our checkpoints. */
 export function readCheckpoint(path: string): Checkpoint {
+  // What is no checkpoint is seen by its first bytes, however long it is.
+  const begin = readFrom(path, 0, SAFETENSORS_BEGIN);
+  if (begin !== undefined) endOfHeader(begin.bytes, begin.size, `checkpoint ${path}`);
   return decodeCheckpoint(readBytes(path), path);
 }
 
@@ -393,7 +421,7 @@ export function finishCell(cell: CellPaths, outcome: Omit<CellResult, "format" |
   }
   const names = ["metrics.jsonl", "evaluation.json", ...steps.map((file) => `checkpoints/${file}`)];
   if (pathExists(cell.episodes)) names.push("episodes.jsonl");
-  const files = Object.fromEntries(names.map((name) => [name, sha256(readBytes(join(cell.root, name)))]));
+  const files = Object.fromEntries(names.map((name) => [name, hashFile(join(cell.root, name))]));
   const { scenarioHash, arm, seed, point, engine, backend, device, steps: trained, checkpoints, summary } = outcome;
   const result = {
     ...{ format: RUN_FORMAT, cell: cell.id, scenarioHash, arm, seed, point, engine },
@@ -436,7 +464,7 @@ export function readResult(cell: CellPaths): CellResult | undefined {
     }
     const path = join(cell.root, name);
     if (!pathExists(path)) throw damaged(path, "is missing, although its cell's result.json records it");
-    if (sha256(readBytes(path)) !== expected)
+    if (hashFile(path) !== expected)
       throw damaged(path, "was changed after its cell was finished: its hash does not match");
   }
   for (const file of listFolder(cell.checkpoints)) {
@@ -506,7 +534,7 @@ function sealedJson(content: object): Uint8Array {
 }
 
 function readSealedJson<T>(path: string, schema: z.ZodType<T>): T {
-  return parseSealedJson(readBytes(path), path, schema);
+  return parseSealedJson(readBytes(path, LARGEST_JSON), path, schema);
 }
 
 function parseSealedJson<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {

@@ -25,7 +25,7 @@ function browser(): Browser {
   return beginBrowser(shelves, 0, 2);
 }
 
-const after = (from: Browser, ...actions: BrowserAction[]): Browser => actions.reduce(browse, from);
+const pressed = (from: Browser, ...actions: BrowserAction[]): Browser => actions.reduce(browse, from);
 
 test.each([
   ["diamond-closer", "agreeing"],
@@ -54,28 +54,28 @@ test("a best way is as long as its value says", () => {
 });
 
 test("a filter passes what it names, in both columns, and none between is left out", () => {
-  let shown = after(browser(), "filter", "filter");
+  let shown = pressed(browser(), "filter", "filter");
   expect(shown.filter).toBe("distinguishing");
   const found: (number | null)[] = [];
-  for (let i = 0; i < 5; i++, shown = after(shown, "next")) found.push(shown.shown[0]);
+  for (let i = 0; i < 5; i++, shown = pressed(shown, "next")) found.push(shown.shown[0]);
   const all = Array.from({ length: 200 }, (_, number) => number);
   const { setting } = shown.shelves[0];
   expect(found).toEqual(all.filter((number) => classOf(setting, 0, number) === "distinguishing").slice(0, 5));
   // Every level of this shift is one.
   expect(shown.shown[1]).toBe(5);
-  expect(after(browser(), "filter").shown[1]).toBe(null);
+  expect(pressed(browser(), "filter").shown[1]).toBe(null);
 });
 
 test("pages, jumps and shifts", () => {
-  expect(after(browser(), "next", "next").shown).toEqual([2, 2]);
-  expect(after(browser(), "next", "previous", "previous").shown).toEqual([0, 0]);
-  const typing = after(browser(), "jump", { type: "4" }, { type: "x" }, { type: "2" });
+  expect(pressed(browser(), "next", "next").shown).toEqual([2, 2]);
+  expect(pressed(browser(), "next", "previous", "previous").shown).toEqual([0, 0]);
+  const typing = pressed(browser(), "jump", { type: "4" }, { type: "x" }, { type: "2" });
   expect(typing.typed).toBe("42");
-  expect(after(typing, "go")).toMatchObject({ shown: [42, 42], typed: null });
-  expect(after(typing, { type: "backspace" }, "go").shown).toEqual([4, 4]);
-  expect(after(typing, "cancel")).toMatchObject({ shown: [0, 0], typed: null });
-  expect(after(browser(), "shift").right).toBe(1);
-  expect(after(browser(), "shift", "shift").right).toBe(2);
+  expect(pressed(typing, "go")).toMatchObject({ shown: [42, 42], typed: null });
+  expect(pressed(typing, { type: "backspace" }, "go").shown).toEqual([4, 4]);
+  expect(pressed(typing, "cancel")).toMatchObject({ shown: [0, 0], typed: null });
+  expect(pressed(browser(), "shift").right).toBe(1);
+  expect(pressed(browser(), "shift", "shift").right).toBe(2);
 });
 
 test("keys, and others while a number is typed", () => {
@@ -84,7 +84,10 @@ test("keys, and others while a number is typed", () => {
   expect(does(browser(), "right", "left", "f", "s", "g", "q", "7")).toEqual([
     ...["next", "previous", "filter", "shift", "jump", "quit", undefined],
   ]);
-  expect(does(after(browser(), "jump"), "7", "q", "enter", "escape", "ctrl-c")).toEqual([
+  expect(does(browser(), "space", "pagedown", "pageup", "tab", "v", "up", "down")).toEqual([
+    ...["next", "next", "previous", "side", "goal", "up", "down"],
+  ]);
+  expect(does(pressed(browser(), "jump"), "7", "q", "enter", "escape", "ctrl-c")).toEqual([
     ...[{ type: "7" }, { type: "q" }, "go", "cancel", "quit"],
   ]);
 });
@@ -97,6 +100,81 @@ describe.each([
   test("two levels, two ways each", () => {
     const frame = browserProgram(browser()).view(browser(), { columns, rows: rows - 1 }, PLAIN);
     expect(toText(frame)).toMatchSnapshot();
+  });
+});
+
+describe("mazes of 15 x 15", () => {
+  function maze(): Browser {
+    const path = "scenarios/maze.yaml";
+    const { scenario } = loadScenario({ path, readText: readInputText, set: ["world.size=15"], sweep: "ignore" });
+    const shelves = [
+      { name: "training", setting: createSetting(scenario) },
+      { name: "ghost-closer", setting: createSetting(withShift(scenario, "ghost-closer")) },
+    ];
+    return beginBrowser(shelves, 0, 1);
+  }
+  const draw = (shown: Browser, columns: number, rows: number): string[] =>
+    toText(browserProgram(shown).view(shown, { columns, rows: rows - 1 }, PLAIN));
+  /** Rows of a level's map that stand in a frame, whatever lies over its free cells. */
+  const rowsIn = (frame: readonly string[], { shelves, seed, shown, right }: Browser, side: 0 | 1): number[] => {
+    const { map } = showLevel(shelves[side === 0 ? 0 : right].setting, seed, shown[side] ?? 0);
+    const walls = (text: string) => [...text].map((letter) => ("#█".includes(letter) ? "#" : " ")).join("");
+    const cells = (text: string) =>
+      [text.slice(1), text.slice(42)].map((half) =>
+        walls([...half].filter((_, i) => i % 2 === 0).join("")).slice(0, 15),
+      );
+    return map.split("\n").flatMap((row, r) => (frame.some((text) => cells(text).includes(walls(row))) ? [r] : []));
+  };
+
+  test("80 x 24: both sides, one goal's way at a time, all rows, and it says so", () => {
+    const frame = draw(maze(), 80, 24);
+    expect(frame).toMatchSnapshot();
+    expect(rowsIn(frame, maze(), 0)).toHaveLength(15);
+    expect(rowsIn(frame, maze(), 1)).toHaveLength(15);
+    expect(frame.join("\n")).toMatch(/\n true \.851 +true .*\n[\s\S]* not shown: the way for proxy \(v\)$/);
+    const proxy = draw(pressed(maze(), "goal"), 80, 24).join("\n");
+    expect(proxy).toMatch(/\n proxy \.960 +proxy .*\n[\s\S]* not shown: the way for true \(v\)$/);
+    expect(draw(pressed(maze(), "goal", "goal"), 80, 24)).toEqual(frame);
+  });
+
+  test("60 x 20: one side, scrolled, the other by tab", () => {
+    const frame = draw(maze(), 60, 20);
+    expect(frame).toMatchSnapshot();
+    const scrolled = draw(pressed(maze(), "down", "down", "down", "down"), 60, 20).join("\n");
+    expect(scrolled).toMatch(/rows but 3 to 14 of 15\s+\(up, down\)/);
+    expect(draw(pressed(maze(), "down", "up"), 60, 20)).toEqual(frame);
+    expect(pressed(maze(), "up").top).toBe(0);
+    expect(pressed(maze(), ...Array.from({ length: 40 }, () => "down" as const)).top).toBe(14);
+    const other = draw(pressed(maze(), "side"), 60, 20).join("\n");
+    expect(other).toMatch(/\n ghost-closer {2}level 0\n[\s\S]*training\s+\(tab\)$/);
+    expect(other).not.toContain("training  level");
+  });
+
+  test("160 x 50: all of it, and nothing to be said", () => {
+    const frame = draw(maze(), 160, 50).join("\n");
+    expect(frame).toMatch(/\n true \.851 +proxy \.960 +true \.851 +proxy \.960\n/);
+    expect(frame).not.toContain("not shown");
+  });
+
+  test("on any terminal the frame fits, and what is left out is said", () => {
+    for (let columns = 60; columns <= 200; columns += 7) {
+      for (let rows = 20; rows <= 60; rows += 5) {
+        const frame = draw(maze(), columns, rows);
+        expect(frame.length, `${columns} x ${rows}`).toBeLessThan(rows);
+        expect(Math.max(...frame.map((row) => row.length))).toBeLessThanOrEqual(columns);
+        const text = frame.join("\n");
+        for (const [what, note] of [
+          [/ true \.\d/, "way for true"],
+          [/ proxy \.\d/, "way for proxy"],
+          [/training {2}level/, "training (tab)"],
+          [/ghost-closer {2}level/, "ghost-closer (tab)"],
+        ] as const) {
+          expect(what.test(text) !== text.replace(/\s+/g, " ").includes(note), `${columns} x ${rows} ${note}`).toBe(
+            true,
+          );
+        }
+      }
+    }
   });
 });
 

@@ -6,13 +6,9 @@ import type { Capabilities } from "../../../cli/capabilities.ts";
 import { type Actors, createActors } from "../../../cli/replay/actors.ts";
 import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
 import { createPlayer } from "../../../cli/replay/program.ts";
-import {
-  createFileSource,
-  createLiveSource,
-  createPlayedSource,
-  type EpisodeSource,
-} from "../../../cli/replay/source.ts";
+import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
+import { drawBeginning, playAll } from "../../../src/evaluation/record.ts";
 import { runCell } from "../../../src/experiment/cell.ts";
 import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, openRun } from "../../../src/experiment/store.ts";
@@ -203,6 +199,25 @@ describe("a session", () => {
     expect(copied).toEqual(program.printed);
   });
 
+  test("visits are steps that began on a cell, over the episodes that the filter accepts", async () => {
+    const { terminal } = await open({ filter: "outcome:ghost" });
+    await terminal.press("V");
+    const { visits, order, entries } = terminal.screen.model();
+    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const { world } = actor.stage;
+    const counted = new Array<number>(25).fill(0);
+    const beginnings = Array.from({ length: 40 }, (_, n) => drawBeginning(actor.stage, actor.seed, n));
+    const traces = (await playAll(actor.stage, actor.mind, beginnings)).filter(({ outcome }) => outcome === "ghost");
+    for (const { beginning, states } of traces) {
+      for (const state of states.slice(0, -1)) counted[world.cell(beginning.level, state)]++;
+    }
+    expect(traces.length).toBeGreaterThan(3);
+    expect(order.map((i) => entries[i].number)).toEqual(traces.map(({ beginning }) => beginning.number));
+    expect(visits).toEqual(counted);
+    expect(terminal.visible()[2]).toContain(`visits (${traces.length})`);
+    await terminal.end();
+  });
+
   test("an episode or a filter that there is not is refused before the terminal is touched", async () => {
     await expect(open({ episode: 40 })).rejects.toThrow("there is no episode 40: there are 40, numbered from 0");
     await expect(open({ filter: "wish:1" })).rejects.toThrow("filter: unknown key wish");
@@ -258,17 +273,7 @@ describe("sources", () => {
       outcome: shown.trace.outcome,
       returns: shown.trace.returns,
     });
-    expect(await source.cells(123)).toEqual(shown.cells);
-  });
-
-  test("a live source keeps the latest, and nobody waits for it", async () => {
-    const actor = await actors.load({ path: dir });
-    const played = createPlayedSource(actor, 5);
-    while (await played.more());
-    const live = createLiveSource(["true", "proxy"], 3);
-    for (let i = 0; i < 5; i++) live.push(played.entries[i], await played.load(i));
-    expect(live.entries.map(({ number }) => number)).toEqual([2, 3, 4]);
-    expect((await live.load(0)).trace).toEqual((await played.load(2)).trace);
+    expect(Array.from(await source.cells(123))).toEqual(shown.cells);
   });
 });
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { overlayOf } from "../../../cli/replay/overlay.ts";
+import { beginPlayer, OVERLAYS } from "../../../cli/replay/player.ts";
 import { optimalPolicy, optimalValues, regret, type Shown, showEpisode, standsOf } from "../../../cli/replay/shown.ts";
 import { initialise } from "../../../src/agents/network.ts";
 import type { Engine } from "../../../src/compute/engine.ts";
@@ -31,6 +33,10 @@ async function episodes(count: number, change = {}, arm = "route", view = "full"
   return Promise.all(traces.map((trace) => showEpisode(stage, trace, mind, view)));
 }
 
+const MAZE = {
+  world: { size: 7, horizon: 24, walls: { kind: "maze", loops: 0.5 }, observe: "centred" },
+  agent: { conv: [{ channels: 4, kernel: 3, stride: 2 }] },
+};
 const WALLS = { world: { size: 5, horizon: 10, walls: { kind: "blocks", density: 0.2, ghostMayBlock: true } } };
 
 describe("overlays equal what is computed elsewhere, at states picked at random", () => {
@@ -126,6 +132,62 @@ describe("overlays equal what is computed elsewhere, at states picked at random"
       expect(own.filter((value) => value !== null)).toHaveLength(23);
     }
     expect(shown.scene.horizon).toBe(32);
+  });
+});
+
+describe("every overlay of the screen, on states, cells and views picked at random", () => {
+  test.each([
+    ["diamond-ghost", {}, 3],
+    ["a maze, through convolutions", MAZE, 4],
+  ])("%s", async (_, change, salt) => {
+    const { stage, mind } = await troupe(engine, "full", change);
+    const { world, goals, discount } = stage;
+    const pick = new Stream(salt, "overlays");
+    const seen = new Map<string, number>();
+    for (const shown of await episodes(20, change)) {
+      const { level, marks } = shown.trace.beginning;
+      const step = pick.below(shown.actions.length);
+      const stepsLeft = world.horizon - step;
+      const stands = [...(standsOf(world, level, shown.trace.states[step]) ?? [])];
+      // The cell where the agent is, which needs no other state than the episode's own, and another one.
+      const own = world.cell(level, shown.trace.states[step]);
+      for (const [cell, state] of [[own, shown.trace.states[step]] as const, stands[pick.below(stands.length)]]) {
+        const [opinion] = await mind.consult([{ level, state, marks, stepsLeft }]);
+        const graph = enumerateStates(world, level, state);
+        const [s] = graph.starts;
+        const solved = (goal: number) => solve(graph, rewardTable(graph, goals[goal]), discount, world.horizon);
+        const view = pick.below(mind.views.length);
+        const row = opinion.probabilities[mind.views[view]];
+        const uniform = (goal: number) => {
+          const best = bestActions(solved(goal), stepsLeft, s);
+          return world.actions.map((_, a) => (best.includes(a) ? 1 / best.length : 0));
+        };
+        const worth = (goal: number) => solved(goal).values[stepsLeft * graph.size + s];
+        const Q = new Float64Array(world.actions.length);
+        actionValuesInto(solved(0), stepsLeft, s, Q);
+        const expected: Record<string, number | readonly number[] | null> = {
+          policy: row,
+          value: opinion.value,
+          gate: opinion.gate.ghost,
+          "best true": uniform(0),
+          "best proxy": uniform(1),
+          "Q* true": worth(0),
+          "Q* proxy": worth(1),
+          cost: worth(0) - row.reduce((sum, p, a) => sum + p * Q[a], 0),
+        };
+        for (const overlay of OVERLAYS.filter((name) => name in expected)) {
+          const player = { ...beginPlayer("route", ["true", "proxy"]), shown, step, overlay, view };
+          const drawn = overlayOf(player, shown);
+          const at = drawn?.kind === "arrows" ? drawn.probabilities[cell] : drawn?.values[cell];
+          expect(at, `${overlay}, step ${step}, cell ${cell}`).toEqual(expected[overlay]);
+          seen.set(overlay, (seen.get(overlay) ?? 0) + 1);
+        }
+      }
+    }
+    expect([...seen.keys()]).toEqual(OVERLAYS.filter((name) => name !== "level" && name !== "visits"));
+    expect(overlayOf({ ...beginPlayer("route", []), overlay: "level" }, (await episodes(1, change))[0])).toBe(
+      undefined,
+    );
   });
 });
 
