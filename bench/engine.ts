@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
-import { type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "../src/compute/engine.ts";
+import type { NetworkSpec, TrainingRows } from "../src/compute/engine.ts";
 import { flopsOf } from "../src/compute/flops.ts";
+import { drawParameters, drawRows, HYPER } from "../src/compute/self-check.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream, shuffle } from "../src/core/random.ts";
@@ -15,22 +16,6 @@ const FEATURES = 100;
 const ACTIVE = 5;
 const REPEATS = 40;
 
-const HYPER: Hyper = {
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.999,
-  adamEps: 1e-5,
-  clipRange: 0.2,
-  valueClip: 0,
-  entropyCoef: 0.1,
-  valueCoef: 0.5,
-  gateCoef: 0.3,
-  advantageMean: 0,
-  advantageScale: 1,
-  maxGradNorm: 0.5,
-  clip: "policy",
-};
-
 const BASE = {
   features: FEATURES,
   actions: ACTIONS,
@@ -43,7 +28,8 @@ const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ["K = 2", { ...BASE, modules: ["diamond", "ghost"], gate: "learned" }],
 ];
 
-function randomRows(K: number, rng: Stream): TrainingRows {
+/** Rows that everybody learns from, in which nothing is skipped. */
+function fullRows(spec: NetworkSpec, rng: Stream): TrainingRows {
   const observations = createObservations(ROWS, ACTIVE);
   for (let row = 0; row < ROWS; row++) {
     // Agent, Ghost and Diamond in their planes of 25 cells, and up to two marks.
@@ -54,38 +40,18 @@ function randomRows(K: number, rng: Stream): TrainingRows {
         slot < 3 ? slot * 25 + rng.below(25) : 75 + (slot - 3) * 12 + rng.below(12);
     }
   }
-  const uniform = (length: number, low: number, high: number) =>
-    Float64Array.from({ length }, () => low + (high - low) * rng.next());
-  const gateTarget = new Float64Array(ROWS * K);
-  for (let row = 0; row < ROWS; row += 10) gateTarget[row * K + rng.below(K)] = 1;
-  return {
-    observations,
-    actions: Uint8Array.from({ length: ROWS }, () => rng.below(ACTIONS)),
-    logProbabilities: uniform(ROWS, -1.6, -1.2),
-    values: uniform(ROWS, -1, 1),
-    advantages: uniform(ROWS, -2, 2),
-    returns: uniform(ROWS, -1, 1),
-    moduleMask: new Float64Array(ROWS * K).fill(1),
-    gateMask: new Float64Array(ROWS).fill(1),
-    gateTarget,
-  };
+  const rows = drawRows(spec, observations, rng);
+  rows.moduleMask.fill(1);
+  rows.gateMask.fill(1);
+  return rows;
 }
 
 async function measure(spec: NetworkSpec, threads: number): Promise<Record<string, string | number>> {
   const rng = new Stream(1, "bench");
-  const parameters = Float64Array.from(
-    tensorsOf(spec).flatMap(({ shape, fanIn }) => {
-      const bound = shape.length === 2 ? Math.min(0.1, 1 / Math.sqrt(fanIn)) : 0;
-      return Array.from(
-        { length: shape.reduce((product, length) => product * length, 1) },
-        () => bound * (2 * rng.next() - 1),
-      );
-    }),
-  );
   const engine = await createWasmEngine({ threads });
-  const model = await engine.create(spec, parameters);
+  const model = await engine.create(spec, drawParameters(spec, rng));
   const K = spec.modules.length;
-  const data = randomRows(K, rng);
+  const data = fullRows(spec, rng);
   const lnScale = new Float64Array(K);
   const out = {
     logProbabilities: new Float64Array(WORLDS * ACTIONS),
@@ -93,6 +59,7 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
     values: new Float64Array(WORLDS),
     weights: new Float64Array(WORLDS * K),
   };
+  const hyper = { ...HYPER, maxGradNorm: 0.5 };
   const order = Int32Array.from({ length: ROWS }, (_, row) => row);
   // The shortest of many single calls: on a shared machine other processes only ever add time, and a whole round is never spared.
   const best = { forward: Infinity, load: Infinity, update: Infinity };
@@ -109,7 +76,7 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
       shuffle(order, rng);
       for (let row = 0; row < ROWS; row += MINIBATCH) {
         const start = performance.now();
-        await model.update(order.subarray(row, row + MINIBATCH), HYPER);
+        await model.update(order.subarray(row, row + MINIBATCH), hyper);
         best.update = Math.min(best.update, performance.now() - start);
       }
     }

@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
+import "../cli/float32.ts";
 import { BACKENDS } from "../src/compute/choice.ts";
-import { type Engine, type ForwardOutput, type Hyper, type NetworkSpec, tensorsOf } from "../src/compute/engine.ts";
-import { distanceFromReference } from "../src/compute/native/self-check.ts";
+import type { Engine, ForwardOutput, NetworkSpec } from "../src/compute/engine.ts";
+import { distanceFromReference, drawParameters, drawRows, HYPER } from "../src/compute/self-check.ts";
 import { createTfjsEngine } from "../src/compute/tfjs/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream } from "../src/core/random.ts";
@@ -10,13 +11,7 @@ import { Stream } from "../src/core/random.ts";
  * The engine tfjs at 1 to 256 replicas, as a Markdown table. `node gpu.js [BACKEND]`; bench/gpu.sh runs it among other things.
  * The recipe's sizes: two modules, minibatches of 1,024 rows, 64 worlds.
  */
-process.env.NVIDIA_TF32_OVERRIDE ??= "0"; // as cli/cell.ts
 
-const HYPER: Hyper = {
-  ...{ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, adamEps: 1e-5, clipRange: 0.2, valueClip: 0 },
-  ...{ entropyCoef: 0.1, valueCoef: 0.5, gateCoef: 0.3, advantageMean: 0, advantageScale: 1 },
-  ...{ maxGradNorm: 0.5, clip: "policy" },
-};
 const FEATURES = 100;
 const ACTIVE = 5;
 const WORLDS = 64;
@@ -54,27 +49,15 @@ async function time(call: () => Promise<unknown>): Promise<number> {
 async function measure(engine: Engine, replicas: number, width: number, batch: number) {
   const spec = specOf(width);
   const rng = new Stream(1, "bench");
-  const uniform = (length: number) => Float64Array.from({ length }, () => 2 * rng.next() - 1);
-  const parameters = Float64Array.from(
-    tensorsOf(spec).flatMap(({ shape, fanIn }) =>
-      Array.from({ length: shape[0] * (shape[1] ?? 1) }, () => (2 * rng.next() - 1) / Math.sqrt(fanIn)),
-    ),
-  );
+  const parameters = drawParameters(spec, rng);
   const rows = 2 * batch;
   const observations = createObservations(rows, ACTIVE);
   observations.counts.fill(ACTIVE);
   observations.indices.forEach((_, i) => {
     observations.indices[i] = (i % ACTIVE) * 20 + rng.below(20);
   });
-  const data = {
-    observations,
-    actions: Uint8Array.from({ length: rows }, () => rng.below(4)),
-    logProbabilities: new Float64Array(rows).fill(-Math.log(4)),
-    ...{ values: uniform(rows), advantages: uniform(rows), returns: uniform(rows) },
-    moduleMask: new Float64Array(rows * 2).fill(1),
-    gateMask: new Float64Array(rows).fill(1),
-    gateTarget: new Float64Array(rows * 2),
-  };
+  const data = drawRows(spec, observations, rng);
+  const hyper = { ...HYPER, maxGradNorm: 0.5 };
   const indices = Int32Array.from({ length: batch }, (_, i) => 2 * i);
   const members = engine.replicate?.(replicas) ?? [];
   const models = await Promise.all(members.map((member) => member.create(spec, parameters)));
@@ -89,7 +72,7 @@ async function measure(engine: Engine, replicas: number, width: number, batch: n
   );
   const lnScale = new Float64Array(2);
   try {
-    const update = await time(() => Promise.all(models.map((model) => model.update(indices, HYPER))));
+    const update = await time(() => Promise.all(models.map((model) => model.update(indices, hyper))));
     const act = await time(() =>
       Promise.all(models.map((model, p) => model.forward(observations, 0, WORLDS, lnScale, outputs[p]))),
     );

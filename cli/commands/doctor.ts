@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { AUTO_RULE, BACKENDS, type Backend, ENGINES, resolveEngine } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
-import { distanceFromReference } from "../../src/compute/native/self-check.ts";
+import { distanceFromReference } from "../../src/compute/self-check.ts";
 import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";

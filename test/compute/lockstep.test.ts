@@ -106,3 +106,27 @@ test("trainings of different length, one of which throws, all come to their end"
   expect(log[0]).toBe("forward 0 0 0");
   expect(log.at(-1)?.split(" ")).toHaveLength(2);
 });
+
+test("calls that come while others run wait until those are done", async () => {
+  const log: string[] = [];
+  let finish = () => {};
+  const slow: Together<number, number> = async (calls) => {
+    log.push(`begin ${calls.join(" ")}`);
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    log.push("end");
+    return calls.map((call) => ({ status: "fulfilled", value: call }));
+  };
+  const [a, b] = createLockstep(2);
+  const first = [a.call(slow, 1), b.call(slow, 2)];
+  const second = [a.call(slow, 3), b.call(slow, 4)];
+  await Promise.resolve();
+  expect(log).toEqual(["begin 1 2"]);
+  finish();
+  await Promise.all(first);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(log).toEqual(["begin 1 2", "end", "begin 3 4"]);
+  finish();
+  expect(await Promise.all(second)).toEqual([3, 4]);
+});

@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
-import * as records from "../../src/compute/fused/records.ts";
 import { buildKernels } from "../../src/compute/native/build.ts";
 import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
-import { distanceFromReference } from "../../src/compute/native/self-check.ts";
+import { distanceFromReference } from "../../src/compute/self-check.ts";
 import { hasCompiler } from "./compiler.ts";
-import { describeExpAndLog, describeFused } from "./fused-contract.ts";
+import { describeExpAndLog, describeFused, describeRecords } from "./fused-contract.ts";
 
 const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-native-"));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
@@ -111,20 +110,8 @@ describe.skipIf(!hasCompiler())("native", () => {
   });
 });
 
-test("records.ts names the fields of kernels.c in their order", () => {
-  const source = readFileSync(new URL("../../src/compute/native/kernels.c", import.meta.url), "utf8");
-  const structs = [...source.matchAll(/^struct (\w+) \{\n(.*?)\n\};/gms)].map(([, name, body]) => [
-    name,
-    [...body.matchAll(/^ {2}(?:uint32_t|float|double) (\w+);$/gm)].map(([, field]) => field),
-  ]);
-  expect(Object.fromEntries(structs)).toMatchObject({
-    Layer: records.LAYER_FIELDS,
-    TrunkLayer: records.TRUNK_FIELDS,
-    Network: records.NETWORK_FIELDS,
-    Convolution: records.CONVOLUTION_FIELDS,
-    Group: records.GROUP_FIELDS,
-    Slice: records.SLICE_FIELDS,
-    Hyper: records.HYPER_FIELDS,
-    Model: records.MODEL_FIELDS,
-  });
-});
+describeRecords(
+  new URL("../../src/compute/native/kernels.c", import.meta.url),
+  /^struct (\w+) \{\n(.*?)\n\};/gms,
+  /^ {2}(?:uint32_t|float|double) (\w+);$/gm,
+);

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Arena } from "../../src/compute/fused/arena.ts";
-import * as records from "../../src/compute/fused/records.ts";
 import { createWasmEngine, loadKernels } from "../../src/compute/wasm/engine.ts";
-import { describeExpAndLog, describeFused } from "./fused-contract.ts";
+import { describeExpAndLog, describeFused, describeRecords } from "./fused-contract.ts";
 
 describeFused("wasm", (threads) => createWasmEngine({ threads }));
 describeFused("wasm-fma", (threads) => createWasmEngine({ threads, name: "wasm-fma" }));
@@ -27,20 +25,8 @@ test("the arena merges what is given back, in any order, and hands it out zeroed
   expect(() => arena.give(5)).toThrow(/nothing was taken at 5/);
 });
 
-test("records.ts names the fields of assembly/records.ts in their order", () => {
-  const source = readFileSync(new URL("../../src/compute/wasm/assembly/records.ts", import.meta.url), "utf8");
-  const classes = [...source.matchAll(/class (\w+) \{(.*?)\n\}/gs)].map(([, name, body]) => [
-    name,
-    [...body.matchAll(/^ {2}(\w+): \w+;$/gm)].map(([, field]) => field),
-  ]);
-  expect(Object.fromEntries(classes)).toEqual({
-    Layer: records.LAYER_FIELDS,
-    TrunkLayer: records.TRUNK_FIELDS,
-    Network: records.NETWORK_FIELDS,
-    Convolution: records.CONVOLUTION_FIELDS,
-    Group: records.GROUP_FIELDS,
-    Slice: records.SLICE_FIELDS,
-    Hyper: records.HYPER_FIELDS,
-    Model: records.MODEL_FIELDS,
-  });
-});
+describeRecords(
+  new URL("../../src/compute/wasm/assembly/records.ts", import.meta.url),
+  /class (\w+) \{(.*?)\n\}/gs,
+  /^ {2}(\w+): \w+;$/gm,
+);

@@ -1,7 +1,7 @@
-import { createObservations } from "../../core/observations.ts";
-import { Stream } from "../../core/random.ts";
-import { type Engine, type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "../engine.ts";
-import { createReferenceEngine } from "../reference/engine.ts";
+import { createObservations, type Observations } from "../core/observations.ts";
+import { Stream } from "../core/random.ts";
+import { type Engine, type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "./engine.ts";
+import { createReferenceEngine } from "./reference/engine.ts";
 
 const SPEC: NetworkSpec = {
   features: 30,
@@ -15,7 +15,8 @@ const SPEC: NetworkSpec = {
 const ROWS = 200;
 const ACTIVE = 4;
 
-const HYPER: Hyper = {
+/** Numbers as in training, with every term of the loss. */
+export const HYPER: Hyper = {
   learningRate: 1e-3,
   beta1: 0.9,
   beta2: 0.999,
@@ -37,13 +38,8 @@ const HYPER: Hyper = {
  */
 export async function distanceFromReference(engine: Engine): Promise<number> {
   const rng = new Stream(1, "self-check");
-  const parameters = Float64Array.from(
-    tensorsOf(SPEC).flatMap(({ shape, fanIn }) => {
-      const size = shape.reduce((product, length) => product * length, 1);
-      return Array.from({ length: size }, () => Math.fround((2 * rng.next() - 1) / Math.sqrt(fanIn)));
-    }),
-  );
-  const rows = randomRows(rng);
+  const parameters = drawParameters(SPEC, rng);
+  const rows = drawRows(SPEC, drawObservations(rng), rng);
   const indices = Int32Array.from({ length: ROWS }, (_, row) => row);
   const gradients = [];
   for (const each of [engine, createReferenceEngine()]) {
@@ -58,27 +54,43 @@ export async function distanceFromReference(engine: Engine): Promise<number> {
   return actual.reduce((max, x, i) => Math.max(max, Math.abs(x - expected[i])), 0) / largest;
 }
 
-function randomRows(rng: Stream): TrainingRows {
-  const K = SPEC.modules.length;
+function drawObservations(rng: Stream): Observations {
   const observations = createObservations(ROWS, ACTIVE);
   for (let row = 0; row < ROWS; row++) {
     observations.counts[row] = rng.below(ACTIVE + 1);
     // A feature from each quarter, so that none is there twice.
     for (let slot = 0; slot < ACTIVE; slot++) observations.indices[row * ACTIVE + slot] = slot * 7 + rng.below(7);
   }
+  return observations;
+}
+
+/** Uniform in +-1 / sqrt(fanIn), in float32. */
+export function drawParameters(spec: NetworkSpec, rng: Stream): Float64Array {
+  return Float64Array.from(
+    tensorsOf(spec).flatMap(({ shape, fanIn }) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      return Array.from({ length: size }, () => Math.fround((2 * rng.next() - 1) / Math.sqrt(fanIn)));
+    }),
+  );
+}
+
+/** Something to learn from each observation, with masks of 0 and 1, and a gate target on every third row; float32. */
+export function drawRows(spec: NetworkSpec, observations: Observations, rng: Stream): TrainingRows {
+  const K = spec.modules.length;
+  const rows = observations.counts.length;
   const uniform = (length: number, low: number, high: number) =>
     Float64Array.from({ length }, () => Math.fround(low + (high - low) * rng.next()));
-  const gateTarget = new Float64Array(ROWS * K);
-  for (let row = 0; row < ROWS; row += 3) gateTarget[row * K + rng.below(K)] = 1;
+  const gateTarget = new Float64Array(rows * K);
+  for (let row = 0; row < rows; row += 3) gateTarget[row * K + rng.below(K)] = 1;
   return {
     observations,
-    actions: Uint8Array.from({ length: ROWS }, () => rng.below(SPEC.actions)),
-    logProbabilities: uniform(ROWS, -1.6, -1.2),
-    values: uniform(ROWS, -1, 1),
-    advantages: uniform(ROWS, -2, 2),
-    returns: uniform(ROWS, -1, 1),
-    moduleMask: Float64Array.from({ length: ROWS * K }, () => rng.below(2)),
-    gateMask: Float64Array.from({ length: ROWS }, () => rng.below(2)),
+    actions: Uint8Array.from({ length: rows }, () => rng.below(spec.actions)),
+    logProbabilities: uniform(rows, -1.6, -1.2),
+    values: uniform(rows, -1, 1),
+    advantages: uniform(rows, -2, 2),
+    returns: uniform(rows, -1, 1),
+    moduleMask: Float64Array.from({ length: rows * K }, () => rng.below(2)),
+    gateMask: Float64Array.from({ length: rows }, () => rng.below(2)),
     gateTarget,
   };
 }
