@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
+import { BACKENDS } from "../src/compute/choice.ts";
 import { type Engine, type ForwardOutput, type Hyper, type NetworkSpec, tensorsOf } from "../src/compute/engine.ts";
 import { distanceFromReference } from "../src/compute/native/self-check.ts";
-import { BACKENDS } from "../src/compute/tfjs/backends.ts";
 import { createTfjsEngine } from "../src/compute/tfjs/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream } from "../src/core/random.ts";

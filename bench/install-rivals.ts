@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { say } from "../cli/output.ts";
 import { PYTHON, RIVALS } from "./programs.ts";
@@ -8,6 +8,7 @@ import { PYTHON, RIVALS } from "./programs.ts";
  * `npm run bench:rivals` runs this first: the Python environment of the rivals, made if it is missing, with exactly the pinned versions.
  */
 
+const VENV = join(RIVALS, ".venv");
 const REQUIREMENTS = join(RIVALS, "requirements.txt");
 
 /** Run a program and show what it says. Returns whether it ended well. */
@@ -39,14 +40,24 @@ function fail(message: string): never {
 }
 
 if (!existsSync(PYTHON)) {
-  say(`making ${join(RIVALS, ".venv")}`);
-  if (!run("python3", ["-m", "venv", join(RIVALS, ".venv")]))
-    fail("the rivals need python3 (3.11 or later) with its venv module");
+  const { error, stdout } = spawnSync("python3", ["-c", "import sys; print(*sys.version_info[:2])"], {
+    encoding: "utf8",
+  });
+  if (error !== undefined) fail("the rivals need python3 (3.11 or later) in PATH; found none");
+  const [major, minor] = stdout.split(" ").map(Number);
+  if (!(major === 3 && minor >= 11)) fail(`the rivals need python3 3.11 or later; found ${major}.${minor}`);
+  say(`making ${VENV}`);
+  if (!run("python3", ["-m", "venv", VENV])) {
+    // What is half made would pass for whole next time.
+    rmSync(VENV, { recursive: true, force: true });
+    fail("python3 could not make a virtual environment; on Debian and Ubuntu that is the package python3-venv");
+  }
 }
+if (!run(PYTHON, ["-m", "pip", "--version"])) fail(`${VENV} has no pip; remove it, and it is made again`);
 if (wrong().length > 0) {
   say(`installing ${[...pinned()].map(([name, version]) => `${name} ${version}`).join(", ")}`);
   if (!run(PYTHON, ["-m", "pip", "install", "--no-input", "-r", REQUIREMENTS]))
-    fail("pip could not install the rivals");
+    fail("pip could not install the rivals; it needs a package index and, with CUDA's libraries, 6 GB of disk");
   const missing = wrong();
   if (missing.length > 0) fail(`not as pinned after installing: ${missing.join(", ")}`);
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../cli/package.ts";
-import { ENGINES } from "../src/compute/create.ts";
+import { ENGINES } from "../src/compute/choice.ts";
 import { type Measurement, parseOurs, parseRival, type RivalLine, type Row, together } from "./table.ts";
 
 /** A whole program that can be asked for a row's speed. */
@@ -30,8 +30,8 @@ export function ourPrograms(): Program[] {
     /** One seed: the engine's threads on all cores. More: one process a core, side by side, as `run --jobs` trains them. */
     measure: async (row, updates) => {
       const ask = (threads: number, own: number) =>
-        execute(process.execPath, [
-          ...[MAIN, "bench", "--json", "--engine", engine, "--threads", String(threads)],
+        askOurs(engine, threads, [
+          ...(row.maze ? ["--maze"] : []),
           ...["--updates", String(own), "--arms", row.arm, ...settingsOf(row)],
         ]);
       if (row.seeds === 1) return parseOurs(await ask(CORES, updates));
@@ -43,15 +43,21 @@ export function ourPrograms(): Program[] {
   }));
 }
 
+/** What `halfwatch bench --json` prints. */
+export const askOurs = (engine: string, threads: number, args: readonly string[]): Promise<string> =>
+  execute(process.execPath, [MAIN, "bench", "--json", "--engine", engine, "--threads", String(threads), ...args]);
+
 /** The scenario's changes that make a row: `tails=all` is what the rivals do. A module past the second has no label of its own. */
-export function settingsOf({ modules, size, width }: Pick<Row, "modules" | "size" | "width">): string[] {
+export function settingsOf({ modules, size, width, maze }: Omit<Row, "arm" | "seeds">): string[] {
   const names = ["diamond", "ghost", "third"].slice(0, Math.max(2, modules));
+  // Behind convolutions there is one hidden layer.
+  const hidden = maze ? `[${width}]` : `[${width},${width}]`;
   return [
     "train.tails=all",
     `world.size=${size}`,
     `agent.modules=[${names.join(",")}]`,
-    `agent.hidden=[${width},${width}]`,
-    `agent.critic=[${width},${width}]`,
+    `agent.hidden=${hidden}`,
+    `agent.critic=${hidden}`,
   ].flatMap((change) => ["--set", change]);
 }
 
@@ -60,54 +66,51 @@ export interface RivalSetting {
   readonly processes: number;
   readonly atOnce: number;
   readonly threads: number;
+  /** Whether each process is held to a core of its own. */
+  readonly pin: boolean;
 }
 
 /**
  * The settings of each rival that are worth a try, the best one first (bench/README.md has the numbers): the table uses the first,
  * `--settings` measures all.
  */
-export function rivalSettings(rival: string, seeds: number): RivalSetting[] {
-  const [one, all] = [{ processes: 1, threads: 1 }, Math.min(CORES, seeds)];
-  if (seeds === 1) {
-    return [
-      { ...one, atOnce: 1 },
-      { ...one, atOnce: 1, threads: CORES },
-    ];
-  }
-  if (rival === "pytorch") {
-    return [
-      { processes: all, atOnce: 1, threads: 1 },
-      { processes: seeds, atOnce: 1, threads: 1 },
-    ];
-  }
-  return [
-    { processes: all, atOnce: 1, threads: 1 },
-    { processes: all, atOnce: seeds / all, threads: 1 },
-    { ...one, atOnce: seeds },
-    { ...one, atOnce: seeds, threads: CORES },
-  ];
+export function rivalSettings(rival: string, { seeds }: Pick<Row, "seeds">): RivalSetting[] {
+  const all = Math.min(CORES, seeds);
+  const dealt = { processes: all, atOnce: 1, threads: 1, pin: false };
+  if (seeds === 1) return [dealt, { ...dealt, pin: true }, { ...dealt, threads: CORES }];
+  const together = { ...dealt, atOnce: Math.ceil(seeds / all) };
+  return [dealt, { ...dealt, pin: true }, ...(rival === "jax" ? [together] : [])];
 }
 
 /** The rivals: PyTorch and JAX. */
 export function rivalPrograms(): Program[] {
   return RIVAL_NAMES.map((rival) => ({
     name: rival,
-    measure: (row, updates) => askRival(rival, row, updates, rivalSettings(rival, row.seeds)[0]),
+    measure: (row, updates) => askRival(rival, row, updates, rivalSettings(rival, row)[0]),
   }));
 }
+
+/**
+ * Where JAX keeps what it has compiled, for as long as this process lives, by the settings that a compiled program depends on; it is the
+ * same program for one seed and for eight.
+ */
+const compilations = new Map<string, string>();
+process.on("exit", () => {
+  for (const folder of compilations.values()) rmSync(folder, { recursive: true, force: true });
+});
 
 export async function askRival(
   rival: string,
   row: Omit<Row, "arm"> & { readonly arm: Row["arm"] | "oracle" },
   updates: number,
-  { processes, atOnce, threads }: RivalSetting,
+  { processes, atOnce, threads, pin }: RivalSetting,
   curve = 0,
 ): Promise<RivalLine> {
   if (!existsSync(PYTHON)) throw new Absent("not installed; `npm run bench:rivals` installs PyTorch and JAX");
   const options = {
     arm: row.arm,
     modules: row.modules,
-    size: row.size,
+    ...(row.maze ? { "warm-up": 1 } : { size: row.size }),
     width: row.width,
     seeds: row.seeds,
     updates,
@@ -117,12 +120,28 @@ export async function askRival(
     curve,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return parseRival(await execute(PYTHON, [join(RIVALS, `${rival}_ppo.py`), ...args]));
+  const flags = [...(row.maze ? ["--maze"] : []), ...(pin ? ["--pin"] : [])];
+  const { arm, modules, size, width, maze } = row;
+  const compiled = JSON.stringify({ arm, modules, size, width, maze, atOnce, threads });
+  const isCold = rival !== "jax" || !compilations.has(compiled);
+  if (!compilations.has(compiled)) compilations.set(compiled, mkdtempSync(join(tmpdir(), "halfwatch-compiled-")));
+  const output = await execute(PYTHON, [join(RIVALS, `${rival}_ppo.py`), ...args, ...flags], {
+    JAX_COMPILATION_CACHE_DIR: compilations.get(compiled),
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS: "0",
+  });
+  const line = parseRival(output);
+  // What a start takes is what it takes the first time.
+  return isCold ? line : { ...line, startSeconds: null };
 }
 
 /** Run a program to its end. @throws Absent when it says with exit code 2 that it cannot be asked for that; Error for other failures. */
-export async function execute(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+export async function execute(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Promise<string> {
+  const env = { ...process.env, ...environment };
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {

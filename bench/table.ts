@@ -14,7 +14,7 @@ export interface Measurement {
   readonly samplesPerSecond: number;
   /** Peak resident memory, summed over processes. */
   readonly peakMemoryMiB: number;
-  /** Compiling and first updates, before the clock starts; null where it is not measured. */
+  /** Compiling and first updates, before the clock starts; null where it is not measured, or was compiled before. */
   readonly startSeconds: number | null;
 }
 
@@ -123,7 +123,14 @@ export interface Row {
   readonly size: number;
   readonly width: number;
   readonly seeds: number;
+  /** Mazes seen through convolutions, with one hidden layer behind them; or an open map. */
+  readonly maze: boolean;
 }
+
+export const nameOf = ({ arm, modules, width, seeds, ...map }: Row): string =>
+  `${arm} K=${modules} ${mapOf(map)} width ${width} seeds ${seeds}`;
+
+const mapOf = ({ size, maze }: Pick<Row, "size" | "maze">): string => `${size}x${size}${maze ? " maze" : ""}`;
 
 /** All rounds of a row. */
 export interface RowResult {
@@ -152,9 +159,9 @@ export function renderTable(results: readonly RowResult[], rivals: readonly stri
       const own = rounds.flatMap((round) => round.get(program) ?? []);
       const median = (of: (m: Measurement) => number) => spreadOf(own.map(of)).median;
       const starts = own.flatMap(({ startSeconds }) => startSeconds ?? []);
-      const { arm, modules, size, width, seeds } = row;
+      const { arm, modules, width, seeds } = row;
       return [
-        ...[arm, modules, `${size}x${size}`, width, seeds, program].map(String),
+        ...[arm, modules, mapOf(row), width, seeds, program].map(String),
         thousands(median((m) => m.stepsPerSecond)),
         thousands(median((m) => m.samplesPerSecond)),
         ratioText(ratioToBest(rounds, program, rivals)),
@@ -170,4 +177,114 @@ export function renderTable(results: readonly RowResult[], rivals: readonly stri
 function ratioText(spread: Spread | null): string {
   if (spread === null) return "-";
   return `${spread.median.toFixed(2)} [${spread.min.toFixed(2)}, ${spread.max.toFixed(2)}]`;
+}
+
+/** Ratios that belong to no row, by their names, one for each round: see {@link GOALS}. */
+export type OwnFigures = ReadonlyMap<string, readonly number[]>;
+
+/** A ratio, or a size in MB, that the project set itself. */
+interface Goal {
+  readonly name: string;
+  readonly atLeast: number;
+  /** Null where there is nothing further to aim at. */
+  readonly aim: number | null;
+  /** Null where it was not measured. */
+  readonly measured: (results: readonly RowResult[], own: OwnFigures) => Spread | null;
+  readonly unit: "x" | "MB";
+}
+
+/** Seconds of a faithful routed update that count as 1x. */
+const FAITHFUL_SECONDS = 0.68;
+/** How many times as fast as that an update of so many seconds is. */
+export const faithfulRatio = (secondsPerUpdate: number): number => FAITHFUL_SECONDS / secondsPerUpdate;
+
+const against =
+  (rivals: readonly string[], program: string, wanted: Partial<Row>): Goal["measured"] =>
+  (results) => {
+    const result = results.find(({ row }) => isLike(row, wanted));
+    return result === undefined ? null : ratioToBest(result.rounds, program, rivals);
+  };
+
+const ofOwn =
+  (name: string): Goal["measured"] =>
+  (_results, own) => {
+    const ratios = own.get(name) ?? [];
+    return ratios.length === 0 ? null : spreadOf(ratios);
+  };
+
+const memoryOf =
+  (program: string, wanted: Partial<Row>): Goal["measured"] =>
+  (results) => {
+    const rounds = results.find(({ row }) => isLike(row, wanted))?.rounds ?? [];
+    const peaks = rounds.flatMap((round) => round.get(program)?.peakMemoryMiB ?? []);
+    return peaks.length === 0 ? null : spreadOf(peaks.map((mebibytes) => (mebibytes * 2 ** 20) / 1e6));
+  };
+
+const isLike = (row: Row, wanted: Partial<Row>): boolean =>
+  Object.entries(wanted).every(([key, value]) => row[key as keyof Row] === value);
+
+const BOTH = ["pytorch", "jax"];
+const ROUTED = { modules: 2, size: 5, width: 64, seeds: 1, maze: false };
+const MAZE = { modules: 1, width: 64, seeds: 1, maze: true };
+
+const goal = (
+  name: string,
+  atLeast: number,
+  aim: number | null,
+  measured: Goal["measured"],
+  unit: Goal["unit"] = "x",
+) => ({ name, atLeast, aim, measured, unit }) satisfies Goal;
+
+const GOALS: readonly Goal[] = [
+  goal("wasm, width 64, one routed cell", 2, 4, against(BOTH, "wasm", ROUTED)),
+  goal("wasm, width 64, eight routed cells", 2, 4, against(BOTH, "wasm", { ...ROUTED, seeds: 8 })),
+  goal("wasm, width 128", 1.2, 2, against(BOTH, "wasm", { ...ROUTED, width: 128 })),
+  goal("wasm, width 256", 0.7, 1, against(BOTH, "wasm", { ...ROUTED, width: 256 })),
+  goal("native, width 64", 4, 8, against(BOTH, "native", ROUTED)),
+  goal("native, width 256", 1.5, 3, against(BOTH, "native", { ...ROUTED, width: 256 })),
+  goal("wasm, faithful routed update", 1.3, 2, ofOwn("faithful wasm")),
+  goal("native, faithful routed update", 4, 8, ofOwn("faithful native")),
+  goal("wasm, one cell on 2 threads against 1", 1.7, null, ofOwn("threads wasm")),
+  goal("native, one cell on 2 threads against 1", 1.7, null, ofOwn("threads native")),
+  goal("wasm, two cells side by side against one", 1.9, null, ofOwn("cells wasm")),
+  goal("native, two cells side by side against one", 1.9, null, ofOwn("cells native")),
+  goal("wasm against PyTorch, mazes, one module", 0.6, 1, against(["pytorch"], "wasm", MAZE)),
+  goal("wasm against PyTorch, mazes, K=2", 0.6, 1, against(["pytorch"], "wasm", { ...MAZE, modules: 2 })),
+  goal("wasm, peak memory of a cell", 300, 150, memoryOf("wasm", ROUTED), "MB"),
+  goal("native, peak memory of a cell", 300, 150, memoryOf("native", ROUTED), "MB"),
+];
+
+/** The lines of the table of goals. Against the best rival unless a goal says otherwise; of memory as little as possible. */
+export function renderGoals(results: readonly RowResult[], own: OwnFigures): string[] {
+  const lines = GOALS.map(({ name, atLeast, aim, measured, unit }) => {
+    const found = measured(results, own);
+    const text = (x: number) => (unit === "x" ? `${x}x` : `${x} MB`);
+    const spread = (x: number) => (unit === "x" ? x.toFixed(2) : x.toFixed(0));
+    return [
+      name,
+      unit === "x" ? text(atLeast) : `at most ${text(atLeast)}`,
+      aim === null ? "-" : text(aim),
+      found === null
+        ? "not measured"
+        : `${text(Number(spread(found.median)))} [${spread(found.min)}, ${spread(found.max)}]`,
+    ];
+  });
+  return alignColumns([["goal", "at least", "aim", "measured"], ...lines]);
+}
+
+/**
+ * Seconds that are left: the estimates of what is to be measured, corrected by how the estimates of what was measured have turned out.
+ */
+export function secondsLeft(done: readonly { estimate: number; seconds: number }[], left: readonly number[]): number {
+  const sum = (values: readonly number[]) => values.reduce((total, x) => total + x, 0);
+  const estimated = sum(done.map(({ estimate }) => estimate));
+  const factor = estimated > 0 ? sum(done.map(({ seconds }) => seconds)) / estimated : 1;
+  return factor * sum(left);
+}
+
+/** Roughly what a measurement takes on two idle cores, in seconds; most of JAX's is compilation, the first time. */
+export function estimateOf(program: string, { width, seeds, maze }: Row, isFirst: boolean): number {
+  const large = (width / 64) ** 0.3 * (maze ? 2 : 1);
+  if (program === "pytorch") return 10 * large;
+  return program === "jax" ? (isFirst && seeds === 1 ? 20 : 8) * large : 3 * large;
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { reasonFor } from "../src/compute/choice.ts";
 import { createEngine } from "../src/compute/create.ts";
 import type { Engine } from "../src/compute/engine.ts";
 import { UserError } from "../src/core/errors.ts";
@@ -11,14 +12,13 @@ import { type Lock, takeLock } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/store.ts";
 import { cacheFolder } from "./cache.ts";
+import "./float32.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
 
 /*
  * The process that trains a cell, or several together: takes its order as the first message, reports back, and ends. Whoever started
  * it owns the terminal; when that process is gone, or says so by SIGTERM, this one finishes its update, saves and ends.
  */
-// Where TensorFlow multiplies on a GPU that has TF32, it would keep 10 bits of every factor: not the float32 that is promised.
-process.env.NVIDIA_TF32_OVERRIDE ??= "0";
 let mustStop = false;
 process.on("disconnect", () => {
   mustStop = true;
@@ -95,7 +95,7 @@ async function work(
 }
 
 async function trainCell(
-  { run, threads }: CellOrder,
+  { run, engine: choice, plans, threads }: CellOrder,
   plan: CellPlan,
   lock: Lock,
   begun: number,
@@ -106,25 +106,32 @@ async function trainCell(
     const started = performance.now();
     await runCell(run, plan, engine, {
       onResume: (progress) => tell(plan, { kind: "resumed", ...progress }),
-      onProgress: (metrics) => tell(plan, { kind: "progress", metrics }),
+      onProgress: (metrics) => {
+        const { device } = engine.info;
+        tell(plan, { kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
+      },
       next: whenToSave(lock, whilePaused(run, plan)),
     });
     const seconds = (performance.now() - started) / 1000;
-    const peakMemory = process.resourceUsage().maxRSS * 1024;
     writeTiming(cellPaths(run, plan.id), {
       seconds,
       startupSeconds: (started - begun) / 1000,
-      peakMemory,
+      peakMemory: peakMemory(),
       threads,
+      engine: engine.info.name,
+      chosen: reasonFor(choice),
       device: engine.info.device,
       ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
-    tell(plan, { kind: "finished", seconds, peakMemory });
+    tell(plan, { kind: "finished", seconds, peakMemory: peakMemory() });
   } finally {
     await engine.dispose();
   }
 }
+
+/** The most memory that this process has had, bytes. */
+const peakMemory = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** The most seconds of work that a kill may cost. */
 const LOSS = 10;

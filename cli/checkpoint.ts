@@ -1,4 +1,4 @@
-import { ENGINES, type EngineName } from "../src/compute/create.ts";
+import { ENGINE_NAMES, type EngineName } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
@@ -20,7 +20,7 @@ export const isCheckpointPath = (path: string): boolean => path.endsWith(".safet
 /** Read a checkpoint and the scenario inside it. @throws UserError naming the file. */
 export function loadCheckpoint(path: string, set: readonly string[]): LoadedCheckpoint {
   const checkpoint = readCheckpoint(path);
-  const name = ENGINES.find((engine): engine is EngineName => engine !== "auto" && engine === checkpoint.engine.name);
+  const name = ENGINE_NAMES.find((engine) => engine === checkpoint.engine.name);
   if (name === undefined) {
     const { name: unknown } = checkpoint.engine;
     throw new UserError(`checkpoint ${path} was trained by engine ${unknown}, which this version does not have`);
@@ -32,8 +32,11 @@ export function loadCheckpoint(path: string, set: readonly string[]): LoadedChec
     set,
     sweep: "ignore",
   });
-  return { checkpoint, scenario, engine: name === "tfjs" || name === "native" ? "wasm" : name };
+  return { checkpoint, scenario, engine: standIn(name) };
 }
+
+/** The engine that speaks for what another one has trained, on any machine. */
+export const standIn = (name: EngineName): EngineName => (name === "tfjs" || name === "native" ? "wasm" : name);
 
 /**
  * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.

@@ -1,10 +1,11 @@
 import { UserError } from "../src/core/errors.ts";
 import type { Metrics } from "../src/experiment/cell.ts";
 import { readControl } from "../src/experiment/control.ts";
+import { readFailure } from "../src/experiment/failure.ts";
 import { pathExists } from "../src/experiment/files.ts";
 import { LineFollower } from "../src/experiment/follow.ts";
 import type { CellEvent } from "../src/experiment/launch.ts";
-import { type Claim, holderOf } from "../src/experiment/lock.ts";
+import { type Claim, holdersIn } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
 import type { Curve, Past } from "./progress.ts";
@@ -17,6 +18,8 @@ interface Followed {
   isTrained: boolean;
   isPaused: boolean;
   isDone: boolean;
+  /** It was told that it failed, and nobody has taken it up since. */
+  isFailed: boolean;
   /** Of the lines that were there before the first look the last one and the curve's are told, not thousands. */
   isCaughtUp: boolean;
   /** The last message on its log, so that it is not said at every look. */
@@ -27,7 +30,7 @@ interface Followed {
  * A run that other processes train, as the events that its runner would tell: the run directory says them later and more coarsely. Every
  * look reads what is new; finished cells are not looked at again.
  *
- * A cell that fails leaves nothing in the directory that says so: it is seen as `stopped`.
+ * `stopped` is a cell that its process gave up without a word why: it was saved, or killed together with its runner.
  */
 export class RunFollower {
   private readonly run: string;
@@ -42,7 +45,7 @@ export class RunFollower {
       const log = new LineFollower(paths.metrics);
       return {
         ...{ plan, paths, log, complaint: "" },
-        ...{ isTrained: false, isPaused: false, isDone: false, isCaughtUp: false },
+        ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isCaughtUp: false },
       };
     });
   }
@@ -50,25 +53,34 @@ export class RunFollower {
   /** What has happened since the last look. */
   look(): CellEvent[] {
     const control = readControl(this.run);
+    const open = this.cells.filter(({ isDone }) => !isDone).map(({ plan }) => plan.id);
+    // Asked before the logs: what a process wrote before it gave its lock up is then read as well.
+    const holders = holdersIn(this.run, open, this.claim);
     return this.cells.flatMap((cell): CellEvent[] => {
       if (cell.isDone) return [];
       const { plan, paths } = cell;
       const events: CellEvent[] = [];
-      // Asked before the log: what a process wrote before it gave the lock up is then read as well.
-      const isTrained = holderOf(this.run, plan.id, this.claim) !== undefined;
+      const isTrained = holders.has(plan.id);
       const isDone = pathExists(paths.result);
       const wasTrained = cell.isTrained;
       if (isTrained && !wasTrained) events.push({ plan, kind: "started" });
       cell.isTrained = isTrained;
+      cell.isFailed &&= !isTrained;
       events.push(...this.readLog(cell));
       if (isDone) {
         cell.isDone = true;
         const timing = readTiming(paths);
         return [...events, timing === undefined ? { plan, kind: "found" } : { plan, kind: "finished", ...timing }];
       }
-      if (!isTrained && wasTrained) {
+      if (!isTrained) {
         cell.isPaused = false;
-        return [...events, { plan, kind: "stopped" }];
+        // The runner writes it a moment after the lock was given up: then it follows `stopped`.
+        const failure = cell.isFailed ? undefined : readFailure(paths);
+        if (failure !== undefined) {
+          cell.isFailed = true;
+          return [...events, { plan, kind: "failed", ...failure }];
+        }
+        return wasTrained ? [...events, { plan, kind: "stopped" }] : events;
       }
       const isPaused = isTrained && control.kind === "paused";
       if (isPaused && !cell.isPaused) events.push({ plan, kind: "paused", by: control.by });

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type EngineChoice, resolveEngine } from "../src/compute/create.ts";
+import { type EngineChoice, resolveEngine } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { groupCells } from "../src/experiment/group.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";

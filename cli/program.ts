@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import type { EngineChoice } from "../src/compute/create.ts";
+import { ENGINES } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
 import { Interrupted } from "./interrupted.ts";
@@ -38,18 +38,6 @@ const threadsOption = () =>
   new Option("--threads <number>", "threads of the engine; default: as many as fit the cores").argParser(
     integer("--threads", 1, 1024),
   );
-const ENGINES: readonly EngineChoice[] = [
-  "auto",
-  "wasm",
-  "wasm-fma",
-  "native",
-  "reference",
-  "tfjs",
-  "tfjs:node-gpu",
-  "tfjs:webgpu",
-  "tfjs:node",
-  "tfjs:cpu",
-];
 const engineOption = () =>
   new Option(
     "--engine <name>",
@@ -192,6 +180,20 @@ const COMMANDS: readonly CommandSpec[] = [
     ],
     example: "halfwatch replay runs/quickstart-5f2c81aa --shift ghost-closer --view full --compare ablate:ghost",
     load: () => import("./commands/replay.ts"),
+  },
+  {
+    name: "demo",
+    args: [],
+    about: "A tour, in about a minute, of what goal misgeneralization looks like: three levels, recorded agents.",
+    options: [
+      new Option("--scene <number>", "begin with this one; printed: this one alone").argParser(
+        integer("--scene", 1, 3),
+      ),
+      new Option("--plain", "print the tour also on a terminal"),
+      jsonOption(),
+    ],
+    example: "halfwatch demo --scene 2",
+    load: () => import("./commands/demo.ts"),
   },
   {
     name: "report",

@@ -27,6 +27,8 @@ export interface CellView {
   /** Of its latest update; null before the first. */
   readonly metrics: Metrics | null;
   readonly seconds: number | null;
+  /** Bytes that its process had at most so far; null where that is not known. */
+  readonly peakMemory: number | null;
   readonly message: string | null;
   /** Where it failed: "at update 12 of 366". */
   readonly where: string | null;
@@ -39,6 +41,8 @@ export interface RunView {
   readonly before: number;
   /** Environment steps taken by this command. */
   readonly steps: number;
+  /** What cells are trained on; null where none has said so. */
+  readonly device: string | null;
 }
 
 /** What a cell's log says of its past. */
@@ -68,13 +72,14 @@ export function beginRun(
           metrics: null,
           ...past.get(plan.id),
           seconds: null,
+          peakMemory: null,
           message: null,
           where: null,
         },
       ];
     }),
   );
-  return { cells, before: finished.size, steps: 0 };
+  return { cells, before: finished.size, steps: 0, device: null };
 }
 
 /** The run after an event. */
@@ -82,7 +87,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
   const before = run.cells.get(event.plan.id);
   if (before === undefined) return run;
   let after = before;
-  let steps = run.steps;
+  let { steps, device } = run;
   switch (event.kind) {
     case "started":
       after = { ...before, state: "running", fraction: 0, begun: 0, step: 0, message: null, where: null };
@@ -109,6 +114,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
       break;
     case "progress": {
       const { update, updates, step, curve } = event.metrics;
+      device = event.process?.device ?? device;
       steps += step - before.step;
       // A cell that began anew or went back to where it was saved makes the later points of its curve again.
       const kept = before.curve.some(([at]) => at >= step) ? before.curve.filter(([at]) => at < step) : before.curve;
@@ -118,13 +124,17 @@ export function advance(run: RunView, event: CellEvent): RunView {
         step,
         taken: before.taken + step - before.step,
         metrics: event.metrics,
+        peakMemory: event.process?.peakMemory ?? before.peakMemory,
         curve: curve === undefined ? kept : [...kept, [step, curve.trueReturn]],
         trueReturn: curve?.trueReturn ?? before.trueReturn,
       };
       break;
     }
     case "finished":
-      after = { ...before, state: "done", isPaused: false, fraction: 1, seconds: event.seconds };
+      after = {
+        ...before,
+        ...{ state: "done", isPaused: false, fraction: 1, seconds: event.seconds, peakMemory: event.peakMemory },
+      };
       break;
     case "failed":
       after = {
@@ -136,7 +146,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
       };
       break;
   }
-  return { ...run, cells: new Map(run.cells).set(event.plan.id, after), steps };
+  return { ...run, cells: new Map(run.cells).set(event.plan.id, after), steps, device };
 }
 
 export function countCells({ cells }: RunView): Record<CellState, number> {

@@ -60,7 +60,8 @@ export { deployedView, parseView, type View } from "./routing/views.ts";
 
 // Engines: what a network is, and who runs it.
 
-export { createEngine, ENGINES, type EngineChoice } from "./compute/create.ts";
+export { ENGINES, type EngineChoice } from "./compute/choice.ts";
+export { createEngine } from "./compute/create.ts";
 export {
   type Engine,
   type EngineInfo,

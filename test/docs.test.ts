@@ -17,6 +17,7 @@ const DOCS = [
   "README.md",
   "CHANGELOG.md",
   "scenarios/README.md",
+  "gallery/README.md",
   ...readdirSync(join(ROOT, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => `docs/${file}`),

@@ -5,12 +5,15 @@ PPO on the diamond-ghost world in JAX, in the manner of purejaxrl: worlds, rollo
 import dataclasses
 import functools
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+import jax_maze
+from maze import table_of
 from processes import parse, run, set_before_import
 from recipe import DIAMOND, GHOST, NO_ROUTE, Recipe, curve_updates, exact_return, initial, is_critic, move_table
 
@@ -66,11 +69,47 @@ def step(recipe: Recipe, worlds: Worlds, actions):
     return worlds, terminated, truncated, reached, marked
 
 
+class World(NamedTuple):
+    """What training asks of a world."""
+
+    # (key) -> worlds at their first step
+    new_episodes: Callable
+    # (worlds) -> observations, [N, ...] integers; the agent's cell is the first
+    observation: Callable
+    # (worlds, actions) -> see `step`
+    step: Callable
+    # (observations) -> what the networks read
+    see: Callable
+
+
+def world_of(recipe: Recipe) -> World:
+    if not recipe.conv:
+        own = [functools.partial(function, recipe) for function in (new_episodes, observation, step)]
+        return World(*own, see=lambda observations: observations)
+    levels = table_of(recipe.size)
+    return World(
+        functools.partial(jax_maze.new_episodes, recipe, levels),
+        jax_maze.observation,
+        functools.partial(jax_maze.step, recipe, levels),
+        functools.partial(jax_maze.picture, recipe, levels),
+    )
+
+
 def first_layer(observations, table, bias):
     """A sum of rows of the table, the features at hand; one more row, of zeros, stands for no feature."""
     table = jnp.pad(table, ((0, 1), (0, 0)))
     rows = [table.at[slot].get(mode="promise_in_bounds") for slot in observations.T]
     return jax.nn.relu(sum(rows) + bias)
+
+
+def hidden_layers(recipe: Recipe, p, observations, prefix=""):
+    """Hidden activations [B, width] of the networks whose parameters have that prefix, in a list."""
+    if recipe.conv:
+        return jax_maze.trunk_layers(recipe, p, observations, prefix)
+    second = p[f"{prefix}second"].reshape(-1, recipe.width, recipe.width)
+    bias = p[f"{prefix}second_bias"].reshape(-1, recipe.width)
+    first = jnp.split(first_layer(observations, p[f"{prefix}first"], p[f"{prefix}first_bias"]), len(second), axis=1)
+    return [jax.nn.relu(h @ weight + own) for h, weight, own in zip(first, second, bias)]
 
 
 def act(recipe: Recipe, p, observations, module_mask=None, gate_mask=None, deployed=False):
@@ -81,8 +120,7 @@ def act(recipe: Recipe, p, observations, module_mask=None, gate_mask=None, deplo
     Diamond's module alone.
     """
     K = recipe.modules
-    first = jnp.split(first_layer(observations, p["first"], p["first_bias"]), len(p["second"]), axis=1)
-    hidden = [jax.nn.relu(h @ weight + bias) for h, weight, bias in zip(first, p["second"], p["second_bias"])]
+    hidden = hidden_layers(recipe, p, observations)
     if K == 1 or deployed:
         return jax.nn.log_softmax(hidden[0] @ p["output"] + p["output_bias"]), None
     z = hidden[K] @ p["gate"] + p["gate_bias"]
@@ -99,10 +137,9 @@ def act(recipe: Recipe, p, observations, module_mask=None, gate_mask=None, deplo
     return jax.nn.log_softmax(mixture @ p["output"] + p["output_bias"]), ln_weights
 
 
-def value(p, observations):
+def value(recipe: Recipe, p, observations):
     """The critic's value, [B]."""
-    h = first_layer(observations, p["critic_first"], p["critic_first_bias"])
-    h = jax.nn.relu(h @ p["critic_second"] + p["critic_second_bias"])
+    [h] = hidden_layers(recipe, p, observations, "critic_")
     return (h @ p["critic_output"] + p["critic_output_bias"])[:, 0]
 
 
@@ -124,7 +161,7 @@ def loss_of(parameters, recipe: Recipe, entropy_coef, batch: Batch):
     clipped = jnp.clip(ratio, 1 - recipe.clip_range, 1 + recipe.clip_range)
     loss = -jnp.minimum(ratio * batch.advantages, clipped * batch.advantages).mean()
     loss += entropy_coef * (jnp.exp(ln_policy) * ln_policy).sum(1).mean()
-    loss += recipe.value_coef * 0.5 * jnp.square(value(parameters, batch.observations) - batch.returns).mean()
+    loss += recipe.value_coef * 0.5 * jnp.square(value(recipe, parameters, batch.observations) - batch.returns).mean()
     if ln_weights is not None:
         labelled = batch.labels != NO_ROUTE
         cross_entropy = -jnp.take_along_axis(ln_weights, jnp.minimum(batch.labels, 1)[:, None], 1)[:, 0]
@@ -177,7 +214,7 @@ def adam_step(recipe: Recipe, parameters, adam: Adam, gradient, learning_rate):
 
 def learn(recipe: Recipe, parameters, adam: Adam, left, minibatch: Batch):
     """One optimiser step; `left` is what is left of the annealed quantities."""
-    gradient = jax.grad(loss_of)(parameters, recipe, left * recipe.entropy_coef, minibatch)
+    gradient = jax.grad(loss_of)(parameters, recipe, recipe.entropy_at(left), minibatch)
     gradient = clipped_norm(recipe, gradient)
     return adam_step(recipe, parameters, adam, gradient, left * recipe.learning_rate)
 
@@ -187,45 +224,23 @@ class Training(NamedTuple):
 
     parameters: dict
     adam: Adam
-    worlds: Worlds
+    worlds: Worlds | jax_maze.MazeWorlds
     key: jax.Array
 
 
 def begin(recipe: Recipe, parameters, seed) -> Training:
     key, own = jax.random.split(jax.random.key(seed))
     zeros = lambda: jax.tree.map(jnp.zeros_like, parameters)
-    return Training(parameters, Adam(zeros(), zeros(), jnp.int32(0)), new_episodes(recipe, own), key)
+    return Training(parameters, Adam(zeros(), zeros(), jnp.int32(0)), world_of(recipe).new_episodes(own), key)
 
 
-def update_once(recipe: Recipe, training: Training, left) -> Training:
-    """One update: rollout, labels, advantage, epochs of minibatches. `left` is what is left of the annealed quantities."""
-    parameters, adam, worlds, key = training
-    key, play, order = jax.random.split(key, 3)
-
-    # Rollout: the mixture acts.
-    def play_step(worlds, key):
-        choose, fresh = jax.random.split(key)
-        observations = observation(recipe, worlds)
-        ln_policy, _ = act(recipe, parameters, observations)
-        # By inversion of the cumulative probabilities.
-        uniform = jax.random.uniform(choose, (recipe.worlds, 1))
-        actions = (uniform > jnp.cumsum(jnp.exp(ln_policy), axis=1)[:, :-1]).sum(1)
-        ln_p = jnp.take_along_axis(ln_policy, actions[:, None], 1)[:, 0]
-        worlds, terminated, truncated, reached, marked = step(recipe, worlds, actions)
-        ended = terminated | truncated
-        next_worlds = jax.tree.map(lambda new, old: jnp.where(ended, new, old), new_episodes(recipe, fresh), worlds)
-        return next_worlds, (observations, actions, ln_p, terminated, truncated, reached, marked, worlds.agent)
-
-    keys = jax.random.split(play, recipe.rollout)
-    worlds, (observations, actions, ln_p, terminated, truncated, reached, marked, led_to) = jax.lax.scan(play_step, worlds, keys)
-    # Values of all rows, of where truncated steps led to, and of where the window ended.
-    values = value(parameters, observations.reshape(-1, 5)).reshape(recipe.rollout, recipe.worlds)
-    window_end = value(parameters, observation(recipe, worlds))
+def estimates(recipe: Recipe, values, window_end, cut, finals, terminated, truncated, reached, marked):
+    """
+    Advantages, returns and labels, [T, N], from the critic's values [T, N], of where the window ended [N], and of where the truncated
+    rows `cut` led to (rows past the end do not count); and what the steps led to, [T, N].
+    """
     next_values = jnp.concatenate([values[1:], window_end[None]])
-    most = recipe.worlds * (1 + -(-recipe.rollout // recipe.horizon))
-    cut = jnp.nonzero(truncated.reshape(-1), size=most, fill_value=recipe.rows)[0]
-    finals = observations.reshape(-1, 5).at[cut].get(mode="clip").at[:, 0].set(led_to.reshape(-1).at[cut].get(mode="clip"))
-    next_values = next_values.reshape(-1).at[cut].set(value(parameters, finals), mode="drop").reshape(values.shape)
+    next_values = next_values.reshape(-1).at[cut].set(finals, mode="drop").reshape(values.shape)
 
     # Reward and labels. A label covers its whole episode; an unfinished one has none (tails: all).
     costly = (reached == GHOST) & ((recipe.arm == "oracle") | ((recipe.arm == "naive") & marked))
@@ -242,9 +257,47 @@ def update_once(recipe: Recipe, training: Training, left) -> Training:
         label = jnp.where(ended, end_label, label)
         return (advantage, label), (advantage, label)
 
-    nobody = (jnp.zeros(recipe.worlds), jnp.full(recipe.worlds, NO_ROUTE))
+    nobody = (jnp.zeros(values.shape[1]), jnp.full(values.shape[1], NO_ROUTE))
     _, (advantages, labels) = jax.lax.scan(back, nobody, (delta, terminated | truncated, end_label), reverse=True)
-    returns = advantages + values
+    return advantages, advantages + values, labels
+
+
+def update_once(recipe: Recipe, training: Training, left) -> Training:
+    """One update: rollout, labels, advantage, epochs of minibatches. `left` is what is left of the annealed quantities."""
+    world = world_of(recipe)
+    parameters, adam, worlds, key = training
+    key, play, order = jax.random.split(key, 3)
+
+    # Rollout: the mixture acts.
+    def play_step(worlds, key):
+        choose, fresh = jax.random.split(key)
+        observations = world.observation(worlds)
+        ln_policy, _ = act(recipe, parameters, world.see(observations))
+        # By inversion of the cumulative probabilities.
+        uniform = jax.random.uniform(choose, (recipe.worlds, 1))
+        actions = (uniform > jnp.cumsum(jnp.exp(ln_policy), axis=1)[:, :-1]).sum(1)
+        ln_p = jnp.take_along_axis(ln_policy, actions[:, None], 1)[:, 0]
+        worlds, terminated, truncated, reached, marked = world.step(worlds, actions)
+        ended = terminated | truncated
+        next_worlds = jax.tree.map(lambda new, old: jnp.where(ended, new, old), world.new_episodes(fresh), worlds)
+        return next_worlds, (observations, actions, ln_p, terminated, truncated, reached, marked, worlds.agent)
+
+    keys = jax.random.split(play, recipe.rollout)
+    worlds, (observations, actions, ln_p, terminated, truncated, reached, marked, led_to) = jax.lax.scan(play_step, worlds, keys)
+    # Values of all rows, of where truncated steps led to, and of where the window ended.
+    flat = observations.reshape(recipe.rows, -1)
+    value_of = lambda observations: value(recipe, parameters, world.see(observations))
+    if recipe.conv:
+        # A picture is large: a minibatch of them at once.
+        values = jax.lax.map(value_of, flat.reshape(recipe.minibatches, recipe.minibatch, -1))
+    else:
+        values = value_of(flat)
+    values = values.reshape(recipe.rollout, recipe.worlds)
+    window_end = value_of(world.observation(worlds))
+    most = recipe.worlds * (1 + -(-recipe.rollout // recipe.horizon))
+    cut = jnp.nonzero(truncated.reshape(-1), size=most, fill_value=recipe.rows)[0]
+    finals = flat.at[cut].get(mode="clip").at[:, 0].set(led_to.reshape(-1).at[cut].get(mode="clip"))
+    advantages, returns, labels = estimates(recipe, values, window_end, cut, value_of(finals), terminated, truncated, reached, marked)
     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
 
     # Update: epochs of shuffled minibatches.
@@ -252,7 +305,8 @@ def update_once(recipe: Recipe, training: Training, left) -> Training:
     rows = jax.tree.map(lambda x: x.reshape(recipe.rows, *x.shape[2:]), rows)
 
     def learn_from(state, chosen):
-        return learn(recipe, *state, left, jax.tree.map(lambda x: x[chosen], rows)), None
+        minibatch = jax.tree.map(lambda x: x[chosen], rows)
+        return learn(recipe, *state, left, minibatch._replace(observations=world.see(minibatch.observations))), None
 
     # An order of random bits: as random as `jax.random.permutation`, which sorts twice, but for ties.
     minibatches = jnp.argsort(jax.random.bits(order, (recipe.epochs, recipe.rows))).reshape(-1, recipe.minibatch)

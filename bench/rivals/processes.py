@@ -7,7 +7,7 @@ import os
 import resource
 import time
 
-from recipe import Recipe
+from recipe import MAZE, Recipe
 
 
 def parse(description: str, threads: int, at_once: int) -> argparse.Namespace:
@@ -17,6 +17,7 @@ def parse(description: str, threads: int, at_once: int) -> argparse.Namespace:
     parser.add_argument("--arm", choices=["naive", "oracle", "route"], default=recipe.arm)
     parser.add_argument("--modules", type=int, help="modules of the arm route", default=2)
     parser.add_argument("--size", type=int, help="cells on each side of the map", default=recipe.size)
+    parser.add_argument("--maze", action="store_true", help="mazes of 13x13 cells, seen through convolutions; without --size")
     parser.add_argument("--width", type=int, help="units of each hidden layer", default=recipe.width)
     parser.add_argument("--coverage", type=float, help="probability that an object's cell is marked", default=recipe.coverage)
     parser.add_argument("--updates", type=int, help="updates of each training", default=recipe.updates)
@@ -25,18 +26,20 @@ def parse(description: str, threads: int, at_once: int) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, help="processes that the seeds are dealt to", default=1)
     parser.add_argument("--at-once", type=int, help="seeds of a process that train as one program", default=at_once)
     parser.add_argument("--threads", type=int, help="threads of a process", default=threads)
+    parser.add_argument("--pin", action="store_true", help="hold each process to a core of its own")
     parser.add_argument("--curve", type=int, help="exact evaluations of each training, off the clock", default=0)
     return parser.parse_args()
 
 
 def recipe_of(options: argparse.Namespace, updates: int) -> Recipe:
+    world = MAZE if options.maze else {"size": options.size}
     return Recipe(
         arm=options.arm,
-        size=options.size,
         modules=options.modules if options.arm == "route" else 1,
         width=options.width,
         coverage=options.coverage,
         updates=updates,
+        **world,
     )
 
 
@@ -54,7 +57,11 @@ def run(program: str, options: argparse.Namespace, train) -> None:
     seeds = range(options.seeds)
     dealt = [list(seeds[p :: options.processes]) for p in range(options.processes)]
     processes = [context.Process(target=_work, args=(train, options, own, ready, results)) for own in dealt]
-    for process in processes:
+    cores = sorted(os.sched_getaffinity(0)) if options.pin else []
+    for p, process in enumerate(processes):
+        if options.pin:
+            # A process and its threads inherit this.
+            os.sched_setaffinity(0, {cores[p % len(cores)]})
         process.start()
     answers = [results.get() for _ in processes]
     for process in processes:

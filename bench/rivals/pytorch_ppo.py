@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from maze import table_of
 from processes import parse, run
+from pytorch_maze import MazeWorlds, trunk_layers
 from recipe import DIAMOND, GHOST, NO_ROUTE, Recipe, curve_updates, exact_return, initial, is_critic, move_table
 
 
@@ -67,6 +69,15 @@ def observation(recipe: Recipe, state: np.ndarray) -> np.ndarray:
     return features
 
 
+def layout(recipe: Recipe, name: str, value: np.ndarray) -> np.ndarray:
+    """A parameter of recipe.initial as PyTorch wants it."""
+    if name in ("first", "critic_first") and not recipe.conv:
+        # One more row for no feature: `embedding_bag` wants one there, and never reads it.
+        return np.pad(value, ((0, 1), (0, 0)))
+    # [kernel, kernel, in, out] -> [out, in, kernel, kernel]
+    return np.ascontiguousarray(value.transpose(3, 2, 0, 1)) if value.ndim == 4 else value
+
+
 class Agent(nn.Module):
     """K modules, their gate, one shared output layer, and a critic of its own."""
 
@@ -74,10 +85,7 @@ class Agent(nn.Module):
         super().__init__()
         self.recipe = recipe
         for name, value in initial(recipe, rng).items():
-            if name in ("first", "critic_first"):
-                # One more row for no feature: `embedding_bag` wants one there, and never reads it.
-                value = np.pad(value, ((0, 1), (0, 0)))
-            self.register_parameter(name, nn.Parameter(torch.from_numpy(value)))
+            self.register_parameter(name, nn.Parameter(torch.from_numpy(layout(recipe, name, value))))
 
     def first_layer(self, observations, table, bias):
         nothing = self.recipe.features
@@ -91,8 +99,11 @@ class Agent(nn.Module):
         Diamond's module alone.
         """
         K = self.recipe.modules
-        first = self.first_layer(observations, self.first, self.first_bias).split(self.recipe.width, dim=1)
-        hidden = [F.relu(torch.addmm(*layer)) for layer in zip(self.second_bias, first, self.second)]
+        if self.recipe.conv:
+            hidden = trunk_layers(self, observations)
+        else:
+            first = self.first_layer(observations, self.first, self.first_bias).split(self.recipe.width, dim=1)
+            hidden = [F.relu(torch.addmm(*layer)) for layer in zip(self.second_bias, first, self.second)]
         if K == 1 or deployed:
             return F.log_softmax(torch.addmm(self.output_bias, hidden[0], self.output), dim=1), None
         z = torch.addmm(self.gate_bias, hidden[K], self.gate)
@@ -110,8 +121,11 @@ class Agent(nn.Module):
 
     def value(self, observations):
         """The critic's value, [B]."""
-        h = self.first_layer(observations, self.critic_first, self.critic_first_bias)
-        h = F.relu(torch.addmm(self.critic_second_bias, h, self.critic_second))
+        if self.recipe.conv:
+            [h] = trunk_layers(self, observations, "critic_")
+        else:
+            h = self.first_layer(observations, self.critic_first, self.critic_first_bias)
+            h = F.relu(torch.addmm(self.critic_second_bias, h, self.critic_second))
         return torch.addmm(self.critic_output_bias, h, self.critic_output).squeeze(1)
 
     def flatten(self) -> list[nn.Parameter]:
@@ -168,6 +182,33 @@ def learn(agent: Agent, recipe: Recipe, vectors, optimizer: torch.optim.Adam, en
     optimizer.step()
 
 
+def estimates(recipe: Recipe, values, window_end, finals, terminated, truncated, reached, marked):
+    """
+    Advantages, returns and labels, [T, N], from the critic's values [T, N], of where the window ended [N], and of where truncated steps
+    led to, in their order; and what the steps led to, [T, N].
+    """
+    T, N = values.shape
+    next_values = np.concatenate([values[1:], window_end[None]])
+    next_values[truncated] = finals
+
+    # Reward and labels. A label covers its whole episode; an unfinished one has none (tails: all).
+    costly = (reached == GHOST) & ((recipe.arm == "oracle") | ((recipe.arm == "naive") & marked))
+    reward = terminated.astype(np.float32) - 2 * costly
+    ended = terminated | truncated
+    end_label = np.where(marked, reached, NO_ROUTE)
+
+    # Advantage, backwards in time.
+    advantages = np.zeros((T, N), np.float32)
+    labels = np.zeros((T, N), np.int64)
+    next_advantage, label = np.zeros(N, np.float32), np.full(N, NO_ROUTE)
+    delta = reward + recipe.discount * next_values * ~terminated - values
+    for t in reversed(range(T)):
+        next_advantage = delta[t] + recipe.discount * recipe.gae_lambda * ~ended[t] * next_advantage
+        label = np.where(ended[t], end_label[t], label)
+        advantages[t], labels[t] = next_advantage, label
+    return advantages, advantages + values, labels
+
+
 def train(recipe: Recipe, seeds: list[int], options):
     """Train one agent; see processes.run."""
     [seed] = seeds
@@ -175,13 +216,14 @@ def train(recipe: Recipe, seeds: list[int], options):
     evaluate_after = curve_updates(recipe, options.curve)
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    worlds = Worlds(recipe, rng)
+    worlds = MazeWorlds(recipe, table_of(recipe.size), rng) if recipe.conv else Worlds(recipe, rng)
     agent = Agent(recipe, rng)
     vectors = agent.flatten()
     optimizer = adam(recipe, vectors)
 
     T, N, rows = recipe.rollout, recipe.worlds, recipe.rows
-    observations = torch.zeros((T, N, 5), dtype=torch.int64)
+    seen = torch.from_numpy(worlds.observe())
+    observations = torch.zeros((T, *seen.shape), dtype=seen.dtype)
     actions = torch.zeros((T, N), dtype=torch.int64)
     ln_p = torch.zeros((T, N))
     terminated, truncated, marked = (np.zeros((T, N), bool) for _ in range(3))
@@ -204,37 +246,23 @@ def train(recipe: Recipe, seeds: list[int], options):
                 last.append(final)
             # Values of all rows, of where truncated steps led to, and of where the window ended.
             led_to = torch.from_numpy(np.concatenate([*last, worlds.observe()]))
-            all_values = agent.value(torch.cat([observations.view(rows, 5), led_to])).numpy()
+            looked_at = torch.cat([observations.flatten(0, 1), led_to])
+            # A picture is large: a minibatch of them at once.
+            parts = looked_at.split(recipe.minibatch) if recipe.conv else [looked_at]
+            all_values = torch.cat([agent.value(part) for part in parts]).numpy()
         values = all_values[:rows].reshape(T, N)
-        next_values = np.concatenate([values[1:], all_values[None, -N:]])
-        next_values[truncated] = all_values[rows:-N]
-
-        # Reward and labels. A label covers its whole episode; an unfinished one has none (tails: all).
-        costly = (reached == GHOST) & ((recipe.arm == "oracle") | ((recipe.arm == "naive") & marked))
-        reward = terminated.astype(np.float32) - 2 * costly
-        ended = terminated | truncated
-        end_label = np.where(marked, reached, NO_ROUTE)
-
-        # Advantage, backwards in time.
-        advantages = np.zeros((T, N), np.float32)
-        labels = np.zeros((T, N), np.int64)
-        next_advantage, label = np.zeros(N, np.float32), np.full(N, NO_ROUTE)
-        delta = reward + recipe.discount * next_values * ~terminated - values
-        for t in reversed(range(T)):
-            next_advantage = delta[t] + recipe.discount * recipe.gae_lambda * ~ended[t] * next_advantage
-            label = np.where(ended[t], end_label[t], label)
-            advantages[t], labels[t] = next_advantage, label
-        returns = advantages + values
+        window = (terminated, truncated, reached, marked)
+        advantages, returns, labels = estimates(recipe, values, all_values[-N:], all_values[rows:-N], *window)
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
 
         # Update: epochs of shuffled minibatches.
         b_advantages, b_returns, b_labels = (torch.from_numpy(x.reshape(rows)) for x in (advantages, returns, labels))
-        batch = (observations.view(rows, 5), actions.view(rows), ln_p.view(rows), b_advantages, b_returns, b_labels)
+        batch = (observations.flatten(0, 1), actions.view(rows), ln_p.view(rows), b_advantages, b_returns, b_labels)
         left = recipe.left(update)
         optimizer.param_groups[0]["lr"] = left * recipe.learning_rate
         for _ in range(recipe.epochs):
             for chosen in torch.randperm(rows).split(recipe.minibatch):
-                learn(agent, recipe, vectors, optimizer, left * recipe.entropy_coef, (x[chosen] for x in batch))
+                learn(agent, recipe, vectors, optimizer, recipe.entropy_at(left), (x[chosen] for x in batch))
 
         if update + 1 in evaluate_after:
             evaluation = time.perf_counter()

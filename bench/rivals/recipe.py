@@ -33,10 +33,14 @@ class Recipe:
     clip_range: float = 0.2
     learning_rate: float = 1e-3
     adam_eps: float = 1e-5
-    entropy_coef: float = 0.1
+    # At first and, were there one more update, at last.
+    entropy_coef: tuple[float, float] = (0.1, 0.0)
     value_coef: float = 0.5
     gate_coef: float = 0.3
     max_grad_norm: float = 0.5
+    # Mazes seen around the agent, and a trunk of convolutions before the first layer of each network: channels, kernel, stride. Without
+    # any, an open map as it lies.
+    conv: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def cells(self) -> int:
@@ -46,6 +50,16 @@ class Recipe:
     def features(self) -> int:
         """Planes of cells: agent, Ghost, Diamond, marks. Feature number `features` stands for no feature."""
         return 4 * self.cells
+
+    @property
+    def view(self) -> int:
+        """Rows and columns of a picture that has the agent in its middle and shows the whole maze from everywhere."""
+        return 2 * self.size - 1
+
+    @property
+    def planes(self) -> int:
+        """Planes of a picture: Ghost, Diamond, floor, marks."""
+        return 4
 
     @property
     def rows(self) -> int:
@@ -58,6 +72,21 @@ class Recipe:
     def left(self, update):
         """What is left of an annealed quantity at an update, counted from 0: the last update still has some."""
         return 1 - update / self.updates
+
+    def entropy_at(self, left):
+        first, last = self.entropy_coef
+        return last + left * (first - last)
+
+
+# scenarios/maze.yaml
+MAZE = dict(
+    size=13,
+    horizon=64,
+    discount=0.98,
+    learning_rate=2e-3,
+    entropy_coef=(0.01, 0.001),
+    conv=((8, 5, 2), (16, 3, 2)),
+)
 
 
 def move_table(size: int) -> np.ndarray:
@@ -72,7 +101,8 @@ def initial(recipe: Recipe, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """
     First parameters, float32. Modules and gate lie side by side, module by module, the gate last; the critic is apart.
 
-    First layers U(+-.1), hidden U(+-.7 sqrt(6 / width)), heads U(+-.17 / sqrt(width)), biases 0: `agent.init: uniform`.
+    First layers U(+-.1), hidden ones and convolutions U(+-.7 sqrt(6 / inputs)), heads U(+-.17 / sqrt(width)), biases 0: `agent.init: uniform`.
+    With convolutions there is one hidden layer behind them. Kernels are [kernel, kernel, in, networks x out].
     """
     width, modules = recipe.width, recipe.modules
     networks = modules + (modules > 1)
@@ -84,18 +114,32 @@ def initial(recipe: Recipe, rng: np.random.Generator) -> dict[str, np.ndarray]:
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.float32)
 
-    hidden, head = 0.7 * (6 / width) ** 0.5, 0.17 / width**0.5
-    parameters = {
-        "first": uniform(0.1, recipe.features, networks * width),
-        "first_bias": zeros(networks * width),
-        "second": uniform(hidden, networks, width, width),
-        "second_bias": zeros(networks, width),
+    def hidden(inputs: int, *shape: int) -> np.ndarray:
+        return uniform(0.7 * (6 / inputs) ** 0.5, *shape)
+
+    def layers(prefix: str, networks: int) -> dict[str, np.ndarray]:
+        """All below the heads; the critic is one network, not a stack of them."""
+        stack = () if prefix else (networks,)
+        if not recipe.conv:
+            return {
+                f"{prefix}first": uniform(0.1, recipe.features, networks * width),
+                f"{prefix}first_bias": zeros(networks * width),
+                f"{prefix}second": hidden(width, *stack, width, width),
+                f"{prefix}second_bias": zeros(*stack, width),
+            }
+        kernels, planes, side = {}, recipe.planes, recipe.view
+        for depth, (channels, kernel, stride) in enumerate(recipe.conv):
+            kernels[f"{prefix}conv_{depth}"] = hidden(kernel**2 * planes, kernel, kernel, planes, networks * channels)
+            kernels[f"{prefix}conv_{depth}_bias"] = zeros(networks * channels)
+            planes, side = channels, (side - kernel) // stride + 1
+        inputs = side * side * planes
+        return kernels | {f"{prefix}first": hidden(inputs, *stack, inputs, width), f"{prefix}first_bias": zeros(*stack, width)}
+
+    head = 0.17 / width**0.5
+    parameters = layers("", networks) | {
         "output": uniform(head, width, ACTIONS),
         "output_bias": zeros(ACTIONS),
-        "critic_first": uniform(0.1, recipe.features, width),
-        "critic_first_bias": zeros(width),
-        "critic_second": uniform(hidden, width, width),
-        "critic_second_bias": zeros(width),
+        **layers("critic_", 1),
         "critic_output": uniform(head, width, 1),
         "critic_output_bias": zeros(1),
     }

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
-import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
+import type { EngineChoice } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import { flopsOf } from "../../src/compute/flops.ts";
 import { Stream } from "../../src/core/random.ts";
 import type { World } from "../../src/envs/world.ts";
@@ -9,6 +10,7 @@ import { armNamed, createSetting, networkOf } from "../../src/experiment/setting
 import { type Phase, train } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
 import { cacheFolder } from "../cache.ts";
+import "../float32.ts";
 import { readInputText } from "../files.ts";
 import { thousands } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { createEngine, ENGINES } from "../../src/compute/create.ts";
+import { AUTO_RULE, BACKENDS, type Backend, ENGINES, resolveEngine } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/native/self-check.ts";
-import { BACKENDS, type Backend } from "../../src/compute/tfjs/backends.ts";
 import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { print, printJson } from "../output.ts";
@@ -46,11 +46,15 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
   const peers = await Promise.all(PEERS.map(([name, purpose]) => probe(name, purpose)));
   const engines = await judgeEngines();
   if (json) {
-    printJson({ node: { version, supported, needed: `>=${OLDEST_NODE}` }, cores, engines, peers });
+    const auto = { engine: resolveEngine("auto"), why: AUTO_RULE };
+    printJson({ node: { version, supported, needed: `>=${OLDEST_NODE}` }, cores, auto, engines, peers });
     return;
   }
   print(`node      ${version}  ${supported ? "fine" : `too old: Node ${OLDEST_NODE} or newer is needed`}`);
   print(`cores     ${cores}`);
+  print(
+    `auto      ${resolveEngine("auto")}: ${AUTO_RULE}; an engine with a machine's own bytes is asked for by its name`,
+  );
   print("engines");
   for (const { name, usable, detail } of engines) {
     print(`  ${name.padEnd(26)}${usable ? "usable" : "not usable"}${detail === "" ? "" : `: ${detail}`}`);

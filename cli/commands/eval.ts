@@ -1,4 +1,5 @@
-import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
+import type { EngineChoice } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
 import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
@@ -20,6 +21,7 @@ import {
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
+import "../float32.ts";
 import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
 import { readInputText } from "../files.ts";
 import { short, thousands } from "../numbers.ts";

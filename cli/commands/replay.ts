@@ -11,29 +11,17 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
-import { short, thousands } from "../numbers.ts";
+import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
-import { type Actor, type Actors, chooseCheckpoint, createActors, isRun, type Wanted } from "../replay/actors.ts";
-import type { Player } from "../replay/player.ts";
-import { createFileSource, createPlayedSource } from "../replay/source.ts";
+import { chooseCheckpoint, createActors, isRun } from "../replay/actors.ts";
+import type { Lane } from "../replay/compare.ts";
+import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
 import { openScreen } from "../tui/open.ts";
 
-export interface ReplayOptions {
-  readonly episode: number;
-  /** Steps to stand after; for the player. */
-  readonly at: number;
-  /** How many episodes of a policy there are to be listed, or recorded. */
-  readonly episodes: number;
-  readonly filter?: string;
-  readonly compare?: readonly string[];
+export interface ReplayOptions extends PlayerRequest {
   /** A file to write episodes into. */
   readonly record?: string;
-  readonly arm?: string;
-  readonly seed?: number;
-  readonly view?: string;
-  readonly shift?: string;
-  readonly set?: readonly string[];
   readonly plain?: boolean;
   readonly json?: boolean;
 }
@@ -47,7 +35,7 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
     return;
   }
   const capabilities = liveCapabilities(options);
-  if (capabilities !== null) await play(path, options, capabilities);
+  if (capabilities !== null) await openPlayer(path, options, capabilities);
   else if (isFile) await tellRecorded(path, options);
   else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
   else await tell(path, options);
@@ -61,78 +49,23 @@ function nothingToReplay(path: string): UserError {
   );
 }
 
-const wantedOf = (path: string, { arm, seed, view, shift, set }: ReplayOptions): Wanted => ({
-  path,
-  arm,
-  seed,
-  view,
-  shift,
-  set,
-});
-
-/** The player. What is wrong with the input is said before the terminal is touched. */
-async function play(path: string, options: ReplayOptions, capabilities: Capabilities): Promise<void> {
-  const { createPlayer } = await import("../replay/program.ts");
-  const actors = createActors();
-  const opened = await openSource(path, options, actors);
-  const program = await createPlayer({
-    ...opened,
-    actors,
-    capabilities,
-    episode: options.episode,
-    step: options.at,
-    ...(options.filter !== undefined && { filter: options.filter }),
-    ...(options.compare !== undefined && { compare: options.compare }),
-    size: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
-    commandOf: (player) => commandOf(path, options, player),
-    // OSC 52; a terminal that does not know it ignores it.
-    copy: (text) => void process.stdout.write(`\u001b]52;c;${Buffer.from(text).toString("base64")}\u0007`),
-  });
+/** The player on this terminal, with `lanes` side by side if there are any. */
+export async function openPlayer(
+  path: string,
+  request: PlayerRequest,
+  capabilities: Capabilities,
+  lanes?: readonly Lane[],
+): Promise<void> {
+  const { program, dispose } = await preparePlayer(path, request, capabilities);
   try {
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
+    if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });
     await screen.closed;
   } finally {
-    await actors.dispose();
+    await dispose();
   }
   for (const text of program.printed) print(text);
-}
-
-async function openSource(path: string, options: ReplayOptions, actors: Actors) {
-  if (!path.endsWith(".jsonl")) {
-    const actor = await actors.load(wantedOf(path, options));
-    return { who: nameOf(actor), source: createPlayedSource(actor, options.episodes), actorOf: async () => actor };
-  }
-  const source = createFileSource(path, actors);
-  const { checkpoint } = source.head;
-  return {
-    who: nameOf(source.head),
-    source,
-    actorOf: async (index: number): Promise<Actor | null> => {
-      const entry = source.entries[index];
-      if (checkpoint === undefined || entry === undefined) return null;
-      return actors.load({ path: checkpoint, view: entry.view, shift: entry.shift });
-    },
-  };
-}
-
-const nameOf = ({ arm, seed, step }: { readonly arm: string; readonly seed: number; readonly step: number }): string =>
-  `${arm} · seed ${seed} · step ${thousands(step)}`;
-
-/** The command that shows the player as it stands. */
-function commandOf(path: string, options: ReplayOptions, player: Player): string {
-  const quote = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const parts = ["halfwatch", "replay", quote(path)];
-  const add = (name: string, value: string | number | undefined) => {
-    if (value !== undefined && value !== "") parts.push(`--${name}`, quote(String(value)));
-  };
-  for (const name of ["arm", "seed", "view", "shift"] as const) add(name, options[name]);
-  for (const set of options.set ?? []) add("set", set);
-  add("episode", Math.max(0, player.at));
-  add("at", player.step);
-  add("filter", player.filter.text);
-  if (player.comparison !== null) add("compare", player.comparison.specs.join(","));
-  return parts.join(" ");
 }
 
 /** Write episodes into a file that can be replayed without the checkpoint. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createEngine, type EngineChoice, resolveEngine } from "../../src/compute/create.ts";
+import { type EngineChoice, resolveEngine } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
@@ -44,8 +45,8 @@ export interface RunOptions {
 /** What shows a run while it goes on. */
 export interface RunDisplay {
   update(view: RunView, event: CellEvent | null): void;
-  /** Settles when the terminal has been given back. */
-  end(): Promise<void> | void;
+  /** Settles when the terminal has been given back; hurried, at once. */
+  end(isHurried: boolean): Promise<void> | void;
 }
 
 /** Train the cells that have no result yet, then print the table of all. */
@@ -87,6 +88,11 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   let display: RunDisplay | null = null;
   if (waiting.length > 0) {
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
+    const isGrouped = groups.some(({ length }) => length > 1);
+    const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
+    // See src/compute/create.ts:resolveEngine.
+    const why = options.engine === "auto" ? "auto: nothing to install, the same bytes everywhere" : "";
+    const chosen = { name: resolveEngine(options.engine), spread, why };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
@@ -97,7 +103,14 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     else {
       view = beginRun(plans, returns, pastOf(dir, plans));
       display = await openDashboard(scenario, view, {
-        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", capabilities, onStop: stopping.request },
+        ...{
+          title: `halfwatch run: ${runName(scenario)}`,
+          role: "run",
+          dir,
+          capabilities,
+          engine: chosen,
+          onStop: stopping.request,
+        },
         onPause: () => togglePause(dir, claim),
       });
     }
@@ -122,7 +135,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     });
   } finally {
     stopping.end();
-    await display?.end();
+    await display?.end(stopping.signal.aborted);
   }
 
   const counts = countCells(view);
@@ -172,6 +185,8 @@ function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): str
   const together = largest > 1 ? `up to ${largest} together` : "";
   return [together, jobs > 1 || largest === 1 ? `${jobs} side by side` : ""].filter(Boolean).join(", ");
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function primaryReturn(result: CellResult, shift: string): number | null {
   const returns = result.summary.returns as Record<string, Record<string, BriefEvaluation>>;

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ENGINES } from "../../src/compute/create.ts";
+import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { readBytes } from "../../src/experiment/files.ts";
@@ -153,7 +153,7 @@ async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
       }
     }
     const { jobs, threads } = divideCores(plans.length);
-    for (const engine of ENGINES.filter((name) => name !== "auto")) {
+    for (const engine of ENGINE_NAMES) {
       await launchLocal({
         run: folder,
         groups: plans.filter((plan) => plan.engine === engine).map((plan) => [plan]),

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
 import { type CellPlan, planCells } from "../../src/experiment/plan.ts";
@@ -34,6 +35,8 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const scenario = scenarioOf(manifest, dir);
   const plans = plansOf(dir, scenario);
   const { shift } = scenario.primary;
+  // Cells of a run are of one engine, or of none yet.
+  const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
   const claim = ownClaim();
   const follower = new RunFollower(dir, plans, claim);
   const leaving = listenForStop();
@@ -44,7 +47,14 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   if (capabilities === null) say(title);
   else {
     display = await openDashboard(scenario, view, {
-      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", capabilities, onStop: leaving.request },
+      ...{
+        title: `halfwatch watch: ${basename(dir)}`,
+        role: "watch",
+        dir,
+        capabilities,
+        engine,
+        onStop: leaving.request,
+      },
       onPause: () => togglePause(dir, claim),
     });
   }
@@ -71,7 +81,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     }
   } finally {
     leaving.end();
-    await display?.end();
+    await display?.end(leaving.signal.aborted);
   }
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
@@ -80,9 +90,12 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     finished.map(({ result }) => result),
   );
   for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
-  const { done } = countCells(view);
+  const { done, failed } = countCells(view);
   if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
-  say(`nobody trains it: ${done} of ${plans.length} cells are done; the command that began it goes on from there`);
+  const lost = failed > 0 ? `, ${failed} failed` : "";
+  say(
+    `nobody trains it: ${done} of ${plans.length} cells are done${lost}; the command that began it goes on from there`,
+  );
   process.exitCode = 1;
 }
 
@@ -94,14 +107,11 @@ function scenarioOf(manifest: Manifest, dir: string): Scenario {
   return parsed.data;
 }
 
-/** Engines whose cells a run may hold. */
-const ENGINES = ["wasm", "wasm-fma", "native", "tfjs", "reference"];
-
 /** The run's cells: ids include the engine, which the manifest does not fix; so the engine that most of the folders are of. */
 function plansOf(dir: string, scenario: Scenario): CellPlan[] {
   const folder = join(dir, "cells");
   const there = new Set(pathExists(folder) ? listFolder(folder) : []);
-  const choices = ENGINES.map((engine) => planCells(scenario, engine));
+  const choices = ENGINE_NAMES.map((engine) => planCells(scenario, engine));
   const hits = choices.map((plans) => plans.filter(({ id }) => there.has(id)).length);
   return choices[hits.indexOf(Math.max(...hits))];
 }

@@ -2,16 +2,20 @@ import type { CellEvent } from "../../src/experiment/launch.ts";
 import type { CellPlan } from "../../src/experiment/plan.ts";
 import { expandSweep, listSeeds } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
+import { createSetting } from "../../src/experiment/setting.ts";
 import type { Bounds } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { nameOf, remarkOn } from "../events.ts";
 import type { CellView, Curve, RunView } from "../progress.ts";
+import type { Episode } from "./live.ts";
 
 /** A point of the sweep: what its cells have in common. */
 interface Point {
   readonly values: Readonly<Record<string, unknown>>;
   /** Environment steps of a cell. */
   readonly steps: number;
+  /** Cells of its maps. */
+  readonly map: { readonly height: number; readonly width: number };
   /** Null until they have been computed. */
   readonly bounds: Bounds | null;
 }
@@ -20,6 +24,24 @@ interface Point {
 interface Sample {
   readonly elapsed: number;
   readonly run: RunView;
+}
+
+/** What a cell's policy is playing. */
+export interface Live {
+  readonly cell: string;
+  /** Null while the cell has saved no policy. */
+  readonly episode: Episode | null;
+  /** Steps that were shown. */
+  readonly at: number;
+}
+
+/** What trains the cells. */
+interface EngineChosen {
+  readonly name: string;
+  /** `2 cells x 1 thread`; empty where another process decided it. */
+  readonly spread: string;
+  /** Why it is this one, in a few words; empty where it was asked for by name. */
+  readonly why: string;
 }
 
 /** A line of the log; `elapsed` seconds after the command began. */
@@ -34,6 +56,7 @@ export interface Dashboard {
   readonly title: string;
   /** `run` trains and stops; `watch` only looks and leaves. */
   readonly role: "run" | "watch";
+  readonly engine: EngineChosen;
   readonly shift: string;
   readonly arms: readonly string[];
   readonly seeds: readonly number[];
@@ -51,6 +74,9 @@ export interface Dashboard {
   readonly point: number;
   /** Whether the selected cell fills the screen. */
   readonly isZoomed: boolean;
+  /** Whether the selected cell's policy plays beside the curves, where there is room; and what it plays. */
+  readonly isLive: boolean;
+  readonly live: Live | null;
   /** It was asked to stop, and cells are being saved. */
   readonly isStopping: boolean;
 }
@@ -59,10 +85,18 @@ export type Action =
   | { readonly kind: "seen"; readonly run: RunView; readonly elapsed: number }
   | { readonly kind: "told"; readonly run: RunView; readonly event: CellEvent; readonly elapsed: number }
   | { readonly kind: "bounds"; readonly point: number; readonly bounds: Bounds }
+  | { readonly kind: "live"; readonly cell: string; readonly episode: Episode | null }
+  | { readonly kind: "live-step" }
+  | { readonly kind: "toggle-live" }
   | { readonly kind: "move"; readonly arms: number; readonly seeds: number }
+  /** A click on a cell: it is selected, and opened where it was. */
+  | { readonly kind: "click"; readonly arm: number; readonly seed: number }
   | { readonly kind: "page"; readonly points: number }
   | { readonly kind: "zoom" }
   | { readonly kind: "back" }
+  /** Open the player on the selected cell, which is done outside; and why that cannot be. */
+  | { readonly kind: "replay" }
+  | { readonly kind: "refused"; readonly text: string; readonly elapsed: number }
   | { readonly kind: "pause" }
   | { readonly kind: "stop" };
 
@@ -73,17 +107,26 @@ const LOG_LINES = 200;
 export function beginDashboard(
   scenario: Scenario,
   run: RunView,
-  { title, role }: Pick<Dashboard, "title" | "role">,
+  { title, role, engine }: Pick<Dashboard, "title" | "role" | "engine">,
 ): Dashboard {
   return {
-    ...{ title, role, run, shift: scenario.primary.shift, arms: scenario.arms, seeds: listSeeds(scenario.seeds) },
-    points: expandSweep(scenario).map(({ point, scenario: { train } }) => ({
-      values: point,
-      steps: updatesIn(train) * train.worlds * train.rollout,
-      bounds: null,
-    })),
+    ...{
+      title,
+      role,
+      engine,
+      run,
+      shift: scenario.primary.shift,
+      arms: scenario.arms,
+      seeds: listSeeds(scenario.seeds),
+    },
+    points: expandSweep(scenario).map(({ point, scenario: at }) => {
+      const { train } = at;
+      const { height, width } = createSetting(at).world;
+      const steps = updatesIn(train) * train.worlds * train.rollout;
+      return { values: point, steps, map: { height, width }, bounds: null };
+    }),
     ...{ elapsed: 0, samples: [{ elapsed: 0, run }], log: [] },
-    ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false },
+    ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false, isLive: true, live: null },
   };
 }
 
@@ -103,10 +146,24 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
         ...model,
         points: model.points.map((each, p) => (p === action.point ? { ...each, bounds: action.bounds } : each)),
       };
+    case "live":
+      return { ...model, live: { cell: action.cell, episode: action.episode, at: 0 } };
+    case "live-step": {
+      const { live } = model;
+      if (live === null || live.episode === null || live.at >= live.episode.actions.length) return model;
+      return { ...model, live: { ...live, at: live.at + 1 } };
+    }
+    case "toggle-live":
+      return { ...model, isLive: !model.isLive };
     case "move": {
       const arm = within(model.arm + action.arms, model.arms.length);
       const seed = within(model.seed + action.seeds, model.seeds.length);
       return arm === model.arm && seed === model.seed ? model : { ...model, arm, seed };
+    }
+    case "click": {
+      const { arm, seed } = action;
+      if (arm === model.arm && seed === model.seed) return { ...model, isZoomed: true };
+      return { ...model, arm, seed };
     }
     case "page": {
       const point = within(model.point + action.points, model.points.length);
@@ -118,7 +175,12 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
       return model.isZoomed ? { ...model, isZoomed: false } : model;
     case "stop":
       return model.isStopping ? model : { ...model, isStopping: true };
+    case "refused": {
+      const entry = { elapsed: action.elapsed, text: action.text, isBad: true };
+      return { ...model, log: [...model.log, entry].slice(-LOG_LINES) };
+    }
     case "pause":
+    case "replay":
       return model;
   }
 }
@@ -152,6 +214,14 @@ const keyOf = (plan: Pick<CellPlan, "arm" | "seed" | "point">): string =>
 export function matrixOf({ run, arms, seeds, points, point }: Dashboard): (CellView | undefined)[][] {
   const cells = new Map([...run.cells.values()].map((cell) => [keyOf(cell.plan), cell]));
   return arms.map((arm) => seeds.map((seed) => cells.get(keyOf({ arm, seed, point: points[point].values }))));
+}
+
+/** The selected cell; undefined where the run has none there. */
+export function selectedOf({ run, arms, arm, seeds, seed, points, point }: Dashboard): CellView | undefined {
+  const key = JSON.stringify(points[point].values);
+  return [...run.cells.values()].find(
+    ({ plan }) => plan.arm === arms[arm] && plan.seed === seeds[seed] && JSON.stringify(plan.point) === key,
+  );
 }
 
 /** Mean over the seeds that have a point at a step; seeds of one arm share their schedule. */

@@ -1,60 +1,158 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
+import { UserError } from "../../src/core/errors.ts";
 import type { CellEvent } from "../../src/experiment/launch.ts";
+import type { CellPlan } from "../../src/experiment/plan.ts";
 import { expandSweep } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
+import { cellPaths, lastCheckpoint, latestPolicy } from "../../src/experiment/store.ts";
 import { boundsOf } from "../../src/experiment/summary.ts";
 import type { Capabilities } from "../capabilities.ts";
+import { nameOf } from "../events.ts";
+import { print } from "../output.ts";
 import type { RunView } from "../progress.ts";
-import { openScreen } from "../tui/open.ts";
-import { beginDashboard, type Dashboard } from "./model.ts";
+import { preparePlayer } from "../replay/open.ts";
+import { type Opened, openScreen } from "../tui/open.ts";
+import { createRehearsal, keepPlaying } from "./live.ts";
+import { type Action, beginDashboard, type Dashboard, reduce } from "./model.ts";
 import { dashboardProgram, type Hooks } from "./program.ts";
+import { layoutOf } from "./view.ts";
 
-/** Frames a second at most: enough to see it move, too few to cost anything. */
+/** Frames a second at most, so that keys are answered at once; and news of the run a second, of which each is a frame. */
 const FRAMES = 8;
+const NEWS = 2;
+/** Episodes that the player lists, as the command `replay` does. */
+const EPISODES = 1024;
 
-interface DashboardOptions extends Hooks, Pick<Dashboard, "title" | "role"> {
+interface DashboardOptions extends Omit<Hooks, "onReplay">, Pick<Dashboard, "title" | "role" | "engine"> {
+  /** The run directory. */
+  readonly dir: string;
   readonly capabilities: Capabilities;
 }
 
-/** Open the screen of a run; training never waits for it. It is told of the run by `update`, and stays until `end`. */
+/**
+ * Open the screen of a run; training never waits for it. It is told of the run by `update`, and stays until `end`. While the player has the
+ * terminal the model goes on without a screen.
+ */
 export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions) {
-  const { capabilities, onStop } = options;
+  const { dir, capabilities, onStop } = options;
+  const { shift } = scenario.primary;
   const begun = performance.now();
   const elapsed = () => (performance.now() - begun) / 1000;
-  const screen = await openScreen(dashboardProgram(beginDashboard(scenario, run, options), options), {
-    capabilities,
-    maxFps: FRAMES,
-    // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
-    onSignal: (signal) => {
-      if (signal === "SIGHUP") onStop();
-    },
-  });
+  const rehearsal = createRehearsal(dir, shift);
+  /** What the player was asked to print. */
+  const printed: string[] = [];
+  let isOver = false;
+  let mustLeave = false;
   let latest = run;
-  let isOpen = true;
-  const timer = setInterval(() => screen.dispatch({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / FRAMES);
-  // Without a screen nobody could stop it; what went wrong is thrown by `end`.
-  screen.closed.catch(onStop);
+  let model = beginDashboard(scenario, run, options);
+  let screen: Opened<Dashboard, Action> | null = null;
+  let rest = () => {};
+  /** Settles when the person has come back from the player. */
+  let away: Promise<void> | null = null;
+  /** Make the player leave. */
+  let leavePlayer = () => {};
+
+  const hasBoard = (shown: Dashboard) => {
+    const { columns = 80, rows = 24 } = process.stdout;
+    return layoutOf(shown, { columns, rows: rows - 1 }).live !== null;
+  };
+  const tell = (action: Action) => {
+    if (screen === null) model = reduce(model, action);
+    else screen.dispatch(action);
+  };
+  const show = async () => {
+    const program = dashboardProgram(model, { ...options, onReplay });
+    const opened = await openScreen(program, {
+      capabilities,
+      maxFps: FRAMES,
+      // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
+      onSignal: (signal) => {
+        if (signal === "SIGHUP") onStop();
+      },
+    });
+    // Without a screen nobody could stop it; what went wrong is thrown by `end`.
+    opened.closed.catch(onStop);
+    screen = opened;
+    rest = keepPlaying(opened, rehearsal, hasBoard);
+  };
+
+  /** Give the terminal to the player of a cell, and take it back. */
+  async function replay(plan: CellPlan): Promise<void> {
+    const cell = cellPaths(dir, plan.id);
+    // A kept checkpoint stays, and others stand beside it to be compared with.
+    const path = lastCheckpoint(cell) ?? latestPolicy(cell);
+    const refuse = (text: string) => tell({ kind: "refused", text, elapsed: elapsed() });
+    if (path === undefined) return refuse(`${nameOf(plan)} has saved nothing yet that could be replayed`);
+    let prepared: Awaited<ReturnType<typeof preparePlayer>>;
+    try {
+      prepared = await preparePlayer(path, { episode: 0, at: 0, episodes: EPISODES, shift }, capabilities);
+    } catch (error) {
+      if (error instanceof UserError) return refuse(error.message);
+      throw error;
+    }
+    try {
+      if (isOver || screen === null) return;
+      rest();
+      screen.close();
+      model = await screen.closed;
+      screen = null;
+      const player = await openScreen(prepared.program, {
+        capabilities,
+        onSignal: (signal) => {
+          if (signal === "SIGHUP") onStop();
+          leavePlayer();
+        },
+      });
+      leavePlayer = () => player.dispatch({ kind: "quit" });
+      player.dispatch({ kind: "start" });
+      if (mustLeave) leavePlayer();
+      await player.closed;
+      printed.push(...prepared.program.printed);
+    } finally {
+      leavePlayer = () => {};
+      await prepared.dispose();
+    }
+    if (!isOver) await show();
+  }
+  function onReplay(plan: CellPlan): void {
+    if (away !== null) return;
+    away = replay(plan).then(() => {
+      away = null;
+    });
+    // As above: thrown by `end`.
+    away.catch(onStop);
+  }
+
+  await show();
+  const timer = setInterval(() => tell({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
   const computeBounds = async () => {
     for (const [point, { scenario: at }] of expandSweep(scenario).entries()) {
-      // Between two points keys are heard and frames drawn.
-      await wait(1);
-      if (!isOpen) return;
-      screen.dispatch({ kind: "bounds", point, bounds: await boundsOf(at, scenario.primary.shift) });
+      // Between two arms keys are heard and frames drawn.
+      const bounds = await boundsOf(at, shift, () => wait(1));
+      if (isOver) return;
+      tell({ kind: "bounds", point, bounds });
     }
   };
-  computeBounds().catch(screen.fail);
+  computeBounds().catch((error) => screen?.fail(error));
   return {
     update: (view: RunView, event: CellEvent | null) => {
       latest = view;
       if (event === null || event.kind === "progress") return;
-      screen.dispatch({ kind: "told", run: view, event, elapsed: elapsed() });
+      tell({ kind: "told", run: view, event, elapsed: elapsed() });
     },
-    end: async () => {
-      isOpen = false;
+    /** Whoever is in the player is waited for, unless told to hurry: a run that ends need not end the look at an episode. */
+    end: async (isHurried: boolean) => {
+      isOver = true;
       clearInterval(timer);
-      screen.close();
-      await screen.closed;
+      mustLeave = isHurried;
+      if (isHurried) leavePlayer();
+      await away;
+      rest();
+      screen?.close();
+      await screen?.closed;
+      await rehearsal.dispose();
+      for (const text of printed) print(text);
     },
   };
 }

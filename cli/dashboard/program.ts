@@ -1,8 +1,9 @@
+import type { CellPlan } from "../../src/experiment/plan.ts";
 import { countCells } from "../progress.ts";
 import type { Binding } from "../tui/keys.ts";
 import type { Program } from "../tui/program.ts";
-import { type Action, type Dashboard, isPaused, reduce } from "./model.ts";
-import { dashboardView } from "./view.ts";
+import { type Action, type Dashboard, isPaused, reduce, selectedOf } from "./model.ts";
+import { cellAt, dashboardView } from "./view.ts";
 
 /** What keys do outside the screen. */
 export interface Hooks {
@@ -10,19 +11,28 @@ export interface Hooks {
   readonly onStop: () => void;
   /** The person asked to pause, or to go on. */
   readonly onPause: () => void;
+  /** The person asked for the replay of this cell. */
+  readonly onReplay: (plan: CellPlan) => void;
 }
 
 /** The screen of a run. It does not close by itself: whoever opened it ends it when the run has ended. */
-export function dashboardProgram(start: Dashboard, { onStop, onPause }: Hooks): Program<Dashboard, Action> {
+export function dashboardProgram(start: Dashboard, { onStop, onPause, onReplay }: Hooks): Program<Dashboard, Action> {
   return {
     title: start.role,
     start,
     reduce,
     view: dashboardView,
     keys: (model) => ({ bindings: bindingsOf(model) }),
-    effect: ({ kind }) => {
+    mouse: (model, { kind, column, row }, size) => {
+      if (kind === "wheel-up" || kind === "wheel-down") return MOVES[kind === "wheel-up" ? "up" : "down"];
+      const cell = kind === "press" ? cellAt(model, size, column, row) : undefined;
+      return cell && { kind: "click", ...cell };
+    },
+    effect: ({ kind }, _screen, model) => {
       if (kind === "pause") onPause();
       if (kind === "stop") onStop();
+      const cell = kind === "replay" ? selectedOf(model) : undefined;
+      if (cell !== undefined) onReplay(cell.plan);
     },
   };
 }
@@ -61,6 +71,12 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
       help: "open the selected cell, and close it",
     },
     ...(isZoomed ? [{ keys: ["escape"], action: { kind: "back" } as const, help: "back to all cells" }] : []),
+    {
+      keys: ["r"],
+      action: { kind: "replay" } as const,
+      hint: "replay",
+      help: "open the player on the selected cell's last checkpoint; q there comes back, and training goes on",
+    },
     // Nothing is left to pause, and the file that asks for it would be left to puzzle somebody.
     ...(isOver
       ? []
@@ -72,6 +88,11 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
             help: "pause the run after each cell's update, or let it go on",
           },
         ]),
+    {
+      keys: ["l"],
+      action: { kind: "toggle-live" } as const,
+      help: "show what the selected cell's policy does, where there is room, or hide it",
+    },
     { keys: ["q"], action: { kind: "stop" }, hint: isStopping ? "stop at once" : stop, help: stopHelp },
     { keys: ["ctrl-c"], action: { kind: "stop" }, help: "the same" },
   ];

@@ -1,3 +1,4 @@
+import type { Metrics } from "../../src/experiment/cell.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { clock, interval, roughly, short, thousands } from "../numbers.ts";
@@ -6,8 +7,9 @@ import { sparkline, track } from "../tui/bars.ts";
 import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import { beside, type Frame, fitTo, indent, line, type Row, rowOf, type Size, type Span, span } from "../tui/span.ts";
-import { drawCurves } from "./curves.ts";
-import { type Dashboard, isPaused, matrixOf, speedOf } from "./model.ts";
+import { brief, drawCurves } from "./curves.ts";
+import { columnsOf, drawLive, type LivePlace, livePlace } from "./live-view.ts";
+import { type Dashboard, isPaused, matrixOf, selectedOf, speedOf } from "./model.ts";
 
 /** Rows of the smallest plot that says something, with its axis, and of the largest that is worth its place. */
 const LEAST_PLOT = 6;
@@ -15,39 +17,78 @@ const MOST_PLOT = 18;
 /** Rows of the log at most, its head included. */
 const MOST_LOG = 9;
 const LONGEST_NAME = 21;
+/** Rows of the selected cell and the engine, with the one above. */
+const CELL_ROWS = 4;
+
+/** What stands where on the screen: a row count each, 0 where a part has no room. */
+interface Layout {
+  readonly head: number;
+  /** Curves with what stands beside them, and a blank row below. */
+  readonly curves: number;
+  readonly matrix: number;
+  readonly log: number;
+  readonly live: LivePlace | null;
+}
+
+/** The matrix comes first, then curves, then the log; in a zoomed cell what its update measured. */
+export function layoutOf(model: Dashboard, { columns, rows }: Size): Layout {
+  const { points, point, isZoomed, isLive } = model;
+  const head = points.length > 1 ? 3 : 2;
+  const arms = model.arms.length + 1;
+  const room = rows - head - CELL_ROWS;
+  const forPlot = isZoomed ? room - measureRows(selectedOf(model), columns) - 1 : room - arms - 1;
+  const forLog = isZoomed ? 0 : Math.min(MOST_LOG, forPlot - 10);
+  const log = forLog >= 3 ? forLog : 0;
+  const height = Math.min(MOST_PLOT, forPlot - log);
+  const curves = height >= LEAST_PLOT ? height : 0;
+  const live = isLive && curves > 0 ? livePlace(points[point].map, { columns: columns - 2, rows: curves }) : null;
+  return { head, curves, matrix: isZoomed ? 0 : Math.min(arms, room), log, live };
+}
 
 /** The screen of a run: how far it is, learning curves, a sign for each cell, the selected cell, the latest events. */
-export function dashboardView(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
+export function dashboardView(model: Dashboard, size: Size, capabilities: Capabilities): Frame {
+  const { columns, rows } = size;
+  const layout = layoutOf(model, size);
   const head = [...headOf(model, columns), rule(columns, capabilities), ...pointRow(model)];
-  if (model.isZoomed) return [...head, ...zoomed(model, { columns, rows: rows - head.length }, capabilities)];
-  const cell = [legend(capabilities), ...selectedCell(model, capabilities)];
-  const room = rows - head.length - cell.length;
-  const arms = model.arms.length + 1;
-  // The matrix comes first, then curves, then the log.
-  const forPlot = room - arms - 1;
-  const forLog = Math.min(MOST_LOG, forPlot - 10);
-  const hasLog = forLog >= 3;
-  const height = Math.min(MOST_PLOT, forPlot - (hasLog ? forLog : 0));
-  const curves =
-    height >= LEAST_PLOT ? [...indent(drawCurves(model, { width: columns - 2, height }, capabilities), 1), []] : [];
-  const matrix = matrixRows(model, { columns, rows: Math.min(arms, room) }, capabilities);
-  return [...head, ...curves, ...matrix, ...cell, ...(hasLog ? [[], ...logRows(model, forLog - 1)] : [])];
+  const curves = curveRows(model, layout, columns, capabilities);
+  const cell = [...selectedCell(model, capabilities), engineRow(model, columns)];
+  if (model.isZoomed) {
+    const measures = measuresOf(selectedOf(model), columns, capabilities);
+    return [...head, ...cell, [], ...curves, ...measures].slice(0, rows);
+  }
+  const matrix = matrixRows(model, { columns, rows: layout.matrix }, capabilities);
+  const log = layout.log === 0 ? [] : [[], ...logRows(model, layout.log - 1)];
+  return [...head, ...curves, ...matrix, legend(capabilities), ...cell, ...log];
+}
+
+/** Learning curves, the selected cell's policy at their right, and a blank row; none where there is no room. */
+function curveRows(
+  model: Dashboard,
+  { curves: height, live: place }: Layout,
+  columns: number,
+  capabilities: Capabilities,
+): Frame {
+  if (height === 0) return [];
+  const width = columns - 2 - (place === null ? 0 : columnsOf(place));
+  const curves = drawCurves(model, { width, height }, capabilities);
+  if (place === null) return [...indent(curves, 1), []];
+  const live = model.live?.cell === selectedOf(model)?.plan.id ? model.live : null;
+  const board = drawLive(live, place, height, capabilities);
+  return [...indent(beside([curves, board], columnsOf(place) - place.width, [width, place.width]), 1), []];
 }
 
 function headOf(model: Dashboard, columns: number): Frame {
   const { run, elapsed, title } = model;
-  const { done, failed, running } = countCells(run);
+  const { done, failed } = countCells(run);
   const left = secondsLeft(run, elapsed);
-  const speed = running > 0 ? speedOf(model) : null;
   const right = [
     model.isStopping ? "stopping" : isPaused(model) ? "paused" : "",
     `${done + failed} of ${run.cells.size} cells`,
     clock(elapsed),
     left === null ? "" : `left ${roughly(left)}`,
   ].filter(Boolean);
-  const wide = columns >= 100 && speed !== null ? [...right, `${thousands(speed)} steps/s`] : right;
   const name = columns < 80 ? title.replace(/^halfwatch /, "") : title;
-  return [heading([span(name, { bold: true })], [span(wide.join(" · "))], columns)];
+  return [heading([span(name, { bold: true })], [span(right.join(" · "))], columns)];
 }
 
 /** Which point of the sweep is shown; nothing where there is one. */
@@ -58,7 +99,7 @@ function pointRow({ points, point }: Dashboard): Frame {
 }
 
 /** How a matrix is laid out in its width. */
-interface Layout {
+interface MatrixLayout {
   readonly name: number;
   /** Columns of a cell: 3 with a digit, else 1. */
   readonly cell: number;
@@ -68,7 +109,7 @@ interface Layout {
   readonly hasLabels: boolean;
 }
 
-function layoutOf({ arms, seeds, seed }: Dashboard, columns: number): Layout {
+function matrixLayoutOf({ arms, seeds, seed }: Dashboard, columns: number): MatrixLayout {
   const name = Math.min(LONGEST_NAME, Math.max(...arms.map(({ length }) => length)));
   const hasLabels = columns >= 80;
   const hasInterval = columns >= 100;
@@ -80,10 +121,36 @@ function layoutOf({ arms, seeds, seed }: Dashboard, columns: number): Layout {
   return { name, cell, first, shown, hasInterval, hasLabels };
 }
 
+/** First column of the cells: after pointer, name and a gap. */
+const cellsFrom = ({ name }: MatrixLayout): number => 3 + name + 2;
+
+/** The arms that are shown in so many rows: the first one, with the selected one among them. */
+const firstArm = (arms: number, selected: number, shown: number): number =>
+  Math.max(0, Math.min(arms - shown, selected - (shown >> 1)));
+
+/** What stands at a place of the screen: an arm, and a seed where a cell is; beside the cells of an arm, its selected seed. */
+export function cellAt(
+  model: Dashboard,
+  size: Size,
+  column: number,
+  row: number,
+): { arm: number; seed: number } | undefined {
+  const { head, curves, matrix } = layoutOf(model, size);
+  const shown = matrix - 1;
+  // The matrix has a head of its own, and curves a blank row below them.
+  const line = row - head - (curves > 0 ? curves + 1 : 0) - 1;
+  const arm = firstArm(model.arms.length, model.arm, shown) + line;
+  if (line < 0 || line >= shown || arm >= model.arms.length) return undefined;
+  const layout = matrixLayoutOf(model, size.columns);
+  const place = Math.floor((column - cellsFrom(layout)) / layout.cell);
+  const isCell = place >= 0 && place < layout.shown;
+  return { arm, seed: isCell ? layout.first + place : model.seed };
+}
+
 /** A row an arm, a sign a seed, and what the finished seeds came to. */
 function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
   const { seeds, arms, arm: selected } = model;
-  const layout = layoutOf(model, columns);
+  const layout = matrixLayoutOf(model, columns);
   const { name, cell, first, shown, hasInterval, hasLabels } = layout;
   const last = first + shown - 1;
   const wide = Math.max(8, cell * shown + (cell === 3 ? 1 : 0));
@@ -99,7 +166,7 @@ function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Cap
     span(`${hasInterval ? "          95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
   ];
   const room = rows - 1;
-  const top = Math.max(0, Math.min(arms.length - room, selected - (room >> 1)));
+  const top = firstArm(arms.length, selected, room);
   const matrix = matrixOf(model);
   const body = arms.slice(top, top + room).map((arm, i) => {
     const cells = matrix[top + i];
@@ -123,7 +190,7 @@ function cellSpans(
   model: Dashboard,
   cells: readonly (CellView | undefined)[],
   isSelected: boolean,
-  { cell: width, first, shown }: Layout,
+  { cell: width, first, shown }: MatrixLayout,
   capabilities: Capabilities,
 ): Row {
   const glyphs = glyphsOf(capabilities);
@@ -179,7 +246,7 @@ function legend(capabilities: Capabilities): Row {
 
 function numbersOf(
   cells: readonly (CellView | undefined)[],
-  { hasInterval, hasLabels }: Layout,
+  { hasInterval, hasLabels }: MatrixLayout,
   capabilities: Capabilities,
 ): Row {
   const { minus } = glyphsOf(capabilities);
@@ -211,7 +278,7 @@ const STATES: Readonly<Record<CellView["state"], string>> = {
 
 /** Two rows on the selected cell. */
 function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
-  const cell = matrixOf(model)[model.arm][model.seed];
+  const cell = selectedOf(model);
   if (cell === undefined) return [[], []];
   const glyphs = glyphsOf(capabilities);
   const { state, step, fraction, metrics, trueReturn, plan } = cell;
@@ -223,7 +290,7 @@ function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
   }
   const speed = state === "running" && !cell.isPaused ? speedOf(model, plan.id) : null;
   const steps = [
-    step > 0 ? `${thousands(step)} of ${thousands(model.points[model.point].steps)} steps` : "",
+    step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "",
     speed === null ? "" : `${thousands(speed)} steps/s`,
     cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,
   ].filter(Boolean);
@@ -237,6 +304,32 @@ function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
   ];
 }
 
+/** What trains the cells, on what, with how much memory, how fast all of them are together, and where there is room why. */
+function engineRow(model: Dashboard, columns: number): Row {
+  const { engine, run } = model;
+  const speed = countCells(run).running > 0 ? speedOf(model) : null;
+  const parts = [
+    `${engine.name}${run.device === null ? "" : ` on ${run.device}`}`,
+    engine.spread,
+    memoryOf(model),
+    speed === null ? "" : `${thousands(speed)} steps/s in all`,
+  ].filter(Boolean);
+  const text = ` ${parts.join(" · ")}`;
+  const why = engine.why === "" ? "" : ` · ${engine.why}`;
+  return line(text.length + why.length < columns ? text + why : text, { tone: "muted" });
+}
+
+/** Of the cells that train now, together; else what a finished one took at most. */
+function memoryOf({ run }: Dashboard): string {
+  const known = [...run.cells.values()].filter(({ peakMemory }) => peakMemory !== null);
+  const bytes = (cells: readonly CellView[]) => cells.map(({ peakMemory }) => peakMemory ?? 0);
+  const running = bytes(known.filter(({ state }) => state === "running"));
+  const done = bytes(known.filter(({ state }) => state === "done"));
+  const megabytes = (count: number) => `${thousands(count / 2 ** 20)} MiB`;
+  if (running.length > 0) return megabytes(running.reduce((sum, each) => sum + each, 0));
+  return done.length > 0 ? `${megabytes(Math.max(...done))} a cell` : "";
+}
+
 function logRows({ log }: Dashboard, rows: number): Frame {
   if (log.length === 0) return [line(" no events yet", { tone: "muted" })];
   return log
@@ -246,22 +339,10 @@ function logRows({ log }: Dashboard, rows: number): Frame {
     );
 }
 
-/** The selected cell alone: its curve and all that its latest update measured. */
-function zoomed(model: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
-  const cell = matrixOf(model)[model.arm][model.seed];
-  const head = [...selectedCell(model, capabilities), []];
-  const measures = cell === undefined ? [] : measuresOf(cell, columns, capabilities);
-  const height = Math.min(MOST_PLOT, rows - head.length - measures.length - 1);
-  const alone = { width: columns - 2, height };
-  const curves = height >= LEAST_PLOT ? [...indent(drawCurves(model, alone, capabilities), 1), []] : [];
-  return [...head, ...curves, ...measures];
-}
-
-/** The latest update in columns of names and numbers. */
-function measuresOf({ metrics, curve }: CellView, columns: number, capabilities: Capabilities): Frame {
-  if (metrics === null) return [line(" no update has been seen", { tone: "muted" })];
+/** What an update measured, by name. */
+function measured(metrics: Metrics): (readonly [string, string])[] {
   const number = (value: number | undefined) => (value === undefined ? "" : value.toPrecision(4));
-  const entries: (readonly [string, string])[] = [
+  return [
     ["update", `${metrics.update} of ${metrics.updates}`],
     ["rows trained on", thousands(metrics.rows)],
     ["episodes", thousands(metrics.episodes)],
@@ -277,7 +358,20 @@ function measuresOf({ metrics, curve }: CellView, columns: number, capabilities:
     ["explained var.", number(metrics.explainedVariance)],
     ...Object.entries(metrics.gradNorms ?? {}).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
   ];
-  const count = columns >= 110 ? 3 : 2;
+}
+
+const measureColumns = (columns: number): number => (columns >= 110 ? 3 : 2);
+
+/** Rows of {@link measuresOf}. */
+function measureRows(cell: CellView | undefined, columns: number): number {
+  return cell?.metrics == null ? 1 : Math.ceil(measured(cell.metrics).length / measureColumns(columns)) + 1;
+}
+
+/** The latest update in columns of names and numbers, and the curve so far. */
+function measuresOf(cell: CellView | undefined, columns: number, capabilities: Capabilities): Frame {
+  if (cell?.metrics == null) return [line(" no update has been seen", { tone: "muted" })];
+  const entries = measured(cell.metrics);
+  const count = measureColumns(columns);
   const height = Math.ceil(entries.length / count);
   const width = Math.floor((columns - 2) / count) - 3;
   const parts = Array.from({ length: count }, (_, c) =>
@@ -285,7 +379,7 @@ function measuresOf({ metrics, curve }: CellView, columns: number, capabilities:
       .slice(c * height, (c + 1) * height)
       .map(([name, value]) => badge(cut(name, Math.min(20, width - 12)), value, undefined, 11)),
   );
-  const values = curve.map(([, value]) => value);
+  const values = cell.curve.map(([, value]) => value);
   const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;
   const sparks = values.length < 2 ? [] : badge("return by step", sparkline(values, 20, range, glyphsOf(capabilities)));
   return [...indent(beside(parts, 3, Array(count).fill(width)), 1), [span(" "), ...sparks]];

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { createEngine, type EngineChoice } from "../../src/compute/create.ts";
+import type { EngineChoice } from "../../src/compute/choice.ts";
+import { createEngine } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { type Mind, networkMind, optimalMind } from "../../src/evaluation/mind.ts";

@@ -26,7 +26,8 @@ import type { Shown } from "./shown.ts";
 /** The level, each view's policy beside it, the badges, and what is said here. */
 export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Size, capabilities: Capabilities): Frame {
   const { scene } = shown;
-  const views = shown.opinions === null ? [] : viewsOf(shown);
+  // Where only a file speaks for a mind, nothing is known of cells on which it did not stand.
+  const views = shown.charts[0].opinions === null ? [] : viewsOf(shown);
   const badges = badgeFrame(player, shown, capabilities);
   const badgeWidth = Math.max(...badges.map(rowWidth));
   const focus = Math.min(player.view, views.length - 1);

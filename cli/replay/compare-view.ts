@@ -14,6 +14,7 @@ import {
   type Size,
   span,
   toned,
+  widthOf,
   wrapText,
 } from "../tui/span.ts";
 import { type Divergence, divergenceOf, type Lane } from "./compare.ts";
@@ -24,45 +25,16 @@ import type { Shown } from "./shown.ts";
 /** Columns of a lane below which its returns have a row of their own. */
 const NARROW_LANE = 36;
 
-/** Lanes side by side, aligned by step, with what each will do from here drawn as a trail. The gist comes first: maps may be high. */
-export function compareFrame(
-  player: Player,
-  lanes: readonly Lane[],
-  { columns, rows }: Size,
-  capabilities: Capabilities,
-): Frame {
+/** Lanes side by side, with where they part before and the letters below. The gist comes first: maps may be high. */
+export function compareFrame(player: Player, lanes: readonly Lane[], size: Size, capabilities: Capabilities): Frame {
+  const { columns, rows } = size;
   if (lanes.length === 0) return [line(""), line("  playing ...", { tone: "muted" })];
-  const { step } = player;
   const glyphs = glyphsOf(capabilities);
-  const each = Math.floor((columns - 2 - 3 * (lanes.length - 1)) / lanes.length);
   const said = firstDifference(lanes, divergenceOf(lanes), glyphs, columns - 2).map((row) => [span(" "), ...row]);
   const { height } = lanes[0].shown.scene;
   const axes = said.length + 4 + height <= rows;
-  const frames = lanes.map(({ name, shown }, l): Frame => {
-    const at = Math.min(step, shown.actions.length);
-    const isOver = step >= shown.actions.length;
-    const board = boardOf(player, shown);
-    const widest = player.overlay === "level" || player.overlay === "policy" ? 4 : 5;
-    const cell = cellWidth(shown.scene.width, each - 3, widest);
-    const future: Board = player.overlay === "level" ? { ...board, trail: new Set(shown.cells.slice(at + 1)) } : board;
-    const sums = player.goals.map((goal) => `${goal} ${signed(shown.gathered[goal].at(-1) ?? 0)}`).join(", ");
-    const outcome = rowOf(
-      span(`at ${shown.actions.length}: `, { tone: "muted" }),
-      span(shown.trace.outcome, { bold: true, ...toned(shown.scene.tones.get(shown.trace.outcome)) }),
-    );
-    const returns = line(sums, isOver ? {} : { tone: "muted" });
-    return [
-      rowOf(span(name, { bold: true }), l === 0 ? span("  this episode", { tone: "muted" }) : null),
-      ...(each < NARROW_LANE ? [outcome, returns] : [[...outcome, span("  "), ...returns]]),
-      ...drawBoard(future, { cell, axes }, capabilities),
-      isOver ? line("over", { tone: "muted" }) : choiceRow(shown, at, each, glyphs),
-    ].map((row) => fitTo(row, each));
-  });
-  const separated = frames.flatMap((frame, i): Frame[] =>
-    i === 0 ? [frame] : [frame.map(() => [span(` ${glyphs.vertical} `, { tone: "muted" })]), frame],
-  );
-  const widths = separated.map((frame) => Math.max(...frame.map(rowWidth)));
-  const top = beside(separated, 0, widths).map((row) => [span(" "), ...row]);
+  const named = lanes.map((lane, l) => ({ ...lane, ...(l === 0 && { about: "this episode" }) }));
+  const top = lanesFrame(player, named, columns, { axes, foretold: true }, capabilities);
   const legend = [
     [],
     legendRow(lanes[0].shown.scene, capabilities),
@@ -70,6 +42,56 @@ export function compareFrame(
   ];
   const air = said.length + top.length + 2 <= rows ? [[]] : [];
   return [...said, ...air, ...top, ...legend].slice(0, rows);
+}
+
+/** How lanes are drawn. */
+interface LanesOptions {
+  /** Numbers of rows and columns at the edges of the boards. */
+  readonly axes: boolean;
+  /** Whether how a lane ends, and the way that it will take, are shown before it has ended. */
+  readonly foretold: boolean;
+}
+
+/** Lanes side by side, aligned by step: what each ends on, its board, what it may do here. `about` stands beside a name, where it has room. */
+export function lanesFrame(
+  player: Player,
+  lanes: readonly (Lane & { readonly about?: string })[],
+  columns: number,
+  { axes, foretold }: LanesOptions,
+  capabilities: Capabilities,
+): Frame {
+  const { step } = player;
+  const glyphs = glyphsOf(capabilities);
+  const each = Math.floor((columns - 2 - 3 * (lanes.length - 1)) / lanes.length);
+  const frames = lanes.map(({ name, about = "", shown }): Frame => {
+    const at = Math.min(step, shown.actions.length);
+    const isOver = step >= shown.actions.length;
+    const board = boardOf(player, shown);
+    const widest = player.overlay === "level" || player.overlay === "policy" ? 4 : 5;
+    const cell = cellWidth(shown.scene.width, each - (axes ? 3 : 0), widest);
+    const way: Board = foretold ? { ...board, trail: new Set(shown.cells.slice(at + 1)) } : board;
+    const sums = player.goals.map((goal) => `${goal} ${signed(shown.gathered[goal].at(-1) ?? 0)}`).join(", ");
+    const outcome = rowOf(
+      span(`at ${shown.actions.length}: `, { tone: "muted" }),
+      span(shown.trace.outcome, { bold: true, ...toned(shown.scene.tones.get(shown.trace.outcome)) }),
+    );
+    const returns = line(sums, isOver ? {} : { tone: "muted" });
+    const isNarrow = each < NARROW_LANE;
+    const whole: Row = [...outcome, span("  "), ...returns];
+    const here = choiceRow(shown, at, each, glyphs);
+    const remark = about !== "" && widthOf(name) + 2 + widthOf(about) <= each ? `  ${about}` : "";
+    return [
+      rowOf(span(name, { bold: true }), span(remark, { tone: "muted" })),
+      ...(foretold ? (isNarrow ? [outcome, returns] : [whole]) : []),
+      ...drawBoard(player.overlay === "level" ? way : board, { cell, axes }, capabilities),
+      !isOver ? here : foretold ? line("over", { tone: "muted" }) : isNarrow ? outcome : whole,
+    ].map((row) => fitTo(row, each));
+  });
+  const separated = frames.flatMap((frame, i): Frame[] =>
+    i === 0 ? [frame] : [frame.map(() => [span(` ${glyphs.vertical} `, { tone: "muted" })]), frame],
+  );
+  const widths = separated.map((frame) => Math.max(...frame.map(rowWidth)));
+  return beside(separated, 0, widths).map((row) => [span(" "), ...row]);
 }
 
 const signed = (value: number): string => `${value > 0 ? "+" : ""}${Number(value.toFixed(3))}`;

@@ -63,9 +63,9 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
 
 /**
  * Episodes of a file, each verified when it is shown. Minds are those of the checkpoint that stands beside the file in its cell; without it,
- * what the file says of them.
+ * or without `actors`, what the file says of them.
  */
-export function createFileSource(path: string, actors: Actors): EpisodeSource & { readonly head: Head } {
+export function createFileSource(path: string, actors: Actors | null): EpisodeSource & { readonly head: Head } {
   const file = openEpisodes(path);
   const { head } = file;
   // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
@@ -81,7 +81,8 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
   const checkpoint = existsSync(beside) ? beside : undefined;
   return {
     head: { scenario, arm: head.arm, seed: head.seed, step: head.step, checkpoint },
-    goals: Object.keys(scenario.goals),
+    // In a file keys are sorted; a setting has the true goal first.
+    goals: stageIn(TRAINING).goals.map(({ name }) => name),
     entries: file.entries,
     more: paced(MOST, async (batch) => file.more(batch).length > 0),
     async load(index) {
@@ -89,7 +90,7 @@ export function createFileSource(path: string, actors: Actors): EpisodeSource & 
       const stage = stageIn(record.shift);
       const trace = verifyEpisode(stage, record, `${path}: episode ${index}`);
       const mind: Mind | null =
-        checkpoint === undefined
+        checkpoint === undefined || actors === null
           ? null
           : (await actors.load({ path: checkpoint, view: record.view, shift: record.shift })).mind;
       return showEpisode(stage, trace, mind, record.view, record.opinions ?? null);

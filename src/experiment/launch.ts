@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
-import type { EngineChoice } from "../compute/create.ts";
+import type { EngineChoice } from "../compute/choice.ts";
+import { UserError } from "../core/errors.ts";
 import type { Metrics } from "./cell.ts";
 import type { Pauser } from "./control.ts";
+import { type Failure, writeFailure } from "./failure.ts";
 import { pathExists } from "./files.ts";
 import { type Claim, holderOf, type Owner } from "./lock.ts";
 import type { CellPlan } from "./plan.ts";
@@ -19,10 +21,16 @@ export interface CellOrder {
 /** What the process says of the cell with this id. */
 export type CellMessage = CellReport & { readonly id: string };
 
+/** What a cell's process can say of itself: what its engine runs on, and its memory so far at most, bytes; of several cells, an equal part. */
+interface CellProcess {
+  readonly device: string;
+  readonly peakMemory: number;
+}
+
 /** `seconds` is the cell's wall time in this process by the process's own clock. */
 export type CellReport =
   | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
-  | { readonly kind: "progress"; readonly metrics: Metrics }
+  | { readonly kind: "progress"; readonly metrics: Metrics; readonly process?: CellProcess }
   | { readonly kind: "finished"; readonly seconds: number; readonly peakMemory: number }
   /** Another process had finished the cell already. */
   | { readonly kind: "found" }
@@ -132,7 +140,9 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
     let complaint = "";
     const fail = (cell: Told, message: string, hint?: string) => {
       cell.settled = true;
-      onEvent({ plan: cell.plan, kind: "failed", where: whereAfter(cell.done), message, hint });
+      const failure = { where: whereAfter(cell.done), message, ...(hint !== undefined && { hint }) };
+      leaveWord(launch, cell.plan, failure);
+      onEvent({ plan: cell.plan, kind: "failed", ...failure });
     };
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-4000);
@@ -165,6 +175,17 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
     const order: CellOrder = { run, plans, engine, threads };
     child.send(order, () => {});
   });
+}
+
+/** Write down that a cell failed, for those who only look, unless somebody else has taken it up by now. */
+function leaveWord({ run, claim }: Launch, { id }: CellPlan, failure: Failure): void {
+  if (holderOf(run, id, claim) !== undefined) return;
+  try {
+    writeFailure(cellPaths(run, id), failure);
+  } catch (error) {
+    // The disk may be what it failed of; whoever runs it is told all the same.
+    if (!(error instanceof UserError)) throw error;
+  }
 }
 
 /** Pass both signals on to a child; returns what stops that. */

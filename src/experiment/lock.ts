@@ -57,6 +57,18 @@ export function holderOf(run: string, name: string, claim: Claim): Owner | null 
   return pathExists(folder) ? holderAt(folder, name, latest(folder, name), claim) : undefined;
 }
 
+/** {@link holderOf} for many locks at once, by name: the folder is listed once. Locks that nobody holds are left out. */
+export function holdersIn(run: string, names: readonly string[], claim: Claim): Map<string, Owner | null> {
+  const folder = join(run, LOCKS);
+  const highest = pathExists(folder) ? generationsIn(folder) : new Map<string, number>();
+  const holders = new Map<string, Owner | null>();
+  for (const name of names) {
+    const holder = holderAt(folder, name, highest.get(name) ?? -1, claim);
+    if (holder !== undefined) holders.set(name, holder);
+  }
+  return holders;
+}
+
 /** A {@link Guard} by locks of a run; `pause` waits a moment, without giving way to anything. */
 export function guardBy(run: string, claim: Claim, pause: () => void): Guard {
   return (name, action) => {
@@ -111,8 +123,17 @@ function ownerIn(text: string): Owner | null {
 
 /** The highest generation of a lock, -1 if it has none. */
 function latest(folder: string, name: string): number {
-  const own = listFolder(folder).filter((file) => file.startsWith(`${name}.`));
-  return Math.max(-1, ...own.map((file) => Number(file.slice(name.length + 1))).filter(Number.isInteger));
+  return generationsIn(folder).get(name) ?? -1;
+}
+
+/** The highest generation of each lock in a folder, by name. */
+function generationsIn(folder: string): Map<string, number> {
+  const highest = new Map<string, number>();
+  for (const file of listFolder(folder)) {
+    const [, name, digits] = /^(.+)\.(\d+)$/.exec(file) ?? [];
+    if (name !== undefined) highest.set(name, Math.max(Number(digits), highest.get(name) ?? -1));
+  }
+  return highest;
 }
 
 function fileOf(folder: string, name: string, generation: number): string {

@@ -37,6 +37,7 @@ import { endOfHeader, SAFETENSORS_BEGIN } from "./safetensors.ts";
  *                     /checkpoints/<step>.safetensors
  *                     /timing.json                 clock, memory, host; never hashed
  *                     /result.json                 written last: its presence is what "finished" means
+ *                     /failure.json                why it failed, until it is taken up again; see failure.ts
  *                     /resume.safetensors          while unfinished: the latest point to go on from
  *     <run>/locks/<cell>.<generation>              who trains what; see lock.ts
  *     <run>/control.json                           while the run is paused; see control.ts
@@ -115,6 +116,7 @@ export interface CellPaths {
   readonly timing: string;
   readonly result: string;
   readonly resume: string;
+  readonly failure: string;
 }
 
 /** A cell that was left unfinished, at its latest point to go on from. */
@@ -193,6 +195,7 @@ export function cellPaths(run: string, id: string): CellPaths {
     timing: join(root, "timing.json"),
     result: join(root, "result.json"),
     resume: join(root, "resume.safetensors"),
+    failure: join(root, "failure.json"),
   };
 }
 
@@ -277,6 +280,22 @@ export function startCell(run: string, id: string): CellPaths {
   return cell;
 }
 
+/** A cell's last checkpoint, finished or not; undefined before the first. */
+export function lastCheckpoint(cell: CellPaths): string | undefined {
+  const steps = (pathExists(cell.checkpoints) ? listFolder(cell.checkpoints) : []).map((name) =>
+    Number.parseInt(name, 10),
+  );
+  return steps.length === 0 ? undefined : checkpointPath(cell, Math.max(...steps));
+}
+
+/**
+ * The file that holds the latest policy of a cell: what it goes on from, else its last checkpoint; undefined before there is one. Whoever
+ * reads it while the cell is trained may find it gone.
+ */
+export function latestPolicy(cell: CellPaths): string | undefined {
+  return pathExists(cell.resume) ? cell.resume : lastCheckpoint(cell);
+}
+
 /** Write the checkpoint of a step into its cell; returns its path in the cell and its mark. */
 export function writeCheckpoint(cell: CellPaths, checkpoint: Checkpoint): [name: string, mark: FileMark] {
   refuseFinished(cell, "writeCheckpoint");
@@ -348,8 +367,8 @@ function leftovers(cell: CellPaths): string[] {
     namesIn(folder)
       .filter((name) => name.startsWith(".") && name.endsWith(".tmp"))
       .map((name) => join(folder, name));
-  const resume = pathExists(cell.resume) ? [cell.resume] : [];
-  return [...resume, ...temporary(cell.root), ...temporary(cell.checkpoints)];
+  const unneeded = [cell.resume, cell.failure].filter(pathExists);
+  return [...unneeded, ...temporary(cell.root), ...temporary(cell.checkpoints)];
 }
 
 /** @throws UserError naming the file when it cannot be read or is not one of our checkpoints. */

@@ -87,17 +87,24 @@ export async function summarise(
   return tables;
 }
 
-/** The bounds of a scenario without a sweep, under a shift. */
-export async function boundsOf(scenario: Scenario, shift: string): Promise<Bounds> {
+/** The bounds of a scenario without a sweep, under a shift. `pause` is awaited before each of its parts, which take up to a few tenths of a second. */
+export async function boundsOf(
+  scenario: Scenario,
+  shift: string,
+  pause: () => Promise<void> = async () => {},
+): Promise<Bounds> {
+  await pause();
   const setting = createSetting(scenario);
   const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(scenario, shift)));
+  const optimum = situation.bounds.optimum[0];
   const theory = new Map<string, number>();
   for (const arm of scenario.arms) {
+    await pause();
     const isWhole = armNamed(arm).modules === "single" || scenario.agent.modules.length === 1;
     const value = isWhole ? await theoryLine(setting, situation, arm) : "it deploys one module";
     if (typeof value === "number") theory.set(arm, value);
   }
-  return { optimum: situation.bounds.optimum[0], theory };
+  return { optimum, theory };
 }
 
 async function tabulate(

@@ -4,6 +4,9 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { pastOf, RunFollower } from "../../cli/following.ts";
 import { ownClaim } from "../../cli/owner.ts";
+import { pauseRun, unpauseRun } from "../../src/experiment/control.ts";
+import { writeFailure } from "../../src/experiment/failure.ts";
+import { takeLock } from "../../src/experiment/lock.ts";
 import { planCells } from "../../src/experiment/plan.ts";
 import { cellPaths } from "../../src/experiment/store.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
@@ -53,6 +56,106 @@ test("the first look at a log tells where the cell is and its curve, later ones 
     ]);
     appendFileSync(log, written(update(4), update(5)));
     expect(follower.look()).toEqual([update(4), update(5)].map((metrics) => ({ plan, kind: "progress", metrics })));
+    expect(follower.look()).toEqual([]);
+  });
+});
+
+const WHY = { where: "at update 4 of 9", message: "the loss is not finite" };
+/** Kinds of what a look tells. */
+const kindsOf = (follower: RunFollower): string[] => follower.look().map(({ kind }) => kind);
+/** A lock of a cell, held by this process. */
+function held(run: string, id: string) {
+  const lock = takeLock(run, id, ownClaim());
+  if ("holder" in lock) throw new Error("somebody holds the lock");
+  return lock;
+}
+
+test("a cell that failed is told from one that nobody trains any more, also by whoever comes later", () => {
+  inRun(written(update(1)), (run) => {
+    const [first, second] = [plan, other].map(({ id }) => held(run, id));
+    const follower = new RunFollower(run, [plan, other], ownClaim());
+    expect(kindsOf(follower)).toEqual(["started", "resumed", "progress", "started"]);
+    first.release();
+    writeFailure(cellPaths(run, plan.id), WHY);
+    second.release();
+    const told = [
+      { plan, kind: "failed", ...WHY },
+      { plan: other, kind: "stopped" },
+    ];
+    expect(follower.look()).toEqual(told);
+    expect(follower.look()).toEqual([]);
+    expect(kindsOf(new RunFollower(run, [plan, other], ownClaim()))).toEqual(["resumed", "progress", "failed"]);
+  });
+});
+
+test("word of a failure that comes after the lock was given up is told then; a cell that is taken up again has not failed", () => {
+  inRun("", (run) => {
+    const lock = held(run, plan.id);
+    const follower = new RunFollower(run, [plan], ownClaim());
+    expect(kindsOf(follower)).toEqual(["started"]);
+    lock.release();
+    expect(kindsOf(follower)).toEqual(["stopped"]);
+    writeFailure(cellPaths(run, plan.id), WHY);
+    expect(kindsOf(follower)).toEqual(["failed"]);
+    // What a file says that was left by an earlier attempt is not asked while somebody trains.
+    const again = held(run, plan.id);
+    expect(kindsOf(follower)).toEqual(["started"]);
+    expect(kindsOf(follower)).toEqual([]);
+    again.release();
+    expect(kindsOf(follower)).toEqual(["failed"]);
+  });
+});
+
+test("a pause is told of cells that are trained, once, and is over with the file or with the training", () => {
+  inRun("", (run) => {
+    const lock = held(run, plan.id);
+    const follower = new RunFollower(run, [plan, other], ownClaim());
+    expect(kindsOf(follower)).toEqual(["started"]);
+    pauseRun(run, { host: "h", pid: 1 });
+    expect(follower.look()).toEqual([{ plan, kind: "paused", by: { host: "h", pid: 1 } }]);
+    expect(follower.look()).toEqual([]);
+    unpauseRun(run);
+    expect(kindsOf(follower)).toEqual(["unpaused"]);
+    pauseRun(run, { host: "h", pid: 1 });
+    expect(kindsOf(follower)).toEqual(["paused"]);
+    expect([follower.trained(), follower.isComplete()]).toEqual([1, false]);
+    lock.release();
+    expect(kindsOf(follower)).toEqual(["stopped"]);
+    expect(follower.trained()).toBe(0);
+  });
+});
+
+test("a result ends it, with the seconds of timing.json where they can be read", () => {
+  inRun(written(update(1)), (run) => {
+    const follower = new RunFollower(run, [plan, other], ownClaim());
+    follower.look();
+    const [paths, others] = [plan, other].map(({ id }) => cellPaths(run, id));
+    mkdirSync(others.root, { recursive: true });
+    writeFileSync(paths.timing, JSON.stringify({ seconds: 2, peakMemory: 3 }));
+    for (const { result } of [paths, others]) writeFileSync(result, "{}");
+    expect(follower.look()).toEqual([
+      { plan, kind: "finished", seconds: 2, peakMemory: 3 },
+      { plan: other, kind: "found" },
+    ]);
+    expect(follower.look()).toEqual([]);
+    expect(follower.isComplete()).toBe(true);
+  });
+});
+
+test("a log that is cut back is told again; a line that is none of ours is complained of once", () => {
+  inRun(written(update(1), update(2), update(3)), (run, log) => {
+    const follower = new RunFollower(run, [plan], ownClaim());
+    follower.look();
+    writeFileSync(log, written(update(1)));
+    expect(follower.look()).toEqual([
+      { plan, kind: "resumed", update: 1, updates: 9, step: 100 },
+      { plan, kind: "progress", metrics: update(1) },
+    ]);
+    appendFileSync(log, "{}\n");
+    expect(follower.look()).toEqual([
+      { plan, kind: "remark", message: `${log} has a line that is no metrics of halfwatch` },
+    ]);
+    appendFileSync(log, "{}\n");
     expect(follower.look()).toEqual([]);
   });
 });

@@ -35,6 +35,9 @@ describe("--help", () => {
                                                     against the exact optimum of each goal.
         replay [options] <RUN|CHECKPOINT|EPISODES>  See episodes step by step: map, what each module would
                                                     do, gate, value, label; compare minds.
+        demo [options]                              A tour, in about a minute, of what goal
+                                                    misgeneralization looks like: three levels, recorded
+                                                    agents.
         report [options] <RUN>                      Statistics, figures (SVG, PNG, Vega-Lite), tables
                                                     (CSV, Markdown) and one HTML page about a run.
         verify [options] <RUN>                      Check every file of a run, name the cells that are
@@ -340,6 +343,7 @@ describe("--help", () => {
       "levels",
       "play",
       "replay",
+      "demo",
       "report",
       "verify",
       "list",
@@ -372,7 +376,7 @@ describe("--help", () => {
 
 describe("what is not understood", () => {
   const COMMANDS =
-    "  commands: run, watch, eval, solve, levels, play, replay, report, verify, list, validate, doctor, bench\n";
+    "  commands: run, watch, eval, solve, levels, play, replay, demo, report, verify, list, validate, doctor, bench\n";
 
   test.each([
     [["rum"], `unknown command rum; did you mean run?\n${COMMANDS}`],

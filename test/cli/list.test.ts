@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ENGINES } from "../../src/compute/create.ts";
+import { ENGINES } from "../../src/compute/choice.ts";
 import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 
@@ -62,7 +62,7 @@ describe("list", () => {
 
 describe("doctor", () => {
   test("says what is there and the command that adds what is not", () => {
-    const { node, cores, engines, peers } = json(["doctor"]);
+    const { node, cores, auto, engines, peers } = json(["doctor"]);
     expect(node).toEqual({ version: process.versions.node, supported: true, needed: ">=22" });
     expect(cores).toBeGreaterThan(0);
     expect(engines.map(({ name }: { name: string }) => name)).toEqual(ENGINES.filter((name) => name !== "auto"));
@@ -76,6 +76,7 @@ describe("doctor", () => {
       if (state === "absent") expect(command).toBe(`npm install ${name}`);
       if (state === "found") expect(command).toBeNull();
     }
+    expect(auto).toEqual({ engine: "wasm", why: "the same bytes on every machine" });
     expect(engines[0]).toEqual({ name: "wasm", usable: true, detail: "float32, the default" });
   });
 
@@ -122,7 +123,9 @@ describe("doctor", () => {
   test("prints lines without escape codes", () => {
     const { code, stdout, stderr } = halfwatch(["doctor"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nengines\n {2}wasm /);
+    expect(stdout).toMatch(
+      /^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nauto {6}wasm: the same bytes on every machine; .*\nengines\n {2}wasm /,
+    );
     expect(stdout).not.toContain(ESCAPE);
   });
 });

@@ -34,7 +34,7 @@ test("without a compiler, --engine native names what is missing and the command,
 });
 
 describe.skipIf(!hasCompiler())("--engine native", () => {
-  test("trains; result.json names the engine, timing.json what its bits hang on; auto is another cell", {
+  test("trains; result.json names the engine, timing.json also why, and what its bits hang on; auto is another cell", {
     timeout: 120_000,
   }, () => {
     inFolder((folder) => {
@@ -45,11 +45,13 @@ describe.skipIf(!hasCompiler())("--engine native", () => {
       const cells = join(folder, "runs", name, "cells");
       const found = readdirSync(cells).map((cell) => {
         const read = (file: string) => JSON.parse(readFileSync(join(cells, cell, file), "utf8"));
-        return [read("result.json").engine, read("timing.json").build];
+        const { engine, chosen, build } = read("timing.json");
+        expect(engine).toBe(read("result.json").engine);
+        return [engine, chosen, build];
       });
       expect(found.sort()).toEqual([
-        ["native", expect.stringMatching(/-O3 .*-bit vectors$/)],
-        ["wasm", undefined],
+        ["native", "asked for", expect.stringMatching(/-O3 .*-bit vectors$/)],
+        ["wasm", "auto: the same bytes on every machine", undefined],
       ]);
     });
   });

@@ -29,6 +29,19 @@ test("the view of a run follows its events: states, fractions, steps taken and t
   expect(secondsLeft(beginRun(plans, new Map()), 5)).toBeNull();
 });
 
+test("memory is a cell's latest word, and at its end that of the end; the device is the run's", () => {
+  const told = (update: number, peakMemory: number) => ({
+    ...progress(update),
+    process: { device: "gpu", peakMemory },
+  });
+  const memory = (events: readonly unknown[]) => all(events).cells.get(plans[1].id)?.peakMemory;
+  expect(all([progress(1)]).device).toBeNull();
+  expect(memory([progress(1)])).toBeNull();
+  expect(all([told(1, 100), progress(2)]).device).toBe("gpu");
+  expect(memory([told(1, 100), told(2, 200), progress(3)])).toBe(200);
+  expect(memory([told(1, 100), { plan: plans[1], kind: "finished", seconds: 1, peakMemory: 300 }])).toBe(300);
+});
+
 test("a curve grows by the points that updates carry; a cell that went back makes its later points again", () => {
   const cellAfter = (events: readonly unknown[]) => all(events).cells.get(plans[1].id);
   const first = [progress(1, 0.1), progress(2), progress(3, 0.3)];

@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { halfwatch } from "./halfwatch.ts";
+import { halfwatch, MAIN } from "./halfwatch.ts";
 import { cellsOf, inTinyFolder, kill, linesIn, runIn, startRun, TINY, until } from "./processes.ts";
 
 /** 6 updates, each a point of the curve, with little to evaluate: TensorFlow.js is slow in plain JavaScript. */
@@ -10,7 +11,9 @@ evaluation: { validationEpisodes: 16 }
 `;
 const ARGS = ["--engine", "tfjs:cpu"];
 
-test("two arms with two seeds train in pairs, go on after a kill, and each leaves a whole cell", async () => {
+test("two arms with two seeds train in pairs, go on after a kill, and each leaves a whole cell", {
+  timeout: 180_000,
+}, async () => {
   await inTinyFolder(async (folder) => {
     writeFileSync(join(folder, "tiny.yaml"), SMALL);
     const first = startRun(folder, ARGS);
@@ -38,6 +41,35 @@ test("two arms with two seeds train in pairs, go on after a kill, and each leave
     const verified = halfwatch(["verify", run, "--rerun", "1"]);
     expect(verified.code, verified.stderr).toBe(0);
     expect(verified.stderr).toContain("4 cells of engine tfjs are not trained again");
+  });
+});
+
+test("TensorFlow meets NVIDIA_TF32_OVERRIDE=0 as it is loaded, by whatever loads it; a person's own choice stands", async () => {
+  await inTinyFolder(async (folder) => {
+    writeFileSync(join(folder, "tiny.yaml"), SMALL);
+    const seen = join(folder, "seen.txt");
+    const stub = `import { appendFileSync } from "node:fs";
+      appendFileSync(${JSON.stringify(seen)}, process.env.NVIDIA_TF32_OVERRIDE + " ");
+      throw new Error("a stub");`;
+    const hooks = `import { registerHooks } from "node:module";
+      registerHooks({ resolve: (name, context, next) => name === "@tensorflow/tfjs-node-gpu"
+        ? { url: ${JSON.stringify(`data:text/javascript,${encodeURIComponent(stub)}`)}, shortCircuit: true }
+        : next(name, context) });`;
+    const options = `--import=data:text/javascript,${encodeURIComponent(hooks)}`;
+    const ARGUMENTS = [
+      ["run", "tiny.yaml", "--arms", "route", "--seeds", "1", "--plain"],
+      ["bench", "--updates", "1"],
+    ];
+    for (const args of ARGUMENTS) {
+      for (const own of [undefined, "1"]) {
+        const environment = { ...process.env, NODE_OPTIONS: options, NVIDIA_TF32_OVERRIDE: own };
+        const { stderr } = spawnSync(process.execPath, [MAIN, ...args, "--engine", "tfjs:node-gpu"], {
+          ...{ cwd: folder, env: environment, encoding: "utf8" },
+        });
+        expect(stderr).toContain("tfjs-node-gpu");
+      }
+    }
+    expect(readFileSync(seen, "utf8")).toBe("0 1 0 1 ");
   });
 });
 

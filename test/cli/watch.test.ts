@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { pauseRun, unpauseRun } from "../../src/experiment/control.ts";
@@ -105,6 +105,33 @@ test.skipIf(process.platform !== "linux")(
       expect(watch.text.stderr).toMatch(
         /nobody trains it: 0 of 4 cells are done; the command that began it goes on from there\n$/,
       );
+    });
+  },
+  180_000,
+);
+
+test.skipIf(process.platform !== "linux")(
+  "a cell whose process was killed has failed, also for watch; verify and report bear it, and the same command trains it",
+  async () => {
+    const expected = await undisturbed(["--jobs", "2"]);
+    await inTinyFolder(async (folder) => {
+      const run = startRun(folder, ["--jobs", "1"]);
+      await until(() => linesIn(folder) >= 10);
+      const watch = startWatch(runIn(folder));
+      await until(() => watch.text.stderr.includes("goes on at update"));
+      kill(cellsOf(run.pid)[0], "SIGKILL");
+      expect((await run.done).code).toBe(1);
+      expect((await watch.done).code).toBe(1);
+      expect(watch.text.stderr).toMatch(
+        /^\[\d\/4\] naive seed 0 {2}failed at update \d+ of 187: its process was killed by SIGKILL/m,
+      );
+      expect(watch.text.stderr).toMatch(/nobody trains it: 3 of 4 cells are done, 1 failed; the command that began it/);
+      expect(halfwatch(["report", runIn(folder)]).code).toBe(0);
+      const { code, stdout } = halfwatch(["verify", runIn(folder)]);
+      expect([code, stdout]).toEqual([1, expect.stringContaining("missing: naive seed 0")]);
+      rmSync(join(runIn(folder), "report"), { recursive: true });
+      expect((await startRun(folder).done).code).toBe(0);
+      expect(bytesOf(runIn(folder))).toEqual(expected);
     });
   },
   180_000,

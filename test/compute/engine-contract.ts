@@ -106,7 +106,7 @@ export function randomParameters(spec: NetworkSpec, seed: number): Float64Array 
   );
 }
 
-export function randomObservations(spec: NetworkSpec, rows: number, seed: number): Observations {
+function randomObservations(spec: NetworkSpec, rows: number, seed: number): Observations {
   const rng = new Stream(seed, "observations");
   const observations = createObservations(rows, spec.conv ? 20 : 5);
   for (let row = 0; row < rows; row++) {
@@ -540,15 +540,6 @@ export function describeEngine(
         );
         for (let i = 1; i < distances.length; i++) expect(distances[i]).toBeLessThan(0.5 * distances[i - 1]);
         expectSameOutput(await forward(model, observations, [-10_000, 0]), ablated);
-      });
-
-      test("a scale that leaves no module, or is no number, is refused", async () => {
-        const model = await create(TWO_MODULES);
-        await expect(forward(model, observations, [-Infinity, -Infinity])).rejects.toThrow(RangeError);
-        await expect(forward(model, observations, [0, Number.NaN])).rejects.toThrow(/lnScale\[1\]/);
-        await expect(forward(model, observations, [Infinity, 0])).rejects.toThrow(/lnScale\[0\]/);
-        const single = await create(ONE_MODULE);
-        await expect(forward(single, observations, [-Infinity])).rejects.toThrow(RangeError);
       });
     });
 
@@ -1004,52 +995,221 @@ export function describeEngine(
     });
 
     describe("refusals", () => {
-      test.each([Number.NaN, Infinity, -Infinity])("parameters that are %d, at create and setState", async (bad) => {
-        const parameters = randomParameters(TWO_MODULES, 1);
-        parameters[3] = bad;
-        await expect(engine.create(TWO_MODULES, parameters)).rejects.toThrow(/parameters\[3\]/);
-        const model = await create(TWO_MODULES);
+      const some = [...specs.filter(([, spec]) => spec === TWO_MODULES), ...specs.filter(([, spec]) => spec === TRUNK)];
+
+      /** None is a float32 number, though the last is one of float64. */
+      const NOT_FINITE = [Number.NaN, Infinity, -Infinity, 1e39];
+      const saying = (where: string, value: number) =>
+        `${where} is ${value}, expected a finite float32 number`.replace("+", "\\+");
+
+      /** A model with momentum and loaded rows, and a check that it is still as it was. */
+      async function untouched(spec: NetworkSpec): Promise<readonly [Model, () => Promise<void>]> {
+        const data = randomRows(spec, ROWS, 29);
+        const model = await load(spec, data);
+        await model.update(range(ROWS), HYPER);
+        const state = await model.getState();
+        const gradient = await model.gradient(range(ROWS), HYPER);
+        const out = await forward(model, data.observations, zeros(spec));
+        return [
+          model,
+          async () => {
+            expectSameState(await model.getState(), state);
+            expectSame(await model.gradient(range(ROWS), HYPER), gradient);
+            expectSameOutput(await forward(model, data.observations, zeros(spec)), out);
+          },
+        ];
+      }
+
+      test.each(NOT_FINITE)("parameters and moments that are %d, at create and setState", async (bad) => {
+        for (const [, spec] of some) {
+          const [model, isUntouched] = await untouched(spec);
+          const before = await model.getState();
+          const { length } = before.parameters;
+          for (const index of [0, length >> 1, length - 1]) {
+            for (const field of ["parameters", "firstMoments", "secondMoments"] as const) {
+              const values = before[field].slice();
+              values[index] = bad;
+              const message = new RegExp(`^setState: ${saying(`${field}\\[${index}\\]`, bad)}$`);
+              await expect(model.setState({ ...before, [field]: values })).rejects.toThrow(message);
+              if (field !== "parameters") continue;
+              const atCreate = new RegExp(`^create: ${saying(`parameters\\[${index}\\]`, bad)}$`);
+              await expect(engine.create(spec, values)).rejects.toThrow(atCreate);
+            }
+          }
+          await isUntouched();
+        }
+      });
+
+      test("a negative second moment or step counter", async () => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
         const before = await model.getState();
-        await expect(model.setState({ ...before, parameters })).rejects.toThrow(/parameters\[3\]/);
-        const moments = before.firstMoments.slice();
-        moments[5] = bad;
-        await expect(model.setState({ ...before, firstMoments: moments })).rejects.toThrow(/firstMoments\[5\]/);
-        await expect(model.setState({ ...before, secondMoments: moments })).rejects.toThrow(/secondMoments\[5\]/);
-        expectSameState(await model.getState(), before);
+        const secondMoments = before.secondMoments.with(4, -1e-9);
+        await expect(model.setState({ ...before, secondMoments })).rejects.toThrow("secondMoments[4] is -1e-9");
+        await expect(model.setState({ ...before, steps: before.steps.with(1, -1) })).rejects.toThrow("steps[1] is -1");
+        await isUntouched();
       });
 
-      test.each(["advantages", "returns"] as const)("%s that are not finite", async (field) => {
-        const model = await create(TWO_MODULES);
+      const ARRAYS = [
+        ...(["logProbabilities", "values", "advantages", "returns", "gateMask"] as const).map(
+          (field) => [field, 1] as const,
+        ),
+        ...(["moduleMask", "gateTarget"] as const).map((field) => [field, 3] as const),
+      ] as const;
+      test.each(ARRAYS)(
+        "%s to learn from that are not finite name index and row; past the filled rows they do no harm",
+        async (field, width) => {
+          const [model, isUntouched] = await untouched(THREE_MODULES);
+          for (const bad of NOT_FINITE) {
+            const data = randomRows(THREE_MODULES, ROWS, 29);
+            const index = 2 * width + width - 1;
+            data[field][index] = bad;
+            const row = width === 1 ? "" : " \\(row 2\\)";
+            const message = new RegExp(`^loadRows: ${saying(`${field}\\[${index}\\]`, bad)}${row}$`);
+            await expect(model.loadRows(data, ROWS)).rejects.toThrow(message);
+            await isUntouched();
+            await (await create(THREE_MODULES)).loadRows(data, 2);
+          }
+        },
+      );
+
+      test.each([
+        ["moduleMask", 7, 1.01, "moduleMask[7] is 1.01, expected in [0, 1] (row 3)"],
+        ["moduleMask", 7, -0.01, "moduleMask[7] is -0.01, expected in [0, 1] (row 3)"],
+        ["gateMask", 3, 2, "gateMask[3] is 2, expected in [0, 1]"],
+        ["gateTarget", 2, -1, "gateTarget[2] is -1, expected in [0, Infinity] (row 1)"],
+        ["actions", 5, 4, "actions[5] is 4, expected in [0, 3]"],
+      ] as const)("%s out of range", async (field, index, bad, message) => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
+        const data = randomRows(TWO_MODULES, ROWS, 29);
+        data[field][index] = bad;
+        await expect(model.loadRows(data, ROWS)).rejects.toThrow(`loadRows: ${message}`);
+        await isUntouched();
+      });
+
+      test.each([
+        ...["learningRate", "beta1", "beta2", "adamEps", "clipRange", "valueClip", "entropyCoef", "valueCoef"],
+        ...["gateCoef", "advantageMean", "advantageScale", "maxGradNorm"],
+      ])("hyper.%s that is not finite", async (field) => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
+        for (const bad of NOT_FINITE) {
+          const hyper = { ...HYPER, [field]: bad };
+          const message = saying(`hyper\\.${field}`, bad);
+          await expect(model.update(range(ROWS), hyper)).rejects.toThrow(new RegExp(`^update: ${message}$`));
+          await expect(model.gradient(range(ROWS), hyper)).rejects.toThrow(new RegExp(`^gradient: ${message}$`));
+        }
+        await isUntouched();
+      });
+
+      test.each([
+        ["learningRate", -1e-9],
+        ["clipRange", -1],
+        ["valueClip", -1],
+        ["maxGradNorm", -1],
+        ["beta1", 1],
+        ["beta2", -0.1],
+        ["adamEps", 0],
+        // Zero in float32.
+        ["adamEps", 1e-46],
+        ["clip", "none"],
+      ])("hyper.%s of %s", async (field, bad) => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
+        await expect(model.update(range(ROWS), { ...HYPER, [field]: bad })).rejects.toThrow(
+          `update: hyper.${field} is ${bad}, expected`,
+        );
+        await isUntouched();
+      });
+
+      test.each([
+        ["learned", THREE_MODULES],
+        ["fixed", FIXED_GATE],
+        ["none", ONE_MODULE],
+      ])("a scale that is NaN or +Infinity, or leaves no module, with a gate that is %s", async (_, spec) => {
+        const [model, isUntouched] = await untouched(spec);
+        const observations = randomObservations(spec, ROWS, 5);
+        const last = spec.modules.length - 1;
         for (const bad of [Number.NaN, Infinity]) {
-          const data = randomRows(TWO_MODULES, ROWS, 29);
-          data[field][2] = bad;
-          await expect(model.loadRows(data, ROWS)).rejects.toThrow(new RegExp(`${field}\\[2\\]`));
-          // Rows past the filled ones are nobody's business.
-          await model.loadRows(data, 2);
+          await expect(forward(model, observations, zeros(spec).with(last, bad))).rejects.toThrow(
+            `forward: lnScale[${last}] is ${bad}, expected a finite number or -Infinity`,
+          );
         }
+        const nobody = spec.modules.map(() => -Infinity);
+        await expect(forward(model, observations, nobody)).rejects.toThrow(
+          "forward: lnScale is -Infinity for all modules, expected at least one module left",
+        );
+        await expect(forward(model, observations, [...nobody, 0])).rejects.toThrow("forward: lnScale.length");
+        await isUntouched();
       });
 
-      test("hyperparameters that are not finite", async () => {
-        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 30));
-        for (const field of [
-          "learningRate",
-          "entropyCoef",
-          "advantageMean",
-          "advantageScale",
-          "maxGradNorm",
-        ] as const) {
-          const hyper = { ...HYPER, [field]: Number.NaN };
-          await expect(model.update(range(ROWS), hyper)).rejects.toThrow(new RegExp(field));
-          await expect(model.gradient(range(ROWS), hyper)).rejects.toThrow(new RegExp(field));
+      test("observations that would be read outside of the network or their arrays", async () => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
+        const fresh = () => randomObservations(TWO_MODULES, 6, 3);
+        const far = fresh();
+        far.counts[4] = 3;
+        far.indices[21] = 13;
+        const long = fresh();
+        long.counts[2] = 6;
+        const cases: readonly (readonly [Observations, first: number, rows: number, message: string])[] = [
+          [fresh(), 3, 4, "rows 3 .. 7 are not within observations.counts and indices"],
+          [{ ...fresh(), indices: fresh().indices.subarray(1) }, 0, 6, "rows 0 .. 6 are not within"],
+          [far, 0, 6, "observations.indices[21] is 13, expected below features = 13 (row 4)"],
+          [long, 0, 4, "observations.counts[2] is 6, expected in [0, 5]"],
+          [{ ...fresh(), stride: Number.NaN }, 0, 4, "observations.stride is NaN"],
+          [fresh(), -1, 4, "first is -1, expected a whole number"],
+          [fresh(), Number.NaN, 4, "first is NaN, expected a whole number"],
+          [fresh(), 0, Number.NaN, "rows is NaN, expected a whole number"],
+          [fresh(), 0, 1.5, "rows is 1.5, expected a whole number"],
+        ];
+        const out = createOutput(TWO_MODULES, 6);
+        for (const [observations, first, rows, message] of cases) {
+          const pass = model.forward(observations, first, rows, new Float64Array(2), out);
+          await expect(pass, message).rejects.toThrow(`forward: ${message}`);
+          if (first !== 0) continue;
+          const data = { ...randomRows(TWO_MODULES, ROWS, 3), observations };
+          await expect(model.loadRows(data, rows), message).rejects.toThrow(`loadRows: ${message}`);
         }
+        // What is wrong past the rows that are asked for is not read.
+        await model.forward(far, 0, 4, new Float64Array(2), out);
+        await isUntouched();
       });
 
-      test("an empty minibatch, and rows that were not loaded", async () => {
-        const model = await load(TWO_MODULES, randomRows(TWO_MODULES, ROWS, 31));
-        await expect(model.update(new Int32Array(0), HYPER)).rejects.toThrow(RangeError);
-        await expect(model.gradient(new Int32Array(0), HYPER)).rejects.toThrow(RangeError);
-        await expect(model.update(Int32Array.of(0, ROWS), HYPER)).rejects.toThrow(/indices\[1\]/);
-        await expect(model.update(Int32Array.of(-1), HYPER)).rejects.toThrow(/indices\[0\]/);
+      test.each(["logProbabilities", "probabilities", "values", "weights"] as const)(
+        "no room for %s",
+        async (field) => {
+          const [model, isUntouched] = await untouched(TWO_MODULES);
+          const out = createOutput(TWO_MODULES, ROWS);
+          const short = { ...out, [field]: out[field].subarray(1) };
+          const { length } = out[field];
+          const pass = model.forward(randomObservations(TWO_MODULES, ROWS, 3), 0, ROWS, new Float64Array(2), short);
+          await expect(pass).rejects.toThrow(`forward: out.${field}.length is ${length - 1}, expected >= ${length}`);
+          await isUntouched();
+        },
+      );
+
+      test("an empty minibatch, rows that were not loaded, and none loaded at all", async () => {
+        const [model, isUntouched] = await untouched(TWO_MODULES);
+        for (const step of ["update", "gradient"] as const) {
+          const refused = async (indices: Int32Array, message: string, of = model) =>
+            expect(of[step](indices, HYPER)).rejects.toThrow(`${step}: ${message}`);
+          await refused(new Int32Array(0), "indices is empty, expected at least one row");
+          await refused(Int32Array.of(0, ROWS), `indices[1] is ${ROWS}, expected in [0, ${ROWS - 1}]`);
+          await refused(Int32Array.of(-1), "indices[0] is -1");
+          await refused(Int32Array.of(0), "no rows are loaded, expected loadRows first", await create(TWO_MODULES));
+        }
+        await isUntouched();
+      });
+
+      test.each(some)("a gradient that overflowed, leaving the model as it was, with %s", async (_, spec) => {
+        const [model, isUntouched] = await untouched(spec);
+        const fields = {
+          logProbabilities: new Float64Array(ROWS).fill(-800),
+          advantages: new Float64Array(ROWS).fill(-1),
+        };
+        await model.loadRows(randomRows(spec, ROWS, 50, fields), ROWS);
+        await expect(model.update(range(ROWS), HYPER)).rejects.toThrow(
+          /^update: the gradient norm of module:a is (NaN|Infinity), expected/,
+        );
+        await model.loadRows(randomRows(spec, ROWS, 29), ROWS);
+        await isUntouched();
       });
 
       test("parameters or a state of another network", async () => {

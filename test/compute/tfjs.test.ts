@@ -12,13 +12,18 @@ import {
   randomParameters,
   randomRows,
   range,
+  SPECS,
+  TRUNKS,
   TWO_MODULES,
 } from "./engine-contract.ts";
 
 const createEngine = () => createTfjsEngine({ backend: "cpu" });
 
-describeEngine("tfjs on cpu", createEngine, 2e-6);
-describeAgreement("tfjs on cpu", createEngine, 2e-6);
+const TRUNK = TRUNKS[1][1];
+const ALL_SPECS = [...SPECS, ...TRUNKS];
+
+describeEngine("tfjs on cpu", createEngine, 2e-6, ALL_SPECS);
+describeAgreement("tfjs on cpu", createEngine, 2e-6, ALL_SPECS);
 
 /** What P trainings of one shape hold, and what single models hold, after the same steps on rows and minibatches of their own. */
 describe("replicas", () => {
@@ -73,6 +78,21 @@ describe("replicas", () => {
     expect((await models[1].getState()).steps).toEqual(Int32Array.of(1, 1, 1, 1, 1));
   });
 
+  test("networks that differ only in their convolutions' strides do not share a program", async () => {
+    const strides = [1, 2];
+    const specs = strides.map((stride): NetworkSpec => ({ ...TRUNK, conv: [{ channels: 3, kernel: 2, stride }] }));
+    const gradients = async (engines: readonly Engine[]) =>
+      Promise.all(
+        specs.map(async (spec, replica) => {
+          const model = await engines[replica].create(spec, randomParameters(spec, 1));
+          await model.loadRows(randomRows(spec, 12, 3), 12);
+          return model.gradient(range(12), HYPER);
+        }),
+      );
+    const together = await gradients((await createEngine()).replicate?.(2) ?? []);
+    expect(together).toEqual(await gradients([await createEngine(), await createEngine()]));
+  });
+
   test("one that fails or ends leaves the others going on", async () => {
     const engine = await createEngine();
     const members = engine.replicate?.(3) ?? [];
@@ -90,31 +110,35 @@ describe("replicas", () => {
   });
 });
 
-test("no tensor is left behind by hundreds of updates, passes and saves, nor by a model that is disposed of", async () => {
-  const engine = await createEngine();
-  const start = tf.memory().numTensors;
-  const members = engine.replicate?.(2) ?? [];
-  const data = randomRows(TWO_MODULES, 12, 50);
-  const models = await Promise.all(
-    members.map((member) => member.create(TWO_MODULES, randomParameters(TWO_MODULES, 1))),
-  );
-  const round = async (model: Model, replica: number) => {
-    const out = createOutput(TWO_MODULES, 12);
-    const act = () => model.forward(data.observations, 0, 12, Float64Array.of(0, replica), out);
-    const learn = () => model.update(range(12), HYPER).then(() => {});
-    await model.loadRows(data, 12);
-    // As many calls each, in another order: batches of both and of one of them take turns.
-    for (const call of replica === 0 ? [act, learn, learn] : [learn, act, learn]) await call();
-    await model.gradient(range(5), HYPER);
-    await model.setState(await model.getState());
-  };
-  await Promise.all(models.map(round));
-  const settled = tf.memory().numTensors;
-  for (let i = 0; i < 80; i++) await Promise.all(models.map(round));
-  expect(tf.memory().numTensors).toBe(settled);
-  for (const member of members) await member.dispose();
-  expect(tf.memory().numTensors).toBe(start);
-});
+test.each([
+  ["plain layers", TWO_MODULES, 20],
+  ["a trunk", TRUNK, 8],
+])(
+  "no tensor is left behind by rounds of updates, passes and saves, nor by a model that is disposed of: %s",
+  async (_, spec, rounds) => {
+    const engine = await createEngine();
+    const start = tf.memory().numTensors;
+    const members = engine.replicate?.(2) ?? [];
+    const data = randomRows(spec, 12, 50);
+    const models = await Promise.all(members.map((member) => member.create(spec, randomParameters(spec, 1))));
+    const round = async (model: Model, replica: number) => {
+      const out = createOutput(spec, 12);
+      const act = () => model.forward(data.observations, 0, 12, Float64Array.of(0, replica), out);
+      const learn = () => model.update(range(12), HYPER).then(() => {});
+      await model.loadRows(data, 12);
+      // As many calls each, in another order: batches of both and of one of them take turns.
+      for (const call of replica === 0 ? [act, learn, learn] : [learn, act, learn]) await call();
+      await model.gradient(range(5), HYPER);
+      await model.setState(await model.getState());
+    };
+    await Promise.all(models.map(round));
+    const settled = tf.memory().numTensors;
+    for (let i = 0; i < rounds; i++) await Promise.all(models.map(round));
+    expect(tf.memory().numTensors).toBe(settled);
+    for (const member of members) await member.dispose();
+    expect(tf.memory().numTensors).toBe(start);
+  },
+);
 
 test("a field of a spec that the program does not know is refused, not left out", async () => {
   const spec = { ...TWO_MODULES, trunk: { channels: [8] } } as NetworkSpec;

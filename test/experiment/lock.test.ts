@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Claim, guardBy, holderOf, type Lock, type Owner, takeLock } from "../../src/experiment/lock.ts";
+import {
+  type Claim,
+  guardBy,
+  holderOf,
+  holdersIn,
+  type Lock,
+  type Owner,
+  takeLock,
+} from "../../src/experiment/lock.ts";
 import { readManifest } from "../../src/experiment/store.ts";
 
 let run = "";
@@ -99,6 +107,20 @@ describe("a lock", () => {
       taken(takeLock(run, "a", claimBy(1)));
     },
   );
+
+  test("is found among many as it is alone", () => {
+    const names = ["a", "a.1", "b-seed1-0", "free", "dead", "done", "never"];
+    const claim = claimBy(1);
+    for (const name of names.slice(0, 3)) taken(takeLock(run, name, claim));
+    taken(takeLock(run, "free", claim)).release();
+    taken(takeLock(run, "dead", claimBy(999)));
+    taken(takeLock(run, "done", claim)).discard();
+    const other = claimBy(2, [999]);
+    expect(holdersIn(join(run, "nowhere"), names, other)).toEqual(new Map());
+    const found = holdersIn(run, names, other);
+    expect([...found.keys()]).toEqual(["a", "a.1", "b-seed1-0"]);
+    for (const name of names) expect(found.get(name)).toEqual(holderOf(run, name, other));
+  });
 
   test("of another name that begins alike is another lock", () => {
     taken(takeLock(run, "route-seed1-0.1", claimBy(1)));

@@ -4,25 +4,33 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PYTHON, RIVALS } from "../../bench/programs.ts";
+import { gaeInto, nextValuesInto } from "../../src/agents/advantages.ts";
 import { initialise } from "../../src/agents/network.ts";
 import { hyperAt } from "../../src/agents/ppo.ts";
 import { type NetworkSpec, type TrainingRows, tensorsOf } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createObservations, type Observations } from "../../src/core/observations.ts";
 import { Stream } from "../../src/core/random.ts";
+import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
+import { readText } from "../../src/experiment/files.ts";
 import { loopOptions } from "../../src/experiment/loop-options.ts";
+import { loadScenario } from "../../src/experiment/scenario.ts";
 import { ppoSchema } from "../../src/experiment/schema.ts";
 import { createSetting, situationOf } from "../../src/experiment/setting.ts";
+import { labelEpisodes } from "../../src/oversight/label.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 
 /** Marks are frequent and episodes short here, so that every kind of end is among few transitions. */
 const COVERAGE = 0.5;
 const HORIZON = 6;
+/** Longer in mazes, where there is more floor and less to meet. */
+const MAZE_HORIZON = 16;
 const WORLDS = 50;
+const DISCOUNT = 0.97;
 /** The rivals' number of a label without a route; diamond is 0, ghost 1. */
 const NO_ROUTE = 2;
 
@@ -31,8 +39,16 @@ const rowOf = ({ counts, indices, stride }: Observations, row: number): number[]
 ];
 
 /** Transitions of random play: state, features and action before the step, and what the step led to. */
-function recordTransitions(size: number) {
-  const world = createDiamondGhost({ size, horizon: HORIZON, walls: { kind: "none" }, levels: "all" });
+function recordTransitions(size: number, isMaze = false) {
+  const horizon = isMaze ? MAZE_HORIZON : HORIZON;
+  const world = createDiamondGhost({
+    size,
+    horizon,
+    levels: "all",
+    ...(isMaze
+      ? { walls: { kind: "maze", loops: 0.5, ghostMayBlock: false }, observe: "centred" }
+      : { walls: { kind: "none" } }),
+  });
   const overseer = createTerminal(COVERAGE, 0, true);
   const oversight = new Stream(3, "oversight");
   const batch = new EnvBatch<DiamondGhostLevel>({
@@ -47,15 +63,17 @@ function recordTransitions(size: number) {
   const play = new Stream(3, "act");
   const [seen, led] = [createObservations(WORLDS, batch.maxActive), createObservations(WORLDS, batch.maxActive)];
   const states: number[][] = [];
+  const walls: number[][] = [];
   const [before, after]: [number[][], number[][]] = [[], []];
   const actions: number[] = [];
   const [terminated, truncated, marked]: boolean[][] = [[], [], []];
   const reached: number[] = [];
-  for (let step = 0; step < 20; step++) {
+  for (let step = 0; step < 3 * horizon; step++) {
     batch.observeInto(seen, 0);
     const chosen = Uint8Array.from({ length: WORLDS }, (_, n) => play.seek(n, step).below(4));
     for (let n = 0; n < WORLDS; n++) {
-      const { ghost, diamond } = batch.level(n);
+      const { ghost, diamond, walls: own } = batch.level(n);
+      if (isMaze) walls.push([...own]);
       const marks = batch.marks(n);
       states.push([batch.state(n)[0], ghost, diamond, marks[ghost], marks[diamond], batch.steps[n]]);
       before.push(rowOf(seen, n));
@@ -74,7 +92,7 @@ function recordTransitions(size: number) {
       marked.push(batch.terminated[n] === 1 && batch.finalMarks[n * size * size + cell] === 1);
     }
   }
-  return { size, horizon: HORIZON, states, before, actions, after, terminated, truncated, reached, marked };
+  return { size, horizon, states, walls, before, actions, after, terminated, truncated, reached, marked };
 }
 
 /** Probabilities of the moves where the Diamond lies further east, and where it does not: no symmetry of the world is left. */
@@ -86,7 +104,7 @@ async function recordExact(size: number) {
   const scenario = tinyScenario({
     world: { kind: "diamond-ghost", size, horizon: HORIZON },
     oversight: { kind: "none" },
-    discount: 0.97,
+    discount: DISCOUNT,
   });
   const { goals } = await evaluate(situationOf(createSetting(scenario)), {
     name: "eastward",
@@ -103,28 +121,127 @@ async function recordExact(size: number) {
   return { size, horizon: HORIZON, eastward: EASTWARD, otherwise: OTHERWISE, trueReturn };
 }
 
+/** The numbers of a recipe, by the names that the rivals have for them. */
+function recordRecipe(file: string) {
+  const path = new URL(`../../scenarios/${file}.yaml`, import.meta.url).pathname;
+  const { scenario } = loadScenario({ path, readText });
+  const { world, oversight, agent, train, discount } = scenario;
+  const options = loopOptions(train);
+  return {
+    maze: agent.conv !== undefined,
+    numbers: {
+      size: world.kind === "diamond-ghost" ? world.size : null,
+      horizon: world.horizon,
+      coverage: oversight.kind === "terminal" ? oversight.coverage : null,
+      width: agent.hidden[0],
+      worlds: train.worlds,
+      rollout: train.rollout,
+      epochs: options.epochs,
+      minibatches: options.minibatches,
+      discount,
+      gae_lambda: options.gaeLambda,
+      clip_range: options.clipRange,
+      learning_rate: options.learningRate,
+      adam_eps: options.adamEps,
+      entropy_coef: options.entropyCoef,
+      value_coef: options.valueCoef,
+      gate_coef: options.gateCoef,
+      max_grad_norm: options.maxGradNorm,
+      conv: (agent.conv ?? []).map(({ channels, kernel, stride }) => [channels, kernel, stride]),
+    },
+  };
+}
+
+/** A window of random ends, marks and values, and what we make of it. */
+function recordWindow(arm: "naive" | "route") {
+  const [T, N] = [24, 6];
+  const rng = new Stream(7, "window", arm);
+  const trajectory = createTrajectory(N, 0, T, 1);
+  const [ledger, labels] = [createLedger(T * N), createLabels(T * N)];
+  const reached: number[] = [];
+  for (let row = 0; row < T * N; row++) {
+    // A fifth of the rows end an episode: at the Diamond, at the Ghost, or cut.
+    const end = rng.below(15);
+    trajectory.terminated[row] = end < 2 ? 1 : 0;
+    trajectory.truncated[row] = end === 2 ? 1 : 0;
+    ledger.outcome[row] = end < 2 ? end : -1;
+    // Who reaches nothing stands on no mark.
+    ledger.inspected[row] = end < 2 ? rng.below(2) : 0;
+    ledger.proxyReward[row] = end < 2 ? 1 : 0;
+    ledger.trueReward[row] = end === 0 ? 1 : end === 1 ? -1 : 0;
+    reached.push(end < 2 ? end : NO_ROUTE);
+    trajectory.values[row] = 2 * rng.next() - 1;
+    trajectory.finalValues[row] = 2 * rng.next() - 1;
+  }
+  for (let n = 0; n < N; n++) trajectory.bootstrap[n] = 2 * rng.next() - 1;
+  labelEpisodes(trajectory, ledger, false, labels);
+  const nextValues = new Float64Array(T * N);
+  nextValuesInto(trajectory, nextValues);
+  const { values, terminated, truncated } = trajectory;
+  const { gaeLambda } = loopOptions(ppoSchema.parse({}));
+  const rewards = labels.proxyReward.map((proxy, row) =>
+    arm === "naive" && labels.label[row] !== UNLABELLED ? labels.trueReward[row] : proxy,
+  );
+  const advantages = new Float64Array(T * N);
+  const gae = { T, N, gamma: DISCOUNT, lambda: gaeLambda, rewards, values, nextValues, terminated, truncated };
+  gaeInto(gae, advantages);
+  const table = <Value, Cell>(flat: ArrayLike<Value>, cell: (value: Value) => Cell) =>
+    Array.from({ length: T }, (_, t) => Array.from({ length: N }, (_, n) => cell(flat[t * N + n])));
+  const plain = (value: number) => value;
+  const isOn = (flag: number) => flag === 1;
+  return {
+    arm,
+    values: table(values, plain),
+    finals: table(trajectory.finalValues, plain),
+    windowEnd: [...trajectory.bootstrap],
+    terminated: table(terminated, isOn),
+    truncated: table(truncated, isOn),
+    reached: table(reached, plain),
+    marked: table(ledger.inspected, isOn),
+    advantages: table(advantages, plain),
+    returns: table(
+      advantages.map((advantage, row) => advantage + values[row]),
+      plain,
+    ),
+    labels: table(labels.label, (label) => (label < 0 ? NO_ROUTE : label)),
+  };
+}
+
+/** The trunk of scenarios/maze.yaml, and how many cells of floor a row shows here. */
+const MAZE_CONV = [
+  { channels: 8, kernel: 5, stride: 2 },
+  { channels: 16, kernel: 3, stride: 2 },
+];
+const FLOOR = 60;
+
 /** Optimiser steps of the reference engine with the recipe's first numbers, and the parameters before and after. */
-async function recordLearning(modules: readonly string[]) {
-  const [size, width, rows, steps] = [5, 64, 96, 4];
-  const cells = size * size;
+async function recordLearning(modules: readonly string[], isMaze = false) {
+  const [size, width, rows, steps] = [isMaze ? 13 : 5, 64, 96, 4];
+  const side = isMaze ? 2 * size - 1 : size;
+  const cells = side * side;
   const K = modules.length;
+  const hidden = isMaze ? [width] : [width, width];
   const spec: NetworkSpec = {
     features: 4 * cells,
     actions: 4,
     modules,
-    hidden: [width, width],
+    hidden,
     gate: K === 1 ? "none" : "learned",
-    gateHidden: [width, width],
-    critic: [width, width],
+    gateHidden: hidden,
+    critic: hidden,
+    ...(isMaze && { conv: MAZE_CONV, plane: [side, side] as const }),
   };
   const rng = new Stream(5, "rows", ...modules);
-  const observations = createObservations(rows, 5);
+  const stride = isMaze ? 4 + FLOOR : 5;
+  const observations = createObservations(rows, stride);
   const labels: number[] = [];
   for (let row = 0; row < rows; row++) {
-    const features = [rng.below(cells), cells + rng.below(cells), 2 * cells + rng.below(cells)];
+    const features = [rng.below(cells), cells + rng.below(cells)];
+    if (!isMaze) features.push(2 * cells + rng.below(cells));
     if (row % 3 === 0) features.push(3 * cells + rng.below(cells));
+    for (let i = 0; isMaze && i < FLOOR; i++) features.push(2 * cells + i * 5 + rng.below(5));
     observations.counts[row] = features.length;
-    observations.indices.set(features, row * 5);
+    observations.indices.set(features, row * stride);
     labels.push(row % 4 === 0 ? rng.below(2) : NO_ROUTE);
   }
   const uniform = (low: number, high: number) =>
@@ -162,18 +279,16 @@ async function recordLearning(modules: readonly string[]) {
   const named = (flat: Float64Array) => {
     let at = 0;
     return Object.fromEntries(
-      tensorsOf(spec).map(({ name, shape: [length, columns] }) => {
-        const rowsOf = Array.from({ length: columns === undefined ? 1 : length }, () => {
-          const row = [...flat.subarray(at, at + (columns ?? length))];
-          at += row.length;
-          return row;
-        });
-        return [name, columns === undefined ? rowsOf[0] : rowsOf];
+      tensorsOf(spec).map(({ name, shape }) => {
+        const values = [...flat.subarray(at, at + shape.reduce((product, length) => product * length, 1))];
+        at += values.length;
+        return [name, { shape, values }];
       }),
     );
   };
   return {
     modules,
+    maze: isMaze,
     size,
     width,
     steps,
@@ -197,12 +312,17 @@ test.skipIf(!existsSync(PYTHON))(
     try {
       const file = join(folder, "recorded.json");
       const recorded = {
+        recipes: [recordRecipe("diamond-ghost"), recordRecipe("maze")],
         transitions: [recordTransitions(5), recordTransitions(9)],
+        mazes: [recordTransitions(13, true)],
         exact: [await recordExact(5), await recordExact(4)],
+        windows: [recordWindow("naive"), recordWindow("route")],
         learning: [
           await recordLearning(["policy"]),
           await recordLearning(["diamond", "ghost"]),
           await recordLearning(["diamond", "ghost", "third"]),
+          await recordLearning(["policy"], true),
+          await recordLearning(["diamond", "ghost"], true),
         ],
       };
       writeFileSync(file, JSON.stringify(recorded));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Backend } from "../../src/compute/choice.ts";
 import type { Engine } from "../../src/compute/engine.ts";
-import type { Backend } from "../../src/compute/tfjs/backends.ts";
 import { createTfjsEngine } from "../../src/compute/tfjs/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import {
@@ -9,8 +9,11 @@ import {
   randomParameters,
   randomRows,
   range,
+  SPECS,
+  TRUNKS,
   TWO_MODULES,
 } from "../compute/engine-contract.ts";
+import { describeEquality } from "../compute/equality.ts";
 
 /*
  * Real devices: TensorFlow and WebGPU, where their packages are in node_modules (docs/gpu.md), each in float32 with sums in an order of
@@ -26,7 +29,9 @@ for (const backend of ["node-gpu", "node", "webgpu"] as const satisfies readonly
     continue;
   }
   const makeEngine = () => createTfjsEngine({ backend });
-  describeAgreement(`tfjs on ${backend}`, makeEngine, TOLERANCE);
+  describeAgreement(`tfjs on ${backend}`, makeEngine, TOLERANCE, [...SPECS, ...TRUNKS]);
+
+  describeEquality(`tfjs:${backend}`, makeEngine);
 
   describe(`tfjs on ${backend}`, () => {
     test("three replicas are the single models, to the tolerance, after ten steps", async () => {

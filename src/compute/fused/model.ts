@@ -1,17 +1,9 @@
 import { UserError } from "../../core/errors.ts";
 import type { Observations } from "../../core/observations.ts";
+import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
 import { clipFactors } from "../reference/adam.ts";
-import {
-  checkHyper,
-  checkIndices,
-  checkLnScale,
-  checkParameters,
-  checkRows,
-  checkSpec,
-  checkState,
-} from "../reference/checks.ts";
-import { type Layout, layoutOf } from "../reference/network.ts";
+import type { Layout } from "../reference/network.ts";
 import type { Arena } from "./arena.ts";
 import {
   BLOCK_ROWS,
@@ -134,16 +126,14 @@ export class FusedModel implements Model {
   private disposed = false;
 
   constructor(host: Host, spec: NetworkSpec, parameters: Float64Array) {
-    checkSpec(spec);
+    this.layout = checkNetwork(spec, parameters);
     if (spec.conv && !host.trunks) {
       throw new UserError("this engine has no convolutions (agent.conv)", "--engine wasm has them");
     }
     this.host = host;
     this.spec = spec;
-    this.layout = layoutOf(spec);
     this.plan = planOf(spec, host.panel);
     const { layout } = this;
-    checkParameters("create", "parameters", parameters, layout);
     const { plan } = this;
     const K = spec.modules.length;
     const A = spec.actions;
@@ -221,8 +211,7 @@ export class FusedModel implements Model {
     const { spec, staging, record, host } = this;
     const A = spec.actions;
     const K = spec.modules.length;
-    checkLnScale(lnScale, K);
-    checkObservations(observations, first, rows, spec.features);
+    checkForward(spec, observations, first, rows, lnScale, out);
     staging.lnScale.set(lnScale);
     const { stride } = observations;
     const indices = this.indicesFor(stride);
@@ -324,12 +313,9 @@ export class FusedModel implements Model {
   }
 
   /** Loss and gradient of a minibatch; leaves the gradient in `reduced`, which the caller consumes and clears. */
-  private computeGradient(caller: string, indices: Int32Array, hyper: Hyper): UpdateStats {
+  private computeGradient(caller: "update" | "gradient", indices: Int32Array, hyper: Hyper): UpdateStats {
     this.live(caller);
-    checkHyper(caller, hyper);
-    const { loaded } = this;
-    if (loaded === undefined) throw new RangeError(`${caller}: no rows are loaded, expected loadRows first`);
-    checkIndices(caller, indices, this.rows);
+    checkStep(caller, indices, hyper, this.rows);
     const B = indices.length;
     if (this.minibatch === undefined || this.minibatch.length < B) {
       if (this.minibatch !== undefined) this.give(this.minibatch.byteOffset);
@@ -509,27 +495,6 @@ export class FusedModel implements Model {
     const to = new Float64Array(places.length);
     for (let i = 0; i < places.length; i++) to[i] = from[places[i]];
     return to;
-  }
-}
-
-/** Refuse observations that would be read outside of their arrays or of the network's features. */
-function checkObservations(observations: Observations, first: number, rows: number, features: number): void {
-  const { counts, indices, stride } = observations;
-  if (first < 0 || counts.length < first + rows || indices.length < (first + rows) * stride) {
-    throw new RangeError(`forward: rows ${first} .. ${first + rows} are not within observations.counts and indices`);
-  }
-  for (let row = first; row < first + rows; row++) {
-    const count = counts[row];
-    if (count > stride) {
-      throw new RangeError(`forward: observations.counts[${row}] is ${count}, expected in [0, ${stride}]`);
-    }
-    for (let i = row * stride, end = i + count; i < end; i++) {
-      if (indices[i] >= features) {
-        throw new RangeError(
-          `forward: observations.indices[${i}] is ${indices[i]}, expected below features = ${features}`,
-        );
-      }
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Observations } from "../../core/observations.ts";
+import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
 import type {
   Engine,
   ForwardOutput,
@@ -10,9 +11,8 @@ import type {
   UpdateStats,
 } from "../engine.ts";
 import { adamStep, clipFactors, normOf } from "./adam.ts";
-import { checkHyper, checkIndices, checkLnScale, checkParameters, checkRows, checkSpec, checkState } from "./checks.ts";
 import { entropyOf, gateSlopes, gateTerm, logitSlopes, policyTerm, valueTerm } from "./loss.ts";
-import { type Activations, backwardRow, createActivations, forwardRow, type Layout, layoutOf } from "./network.ts";
+import { type Activations, backwardRow, createActivations, forwardRow, type Layout } from "./network.ts";
 
 /**
  * The engine to read: float64, one row at a time, forward and backward by hand. The others are held against it.
@@ -23,12 +23,7 @@ import { type Activations, backwardRow, createActivations, forwardRow, type Layo
 export function createReferenceEngine(): Engine {
   return {
     info: { name: "reference", device: "cpu", threads: 1, precision: "float64" },
-    create: async (spec, parameters) => {
-      checkSpec(spec);
-      const layout = layoutOf(spec);
-      checkParameters("create", "parameters", parameters, layout);
-      return new ReferenceModel(spec, layout, parameters);
-    },
+    create: async (spec, parameters) => new ReferenceModel(spec, checkNetwork(spec, parameters), parameters),
     dispose: async () => {},
   };
 }
@@ -69,7 +64,7 @@ class ReferenceModel implements Model {
     lnScale: Float64Array,
     out: ForwardOutput,
   ): Promise<void> {
-    checkLnScale(lnScale, this.spec.modules.length);
+    checkForward(this.spec, observations, first, rows, lnScale, out);
     const { activations } = this;
     for (let row = 0; row < rows; row++) {
       forwardRow(this.layout, this.state.parameters, observations, first + row, lnScale, activations);
@@ -136,10 +131,9 @@ class ReferenceModel implements Model {
   }
 
   /** The formulas of {@link Hyper}: means over the minibatch, and the gradient of the loss with the masks applied. */
-  private lossAndGradient(caller: string, indices: Int32Array, hyper: Hyper): LossAndGradient {
-    checkHyper(caller, hyper);
+  private lossAndGradient(caller: "update" | "gradient", indices: Int32Array, hyper: Hyper): LossAndGradient {
+    checkStep(caller, indices, hyper, this.rows);
     const data = this.loadedRows(caller);
-    checkIndices(caller, indices, this.rows);
     const { layout, activations } = this;
     const { parameters } = this.state;
     const K = this.spec.modules.length;

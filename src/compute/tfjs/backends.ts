@@ -2,19 +2,16 @@ import { createRequire } from "node:module";
 import util from "node:util";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { UserError } from "../../core/errors.ts";
+import { BACKENDS, type Backend } from "../choice.ts";
 
 /** TensorFlow.js, whichever package brought it. */
 export type Tf = typeof import("@tensorflow/tfjs-core");
 export type { Tensor };
 
 /**
- * The ways to run TensorFlow.js, the best first: TensorFlow on an NVIDIA GPU, any GPU through WebGPU (Dawn), TensorFlow on the CPU, and
+ * What npm must have installed for each backend: TensorFlow on an NVIDIA GPU, any GPU through WebGPU (Dawn), TensorFlow on the CPU, and
  * plain JavaScript, which is there for tests.
  */
-export const BACKENDS = ["node-gpu", "webgpu", "node", "cpu"] as const;
-export type Backend = (typeof BACKENDS)[number];
-
-/** What npm must have installed for each. */
 const PACKAGES: Readonly<Record<Backend, readonly string[]>> = {
   "node-gpu": ["@tensorflow/tfjs-node-gpu"],
   webgpu: ["webgpu", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu", "@tensorflow/tfjs-backend-webgpu"],

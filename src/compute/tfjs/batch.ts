@@ -1,5 +1,13 @@
 import type { Observations } from "../../core/observations.ts";
-import type { ForwardOutput, Hyper, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
+import {
+  type ForwardOutput,
+  type Hyper,
+  type NetworkSpec,
+  type TrainingRows,
+  type TrainState,
+  trunkOf,
+  type UpdateStats,
+} from "../engine.ts";
 import type { Together } from "../lockstep.ts";
 import { type Layout, layoutOf } from "../reference/network.ts";
 import { type AdamState, adamStep, groupIndices, squaredNorms } from "./adam.ts";
@@ -7,6 +15,7 @@ import type { Tensor, Tf } from "./backends.ts";
 import { LOSS_FIELDS, type Loss, type LossNumbers, lossOf, type Minibatch, NO_VALUE_CLIP, STATISTICS } from "./loss.ts";
 import { backward, forward, pictures, type Trace, type Views, viewsOf } from "./network.ts";
 import { type Rows, rowsOf, tableOf } from "./rows.ts";
+import { mostElements, type Windows, windowsOf } from "./trunk.ts";
 
 export interface ForwardCall {
   readonly replica: number;
@@ -29,7 +38,7 @@ export interface StepCall {
   readonly hyper: Hyper;
 }
 
-/** Elements of the observations that a forward pass takes at once, 64 MB. */
+/** Elements of the observations, or of the windows that a trunk sees of them, that a forward pass takes at once, 64 MB. */
 const MOST_ELEMENTS = 2 ** 24;
 /** Below every ln scale that leaves a trace in float32; WebGPU promises nothing of infinities. */
 const LOWEST_LN_SCALE = -1e30;
@@ -47,6 +56,10 @@ export class Batch {
   private readonly spec: NetworkSpec;
   private readonly layout: Layout;
   private readonly groupOf: Tensor;
+  /** Empty without trunks. */
+  private readonly windows: Windows;
+  /** Elements of a row that lie side by side at most. */
+  private readonly width: number;
   private readonly replicas: number;
   /** Adam steps taken, by replica and group. */
   private readonly steps: Int32Array[];
@@ -62,6 +75,9 @@ export class Batch {
     this.tf = tf;
     this.spec = spec;
     this.layout = layoutOf(spec);
+    const trunk = trunkOf(spec);
+    this.windows = windowsOf(tf, trunk);
+    this.width = Math.max(spec.features, mostElements(trunk));
     this.replicas = parameters.length;
     this.groupOf = tf.tensor1d(groupIndices(this.layout), "int32");
     this.steps = parameters.map(() => new Int32Array(this.layout.groups.length));
@@ -71,11 +87,10 @@ export class Batch {
   }
 
   readonly forward: Together<ForwardCall, void> = async (calls) => {
-    const { features, modules } = this.spec;
     const most = Math.max(...calls.map(({ rows }) => rows));
-    const block = Math.max(1, Math.floor(MOST_ELEMENTS / (calls.length * features)));
+    const block = Math.max(1, Math.floor(MOST_ELEMENTS / (calls.length * this.width)));
     const lnScale = calls.some((call) => call.lnScale.some((s) => s !== call.lnScale[0]))
-      ? lnScalesOf(calls, modules.length)
+      ? lnScalesOf(calls, this.spec.modules.length)
       : undefined;
     for (let first = 0; first < most; first += block) {
       const rows = filledUp(Math.min(block, most - first));
@@ -173,7 +188,9 @@ export class Batch {
     this.rows[replica] = undefined;
     if (this.released.size < this.replicas) return;
     this.views?.dispose();
-    this.tf.dispose([this.groupOf, ...Object.values(this.state), ...(this.table ? [this.table.tensor] : [])]);
+    const windows = this.windows.flatMap(({ seen, seeing }) => [seen, seeing]);
+    const table = this.table ? [this.table.tensor] : [];
+    this.tf.dispose([this.groupOf, ...windows, ...Object.values(this.state), ...table]);
     [this.views, this.table] = [undefined, undefined];
   }
 
@@ -190,7 +207,7 @@ export class Batch {
 
   /** Rows [first, first + rows) of every call, packed as [Q, rows, A + A + 1 (+ K)]: ln pi, pi, value, weights. */
   private act(calls: readonly ForwardCall[], first: number, rows: number, lnScale: Float32Array | undefined): Tensor {
-    const { tf, spec, layout } = this;
+    const { tf, spec, layout, windows } = this;
     const Q = calls.length;
     const { features } = spec;
     const seen = new Float32Array(Q * rows * features);
@@ -206,7 +223,7 @@ export class Batch {
     const x = tf.tensor3d(seen, [Q, rows, features]);
     const scale = lnScale && tf.tensor3d(lnScale, [Q, 1, spec.modules.length]);
     return this.withViews(calls, (views) => {
-      const trace = forward(tf, spec, layout, views, x, scale);
+      const trace = forward(tf, spec, layout, windows, views, x, scale);
       const { logProbabilities, probabilities, value, weights } = trace;
       return tf.concat([logProbabilities, probabilities, value, ...(weights ? [weights] : [])], 2);
     });
@@ -225,12 +242,12 @@ export class Batch {
 
   /** Forward and backward of every call's minibatch: means [Q, {@link STATISTICS}] and gradient [Q, S]. */
   private differentiate(calls: readonly StepCall[]): { means: Tensor; gradient: Tensor } {
-    const { tf, spec, layout } = this;
+    const { tf, spec, layout, windows } = this;
     const { x, minibatch } = this.gather(calls);
     return this.withViews(calls, (views) => {
-      const trace: Trace = forward(tf, spec, layout, views, x, undefined);
+      const trace: Trace = forward(tf, spec, layout, windows, views, x, undefined);
       const { slopes, means }: Loss = lossOf(tf, spec.actions, trace, minibatch, this.numbersOf(calls));
-      return { means, gradient: backward(tf, layout, views, trace, slopes) };
+      return { means, gradient: backward(tf, layout, windows, views, trace, slopes) };
     });
   }
 

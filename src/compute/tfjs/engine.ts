@@ -1,4 +1,6 @@
 import type { Observations } from "../../core/observations.ts";
+import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
+import type { Backend } from "../choice.ts";
 import type {
   Engine,
   EngineInfo,
@@ -11,17 +13,8 @@ import type {
   UpdateStats,
 } from "../engine.ts";
 import { createLockstep, type Member, type Together } from "../lockstep.ts";
-import {
-  checkHyper,
-  checkIndices,
-  checkLnScale,
-  checkParameters,
-  checkRows,
-  checkSpec,
-  checkState,
-} from "../reference/checks.ts";
 import { layoutOf } from "../reference/network.ts";
-import { type Backend, loadBackend } from "./backends.ts";
+import { loadBackend } from "./backends.ts";
 import { Batch } from "./batch.ts";
 
 interface CreateCall {
@@ -43,6 +36,8 @@ const KNOWN: ReadonlySet<string> = new Set<keyof NetworkSpec>([
   "gate",
   "gateHidden",
   "critic",
+  "conv",
+  "plane",
   "gateConv",
   "criticConv",
   "cells",
@@ -87,8 +82,7 @@ export async function createTfjsEngine(options: { readonly backend: Backend | "b
       info,
       create: async (spec, parameters) => {
         checkKnown(spec);
-        checkSpec(spec);
-        checkParameters("create", "parameters", parameters, layoutOf(spec));
+        checkNetwork(spec, parameters);
         const place = await member.call(createTogether, { spec, parameters: parameters.slice() });
         const model = new Replica(spec, member, place, () => void models.delete(model));
         models.add(model);
@@ -109,7 +103,8 @@ export async function createTfjsEngine(options: { readonly backend: Backend | "b
 
 /** Same text, same program; names of modules are none of its business. */
 function shapeOf(spec: NetworkSpec): string {
-  return JSON.stringify({ ...spec, modules: spec.modules.length }, Object.keys(spec).sort());
+  const fields = Object.entries({ ...spec, modules: spec.modules.length }).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(fields);
 }
 
 /** @throws RangeError naming what the program does not compute. */
@@ -145,7 +140,7 @@ class Replica implements Model {
     lnScale: Float64Array,
     out: ForwardOutput,
   ): Promise<void> {
-    checkLnScale(lnScale, this.spec.modules.length);
+    checkForward(this.spec, observations, first, rows, lnScale, out);
     const { replica } = this;
     await this.member.call(this.batch.forward, { replica, observations, first, rows, lnScale: lnScale.slice(), out });
   }
@@ -156,12 +151,12 @@ class Replica implements Model {
   }
 
   async update(indices: Int32Array, hyper: Hyper): Promise<UpdateStats> {
-    this.checkStep("update", indices, hyper);
+    checkStep("update", indices, hyper, this.batch.rowCount(this.replica));
     return this.member.call(this.batch.update, { replica: this.replica, indices: indices.slice(), hyper });
   }
 
   async gradient(indices: Int32Array, hyper: Hyper): Promise<Float64Array> {
-    this.checkStep("gradient", indices, hyper);
+    checkStep("gradient", indices, hyper, this.batch.rowCount(this.replica));
     return this.member.call(this.batch.gradient, { replica: this.replica, indices: indices.slice(), hyper });
   }
 
@@ -179,12 +174,5 @@ class Replica implements Model {
     this.isDisposed = true;
     this.batch.release(this.replica);
     this.onDispose();
-  }
-
-  private checkStep(caller: string, indices: Int32Array, hyper: Hyper): void {
-    checkHyper(caller, hyper);
-    const rows = this.batch.rowCount(this.replica);
-    if (rows === 0) throw new RangeError(`${caller}: no rows are loaded, expected loadRows first`);
-    checkIndices(caller, indices, rows);
   }
 }

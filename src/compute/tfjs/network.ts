@@ -1,6 +1,8 @@
 import type { NetworkSpec } from "../engine.ts";
 import type { Convolution, Layer, Layout } from "../reference/network.ts";
+import type { TrunkLayer } from "../reference/trunk.ts";
 import type { Tensor, Tf } from "./backends.ts";
+import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows } from "./trunk.ts";
 
 /*
  * The program of ../reference/network.ts over Q replicas and B rows at once: every tensor is [Q, B, ...]. Gradients are written out by
@@ -10,15 +12,17 @@ import type { Tensor, Tf } from "./backends.ts";
 
 /** A layer's parameters over Q replicas. */
 interface Weights {
-  /** [Q, in, out] */
+  /** [Q, in, out]; of a trunk's convolution [Q, kernel * kernel * planes, channels]. */
   readonly weight: Tensor;
   /** [Q, 1, out] */
   readonly bias: Tensor;
 }
 
+type AnyLayer = Layer | Convolution | TrunkLayer;
+
 /** The parameters [Q, S] of Q replicas, layer by layer. */
 export interface Views {
-  of(layer: Layer | Convolution): Weights;
+  of(layer: AnyLayer): Weights;
   /** Let them outlive the `tidy` that they were made in. */
   keep(): Views;
   dispose(): void;
@@ -28,9 +32,9 @@ export function viewsOf(tf: Tf, layout: Layout, parameters: Tensor): Views {
   const [Q] = parameters.shape;
   const part = (start: number, inputs: number, outputs: number): Tensor =>
     tf.tidy(() => tf.reshape(tf.slice(parameters, [0, start], [Q, inputs * outputs]), [Q, inputs, outputs]));
-  const views = new Map<Layer | Convolution, Weights>();
+  const views = new Map<AnyLayer, Weights>();
   for (const layer of layersOf(layout)) {
-    const [inputs, outputs] = "planes" in layer ? [layer.planes, layer.channels] : [layer.inputs, layer.outputs];
+    const [inputs, outputs] = sizeOf(layer);
     views.set(layer, { weight: part(layer.weight, inputs, outputs), bias: part(layer.bias, 1, outputs) });
   }
   const self: Views = {
@@ -50,8 +54,15 @@ export function viewsOf(tf: Tf, layout: Layout, parameters: Tensor): Views {
   return self;
 }
 
-function layersOf({ modules, gate, gateConv, output, critic, criticConv }: Layout): (Layer | Convolution)[] {
+/** Rows and columns of a layer's matrix. */
+function sizeOf(layer: AnyLayer): readonly [number, number] {
+  if ("kernel" in layer) return [layer.kernel * layer.kernel * layer.planes, layer.channels];
+  return "planes" in layer ? [layer.planes, layer.channels] : [layer.inputs, layer.outputs];
+}
+
+function layersOf({ modules, gate, gateConv, output, critic, criticConv, trunks }: Layout): AnyLayer[] {
   return [
+    ...[...trunks.values()].flat(),
     ...modules.flat(),
     ...gate,
     ...(gateConv ? [gateConv] : []),
@@ -68,7 +79,10 @@ export interface Trace {
   /** Output of each layer of each module, [Q, B, width]. */
   readonly modules: readonly (readonly Tensor[])[];
   readonly gate: readonly Tensor[];
-  /** What the gate and the critic read. */
+  /** By group; empty without trunks. */
+  readonly trunks: ReadonlyMap<string, TrunkTrace>;
+  /** What each module, the gate and the critic read, behind trunk or convolution where they have one. */
+  readonly moduleInputs: readonly Tensor[];
   readonly gateInput: Tensor;
   readonly criticInput: Tensor;
   readonly critic: readonly Tensor[];
@@ -102,6 +116,7 @@ export function forward(
   tf: Tf,
   spec: NetworkSpec,
   layout: Layout,
+  windows: Windows,
   views: Views,
   x: Tensor,
   lnScale: Tensor | undefined,
@@ -117,10 +132,19 @@ export function forward(
     }
     return outputs;
   };
-  const modules = layout.modules.map((of) => layers(of, x));
-  const criticInput = layout.criticConv ? convolve(tf, layout.criticConv, views, x) : x;
+  const trunks = new Map<string, TrunkTrace>();
+  if (layout.trunks.size > 0) {
+    const [trunk] = layout.trunks.values();
+    const first = patchesOf(tf, trunk[0], windows[0], x);
+    for (const [group, of] of layout.trunks) trunks.set(group, forwardTrunk(tf, of, windows, views, first));
+  }
+  const seenBy = (group: string, conv?: Convolution): Tensor =>
+    trunks.get(group)?.outputs.at(-1) ?? (conv ? convolve(tf, conv, views, x) : x);
+  const moduleInputs = layout.modules.map((_, k) => seenBy(layout.groups[k].name));
+  const modules = layout.modules.map((of, k) => layers(of, moduleInputs[k]));
+  const criticInput = seenBy("critic", layout.criticConv);
   const critic = layers(layout.critic, criticInput);
-  const gateInput = layout.gateConv ? convolve(tf, layout.gateConv, views, x) : x;
+  const gateInput = seenBy("gate", layout.gateConv);
   const gate = layers(layout.gate, gateInput);
 
   const tops = modules.map((outputs) => last(outputs));
@@ -138,7 +162,7 @@ export function forward(
   const { weight, bias } = views.of(layout.output);
   const { logarithms, probabilities } = logSoftmax(tf, tf.add(tf.matMul(mixed, weight), bias));
   return {
-    ...{ x, modules, gate, gateInput, criticInput, critic, hidden, mixed },
+    ...{ x, modules, gate, trunks, moduleInputs, gateInput, criticInput, critic, hidden, mixed },
     lnWeights: mixture?.logarithms,
     weights: mixture?.probabilities,
     logProbabilities: logarithms,
@@ -162,7 +186,7 @@ export interface Slopes {
 }
 
 /** Gradient of all parameters, [Q, S]; see `backwardRow` of ../reference/network.ts for the formulas. */
-export function backward(tf: Tf, layout: Layout, views: Views, trace: Trace, slopes: Slopes): Tensor {
+export function backward(tf: Tf, layout: Layout, windows: Windows, views: Views, trace: Trace, slopes: Slopes): Tensor {
   const { x, hidden, mixed, weights } = trace;
   const K = layout.modules.length;
   const pieces: { readonly start: number; readonly gradient: Tensor }[] = [];
@@ -176,7 +200,7 @@ export function backward(tf: Tf, layout: Layout, views: Views, trace: Trace, slo
       if (of[l].relu) above = tf.mul(above, tf.step(outputs[l]));
       add(of[l].weight, tf.matMul(l === 0 ? input : outputs[l - 1], above, true, false));
       add(of[l].bias, tf.sum(above, 1));
-      // Below the first layer there is nothing to learn, unless it is a convolution.
+      // Below the first layer there is nothing to learn, unless it is a convolution's.
       if (l > 0 || input !== x) above = tf.matMul(above, views.of(of[l]).weight, false, true);
     }
     return above;
@@ -186,12 +210,17 @@ export function backward(tf: Tf, layout: Layout, views: Views, trace: Trace, slo
     add(conv.weight, tf.matMul(byChannel(tf, x, conv.planes, conv.cells), at, false, true));
     add(conv.bias, tf.sum(at, 2));
   };
+  const throughTrunk = (group: string, slope: Tensor) => {
+    const [of, from] = [layout.trunks.get(group), trace.trunks.get(group)];
+    if (of !== undefined && from !== undefined) backwardTrunk(tf, of, windows, views, from, slope, add);
+  };
 
   const delta = layers([layout.output], mixed, [], slopes.logits);
   const share = weights === undefined ? slopes.moduleMask : tf.mul(slopes.moduleMask, weights);
   const shares = K === 1 ? [share] : tf.split(share, K, 2);
   layout.modules.forEach((of, k) => {
-    layers(of, x, trace.modules[k], tf.mul(delta, shares[k]));
+    const below = layers(of, trace.moduleInputs[k], trace.modules[k], tf.mul(delta, shares[k]));
+    throughTrunk(layout.groups[k].name, below);
   });
 
   if (layout.gate.length > 0 && weights !== undefined && slopes.gateLogits !== undefined) {
@@ -202,9 +231,11 @@ export function backward(tf: Tf, layout: Layout, views: Views, trace: Trace, slo
     const own = K === 2 ? tf.slice(slope, [0, 0, 0], [Q, B, 1]) : slope;
     const below = layers(layout.gate, trace.gateInput, trace.gate, own);
     if (layout.gateConv) convolution(layout.gateConv, below);
+    throughTrunk("gate", below);
   }
   const below = layers(layout.critic, trace.criticInput, trace.critic, slopes.value);
   if (layout.criticConv) convolution(layout.criticConv, below);
+  throughTrunk("critic", below);
 
   pieces.sort((a, b) => a.start - b.start);
   return tf.concat(

@@ -13,10 +13,10 @@ import { dashboardProgram } from "../../../cli/dashboard/program.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import type { CellEvent } from "../../../src/experiment/launch.ts";
-import { planCells } from "../../../src/experiment/plan.ts";
-import { after, begun, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
+import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
+import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
-const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
+const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });
 const all = (...actions: readonly Action[]): Dashboard => actions.reduce(reduce, START);
 const move = (arms: number, seeds: number): Action => ({ kind: "move", arms, seeds });
 
@@ -35,10 +35,21 @@ test("a cell is opened and closed; stopping and pausing are told apart", () => {
   expect(all({ kind: "stop" }).isStopping).toBe(true);
 });
 
+test("a click selects a cell, a second one opens it; what cannot be replayed is logged as an error", () => {
+  const click: Action = { kind: "click", arm: 1, seed: 2 };
+  expect(all(click)).toMatchObject({ arm: 1, seed: 2, isZoomed: false });
+  expect(all(click, click)).toMatchObject({ arm: 1, seed: 2, isZoomed: true });
+  expect(all(click, { ...click, seed: 0 })).toMatchObject({ arm: 1, seed: 0, isZoomed: false });
+  expect(all({ kind: "replay" })).toBe(START);
+  expect(all({ kind: "refused", text: "nothing saved", elapsed: 3 }).log).toEqual([
+    { elapsed: 3, text: "nothing saved", isBad: true },
+  ]);
+});
+
 test("points of a sweep are paged, and the matrix shows the point's cells", () => {
   const sweep = { ...SCENARIO, sweep: { "oversight.coverage": [0.1, 1] } };
   const plans = planCells(sweep, "wasm");
-  const start = beginDashboard(sweep, beginRun(plans, new Map()), { title: "t", role: "watch" });
+  const start = beginDashboard(sweep, beginRun(plans, new Map()), { title: "t", role: "watch", engine: ENGINE });
   expect(start.points.map(({ values, steps }) => [values, steps])).toEqual([
     [{ "oversight.coverage": 0.1 }, 12_800],
     [{ "oversight.coverage": 1 }, 12_800],
@@ -113,7 +124,10 @@ test("the range of a plot is in tenths, holds 0 and every value but for less tha
 
 test("keys do what their table says, and q is what it is for", () => {
   const asked: string[] = [];
-  const hooks = { onStop: () => asked.push("stop"), onPause: () => asked.push("pause") };
+  const hooks = {
+    ...{ onStop: () => asked.push("stop"), onPause: () => asked.push("pause") },
+    onReplay: ({ id }: CellPlan) => asked.push(id),
+  };
   const { keys, effect } = dashboardProgram(START, hooks);
   const actions = ["up", "right", "enter", "p", "q", "ctrl-c", "[", "escape"].map((key) => actionOf(keys(START), key));
   expect(actions).toEqual([
@@ -133,6 +147,8 @@ test("keys do what their table says, and q is what it is for", () => {
   const screen = { dispatch: () => {}, close: () => {}, fail: () => {} };
   for (const action of actions.slice(0, 6)) effect?.(action as Action, screen, START, START);
   expect(asked).toEqual(["pause", "stop", "stop"]);
+  effect?.(actionOf(keys(START), "r") as Action, screen, { ...START, arm: 1, seed: 2 }, START);
+  expect(asked.pop()).toBe(planned("route", 2).id);
   const hintOf = (model: Dashboard) => keys(model).bindings.find((each) => each.keys[0] === "q")?.hint;
   expect([hintOf(START), hintOf({ ...START, role: "watch" }), hintOf({ ...START, isStopping: true })]).toEqual([
     "stop and save",

@@ -10,6 +10,7 @@ export const SCENARIO = tinyScenario({
   primary: { shift: "unseen" },
   train: { steps: 8 * 16 * 100 },
 });
+export const ENGINE = { name: "wasm", spread: "2 cells x 1 thread", why: "auto: the same bytes" };
 export const PLANS = planCells(SCENARIO, "wasm");
 /** The cell of an arm and a seed. */
 export function planned(arm: string, seed: number) {
@@ -27,7 +28,10 @@ export function progress(arm: string, seed: number, update: number, trueReturn?:
   const step = 128 * update;
   const counted = { update, updates: 100, step, episodes: 20 * update, labelled: 10 * update };
   const curve = trueReturn === undefined ? {} : { curve: { trueReturn } };
-  return { plan: planned(arm, seed), kind: "progress", metrics: { ...MEASURED, ...counted, ...curve } } as CellEvent;
+  return {
+    ...{ plan: planned(arm, seed), kind: "progress", metrics: { ...MEASURED, ...counted, ...curve } },
+    process: { device: "cpu", peakMemory: (80 + seed) * 2 ** 20 },
+  } as CellEvent;
 }
 
 /** naive: seed 0 done at .2, seed 1 failed, seed 2 waits. route: seed 0 done at .8, seed 1 half way at .4, seed 2 waits. */
@@ -35,11 +39,11 @@ export const EVENTS: readonly CellEvent[] = [
   { plan: planned("naive", 0), kind: "started" },
   progress("naive", 0, 50, 0.3),
   progress("naive", 0, 100, 0.2),
-  { plan: planned("naive", 0), kind: "finished", seconds: 2.5, peakMemory: 1 },
+  { plan: planned("naive", 0), kind: "finished", seconds: 2.5, peakMemory: 2 ** 26 },
   { plan: planned("route", 0), kind: "started" },
   progress("route", 0, 50, 0.4),
   progress("route", 0, 100, 0.8),
-  { plan: planned("route", 0), kind: "finished", seconds: 3.5, peakMemory: 1 },
+  { plan: planned("route", 0), kind: "finished", seconds: 3.5, peakMemory: 2 ** 25 },
   { plan: planned("naive", 1), kind: "started" },
   { plan: planned("naive", 1), kind: "failed", where: "at update 12 of 100", message: "the loss is not finite" },
   { plan: planned("route", 1), kind: "started" },

@@ -2,24 +2,24 @@ import { expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
-import { dashboardView } from "../../../cli/dashboard/view.ts";
+import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
-import { planCells } from "../../../src/experiment/plan.ts";
+import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
 import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
-import { after, begun, EVENTS, planned, SCENARIO } from "./runs.ts";
+import { after, begun, ENGINE, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
 
-/** Twenty seconds into a run, route seed 1 selected. */
+/** Twenty seconds into a run, route seed 1 selected; without a live episode, which live.test.ts is about. */
 function model(change: Partial<Dashboard> = {}): Dashboard {
-  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run" });
+  const start = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });
   const told = EVENTS.map((event, i) => ({
     ...{ kind: "told" as const, run: after(EVENTS.slice(0, i + 1)), event, elapsed: 2 * i },
   }));
   const bounds = { optimum: 0.9, theory: new Map([["naive", 0.1]]) };
   const done = [...told, { kind: "bounds" as const, point: 0, bounds }].reduce(reduce, start);
-  return { ...done, arm: 1, seed: 1, ...change };
+  return { ...done, arm: 1, seed: 1, isLive: false, ...change };
 }
 const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
@@ -33,11 +33,10 @@ test("60 columns: curves and cells, no log; the legend and what is too long are 
       " ──────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⣉ optimum .90",
-      "     │                                 ⢀⣀⠤⠔⠒⠊⠉  route",
-      "     │                          ⢀⣀⡠⠤⠒⠊⠉⠁",
-      " .45 ┤                    ⢀⡠⠤⠔⠒⠉⠁",
-      "     │                    ⠠⠤⠤⠤⣀⣀⣀⣀⣀⣀⡀",
-      "     │                              ⠈⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒ naive",
+      "     │                                ⣀⣀⠤⠤⠒⠒⠉⠉  route",
+      "     │                        ⣀⣀⠤⠤⠒⠒⠉⠉",
+      " .45 ┤                    ⢐⣒⣉⣉",
+      "     │                        ⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠒⠢⠤⠤⠤ naive",
       " .00 ┤",
       "     └┬───────────────────┬───────────────────┬",
       "      0                 6.4k              12.8k",
@@ -46,8 +45,9 @@ test("60 columns: curves and cells, no log; the legend and what is too long are 
       "   naive   █2 ×  ·     1         .200",
       " › route   █8[▄4]·     1         .800",
       " digit: return in tenths of the optimum   █ done  ▄ trains",
-      " route seed 1  trains  ██████······  6,400 of 12,800 steps",
+      " route seed 1  trains  ██████······  6,400 of 12.8k steps  6",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in",
     ]
   `);
 });
@@ -71,10 +71,10 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
       "   naive   █2 ×  ·     1         .200        1,000",
       " › route   █8[▄4]·     1         .800          750",
       " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
-      " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
+      " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
     ]
@@ -83,7 +83,7 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
 test("120 columns: intervals, steps a second, a longer log", () => {
   expect(draw(model(), 120, 39)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                                                 3 of 6 cells · 00:00:22 · left ~15 s · 640 steps/s",
+      " halfwatch run: tiny                                                               3 of 6 cells · 00:00:22 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
@@ -108,8 +108,9 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       "   naive   █2 ×  ·     1         .200             –        1,000",
       " › route   █8[▄4]·     1         .800             –          750",
       " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
-      " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
+      " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all · auto: the same bytes",
       "",
       " 00:00:00  naive seed 0 begins",
       " 00:00:06  [1/6] naive seed 0  done in 2.5 s  true return unseen .200 (discounted)",
@@ -121,7 +122,6 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       "",
       "",
       "",
-      "",
     ]
   `);
 });
@@ -130,14 +130,14 @@ test("a cell in full: its own curve and what its latest update measured", () => 
     [
       " halfwatch run: tiny                       3 of 6 cells · 00:00:22 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────",
-      " route seed 1  trains  ██████······  6,400 of 12,800 steps  640 steps/s",
+      " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
       " true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
       "     │",
-      "     │",
-      " .45 ┤                              ⠐                               route",
+      " .45 ┤                              ⢀                               route",
       "     │",
       " .00 ┤",
       "     └┬─────────────────────────────┬─────────────────────────────┬",
@@ -183,19 +183,30 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       " digit: return in tenths of the optimum   # done  = trains  . waits  x failed",
       " naive seed 1  failed",
       " at update 12 of 100: the loss is not finite",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
     ]
   `);
 });
 
+test("the engine's row: memory of the cells that train together, else the most of a finished one; no more than is known", () => {
+  const row = (shown: Dashboard) => draw(shown, 120, 39).find((each) => /wasm/.test(each));
+  const both = after([...EVENTS, progress("naive", 2, 10)]);
+  const started = after([...EVENTS, { plan: planned("naive", 2), kind: "started" }, progress("naive", 2, 10)]);
+  expect(row(model({ run: both }))).toContain(" wasm on cpu · 2 cells x 1 thread · 81 MiB · ");
+  expect(row(model({ run: started }))).toContain(" · 163 MiB · ");
+  const done = after(EVENTS.slice(0, 8));
+  expect(row(model({ run: done, engine: { name: "wasm", spread: "", why: "" } }))).toBe(" wasm on cpu · 64 MiB a cell");
+  expect(row(model({ run: begun() }))).toBe(" wasm · 2 cells x 1 thread · auto: the same bytes");
+});
+
 test("many seeds are a sign each, a window of them around the selected one", () => {
   const scenario = { ...SCENARIO, seeds: 100 };
   const plans = planCells(scenario, "wasm");
   const returns = new Map(plans.filter(({ seed }) => seed < 90).map(({ id, seed }) => [id, seed / 100]));
-  const start = beginDashboard(scenario, beginRun(plans, returns), { title: "t", role: "run" });
+  const start = beginDashboard(scenario, beginRun(plans, returns), { title: "t", role: "run", engine: ENGINE });
   const bounds = { optimum: 1, theory: new Map() };
   const shown = { ...reduce(start, { kind: "bounds", point: 0, bounds }), seed: 99 };
   const rows = draw(shown, 60, 19);
@@ -208,7 +219,7 @@ test("many seeds are a sign each, a window of them around the selected one", () 
 test("however many arms there are, the frame has no more rows than the screen, and the selected arm is in it", () => {
   const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
   const plans = planCells(scenario, "wasm");
-  const start = beginDashboard(scenario, beginRun(plans, new Map()), { title: "t", role: "run" });
+  const start = beginDashboard(scenario, beginRun(plans, new Map()), { title: "t", role: "run", engine: ENGINE });
   for (const rows of [19, 23, 39]) {
     for (const arm of ARM_NAMES.keys()) {
       const frame = dashboardView({ ...start, arm }, { columns: 80, rows }, PLAIN);
@@ -217,6 +228,47 @@ test("however many arms there are, the frame has no more rows than the screen, a
     }
     const zoomed = dashboardView({ ...start, isZoomed: true }, { columns: 80, rows }, PLAIN);
     expect(zoomed.length).toBeLessThanOrEqual(rows);
+  }
+});
+
+test("what is drawn at a place is what a click there means, at every size, and nothing is meant elsewhere", () => {
+  const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
+  const few = beginDashboard(scenario, beginRun(planCells(scenario, "wasm"), new Map()), {
+    ...{ title: "t", role: "run", engine: ENGINE },
+  });
+  const many = { ...few, seeds: Array.from({ length: 90 }, (_, seed) => seed) };
+  for (const shown of [
+    { ...few, arm: 2, seed: 1 },
+    { ...few, arm: ARM_NAMES.length - 1 },
+    { ...many, seed: 60 },
+  ]) {
+    for (const [columns, rows] of [
+      [60, 19],
+      [80, 23],
+      [120, 39],
+    ]) {
+      const size = { columns, rows };
+      const frame = draw(shown, columns, rows);
+      const found = frame.flatMap((row, r) =>
+        [...row].flatMap((_, c) => {
+          const cell = cellAt(shown, size, c, r);
+          return cell === undefined ? [] : [{ ...cell, row, c }];
+        }),
+      );
+      const [first] = frame.flatMap((row, r) => (/^ {3}arm /.test(row) ? [r] : []));
+      expect(found.length).toBeGreaterThan(0);
+      for (const { arm, row } of found) expect(row.slice(3)).toMatch(new RegExp(`^${ARM_NAMES[arm]} `));
+      expect(cellAt(shown, size, 10, first)).toBeUndefined();
+      // Selecting what was clicked at puts the mark there.
+      for (const { arm, seed, c, row } of found.filter(({ c }) => c % 7 === 0)) {
+        const after = draw({ ...shown, arm, seed }, columns, rows);
+        const selected = after.find((each) => each.startsWith(" › "));
+        expect(selected?.slice(3)).toMatch(new RegExp(`^${ARM_NAMES[arm]} `));
+        const open = selected?.indexOf("[") ?? -1;
+        if (open >= 0 && row[c] === "·") expect(c - open).toBeLessThan(3);
+        if (open >= 0 && row[c] === "·") expect(c).toBeGreaterThan(open);
+      }
+    }
   }
 });
 
@@ -236,14 +288,17 @@ test("the head says that a run is paused or being saved, and which point of a sw
   expect(draw(model({ run: paused }), 80, 23).join("\n")).toContain("route seed 1  paused");
   expect(draw(model({ isStopping: true }), 80, 23)[0]).toContain("stopping · 3 of 6 cells");
   const points = [0.1, 1].map((coverage) => ({
-    ...{ values: { "oversight.coverage": coverage }, steps: 12_800, bounds: null },
+    ...{ values: { "oversight.coverage": coverage }, steps: 12_800, map: { height: 5, width: 5 }, bounds: null },
   }));
   expect(draw(model({ points, point: 1 }), 80, 23)[2]).toBe(" point 2 of 2  oversight.coverage 1");
 });
 
 test("on a terminal the keys move, open a cell, ask for a pause and for the end; the terminal is left as it was", async () => {
   const asked: string[] = [];
-  const hooks = { onStop: () => asked.push("stop"), onPause: () => asked.push("pause") };
+  const hooks = {
+    ...{ onStop: () => asked.push("stop"), onPause: () => asked.push("pause") },
+    onReplay: ({ id }: CellPlan) => asked.push(id),
+  };
   const fake = await FakeTerminal.open(dashboardProgram(model({ arm: 0, seed: 0 }), hooks));
   const here = (text: string) => fake.visible().some((row) => row.includes(text));
   expect(here("naive seed 0  done")).toBe(true);
@@ -254,6 +309,17 @@ test("on a terminal the keys move, open a cell, ask for a pause and for the end;
   expect(fake.visible().at(-1)).toContain("⏎ back");
   await fake.press("enter");
   expect(here("approximate KL")).toBe(false);
+  await fake.press("r");
+  expect(asked.splice(0)).toEqual([planned("route", 1).id]);
+  const row = fake.visible().findIndex((text) => text.startsWith("   naive "));
+  await fake.click(17, row);
+  expect(here("naive seed 2  waits")).toBe(true);
+  await fake.click(17, row);
+  expect(here("no update has been seen")).toBe(true);
+  await fake.press("escape", "\u001b[<65;10;10M");
+  expect(here("route seed 2  waits")).toBe(true);
+  await fake.press("\u001b[<64;10;10M", "left", "down");
+  expect(here("route seed 1  trains")).toBe(true);
   await fake.press("?");
   expect(here("pause the run after each cell's update")).toBe(true);
   await fake.press("?", "p", "q");
