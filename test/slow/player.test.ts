@@ -93,19 +93,19 @@ test.skipIf(!hasTmux)("Ctrl-Z gives the terminal to the shell, fg brings the sam
 test.skipIf(!hasTmux)(
   "the tour: a level opens in the player, q comes back, the end leaves the next commands",
   async () => {
-    const before = await state("before-tour");
-    press(`clear; '${process.execPath}' '${MAIN}' demo`, "Enter");
-    await see(/1 of 3/);
-    press("Down");
-    await see(/2 of 3/);
-    press("Right", "r");
-    await see(/same draws/);
-    press(".", "q");
-    await see(/2 of 3 .*‖$/m);
-    press("Down", "Down");
-    await see(/the end/);
-    press("q");
-    await see(/^Go on with:[\s\S]*^\$/m);
-    expect(await state("after-tour")).toBe(before);
+    const before = await shell.state("before-tour");
+    shell.press(`clear; '${process.execPath}' '${MAIN}' demo`, "Enter");
+    await shell.see(/1 of 3/);
+    shell.press("Down");
+    await shell.see(/2 of 3/);
+    shell.press("Right", "r");
+    await shell.see(/same draws/);
+    shell.press(".", "q");
+    await shell.see(/2 of 3 .*‖$/m);
+    shell.press("Down", "Down");
+    await shell.see(/the end/);
+    shell.press("q");
+    await shell.see(/^Go on with:[\s\S]*^\$/m);
+    expect(await shell.state("after-tour")).toBe(before);
   },
 );
