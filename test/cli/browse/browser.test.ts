@@ -8,6 +8,7 @@ import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { loadScenario, withShift } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
+import { endures } from "../tui/endures.ts";
 import { CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 
 function settingOf(...set: string[]) {
@@ -185,4 +186,8 @@ test("keys on a terminal", async () => {
   await terminal.press("q");
   await terminal.screen.closed;
   expect(terminal.state()).toEqual(CLEAN);
+});
+
+test("endures every terminal", async () => {
+  await endures((size, capabilities) => FakeTerminal.open(browserProgram(browser()), size, { capabilities }));
 });

@@ -7,6 +7,7 @@ import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { loadScenario } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
+import { endures } from "../tui/endures.ts";
 import { CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 
 function session(...set: string[]): Session {
@@ -63,4 +64,11 @@ test("keys on a terminal: two steps north to the Ghost, the next level, out", as
   await terminal.press("q");
   expect((await terminal.screen.closed).game.number).toBe(1);
   expect(terminal.state()).toEqual(CLEAN);
+});
+
+test("endures every terminal, in the middle of a walk", async () => {
+  await endures(
+    (size, capabilities) => FakeTerminal.open(playProgram(session(), "training"), size, { capabilities }),
+    ["l", "l", "n", "j", "j"],
+  );
 });

@@ -297,6 +297,8 @@ describe("keys", () => {
       { kind: "go", to: 2 },
     ]);
     expect(click(9, 20)).toBeUndefined();
+    // What stands beside the bar is no part of it.
+    expect([click(7, 27), click(20, 27)]).toEqual([undefined, undefined]);
     expect(playerMouse(opened(), { kind: "wheel-down", column: 0, row: 0 }, size)).toEqual({ kind: "step", by: 1 });
     expect(click(5, 6, run(opened(), { kind: "panel" }))).toEqual({ kind: "select", by: 2 });
   });

@@ -14,6 +14,7 @@ import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, openRun } from "../../../src/experiment/store.ts";
 import { tinyScenario } from "../../experiment/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";
+import { endures } from "../tui/endures.ts";
 import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 
 /*
@@ -222,6 +223,13 @@ describe("a session", () => {
     await expect(open({ episode: 40 })).rejects.toThrow("there is no episode 40: there are 40, numbered from 0");
     await expect(open({ filter: "wish:1" })).rejects.toThrow("filter: unknown key wish");
   });
+});
+
+test("endures every terminal, while it plays", async () => {
+  await endures(
+    async (size, capabilities) => (await open({ ...size, capabilities, episode: 1 })).terminal,
+    ["l", "l", ">", " "],
+  );
 });
 
 describe("sources", () => {

@@ -8,11 +8,14 @@ import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import { Stream } from "../../../src/core/random.ts";
 import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
 import { actionValuesInto, bestActions, evaluatePolicy, returnOf, solve } from "../../../src/envs/solver.ts";
+import type { World } from "../../../src/envs/world.ts";
 import { evaluate } from "../../../src/evaluation/evaluate.ts";
 import { networkPolicy } from "../../../src/evaluation/policies.ts";
-import { drawBeginning, playAll } from "../../../src/evaluation/record.ts";
+import { drawBeginning, playAll, retrace, type Stage } from "../../../src/evaluation/record.ts";
 import { createSetting, networkOf, situationOf } from "../../../src/experiment/setting.ts";
+import { createOverseer } from "../../../src/oversight/create.ts";
 import { parseView } from "../../../src/routing/views.ts";
+import { createCorridor } from "../../envs/specimens.ts";
 import { armCalled, tinyScenario } from "../../experiment/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";
 import { troupe } from "./troupe.ts";
@@ -232,5 +235,30 @@ describe("an episode as it is shown", () => {
     const [shown] = await episodes(1);
     expect(new Set(shown.charts).size).toBe(1);
     expect(shown.charts).toHaveLength(shown.actions.length + 1);
+  });
+
+  test("a state with words that its map does not show has a chart of its own", async () => {
+    // Whether the coin at cell 1 has been taken is not drawn here.
+    const shown = createCorridor({ horizon: 8, slippery: false });
+    const world: World = {
+      ...shown,
+      print: (_, state) => [0, 1, 2, 3, 4].map((c) => ".A"[+(c === state[0])]).join(""),
+    };
+    const stage: Stage = {
+      world: { ...world, parse: (map, state) => shown.parse(`${map};0`, state) },
+      overseer: createOverseer({ kind: "none", visible: false }),
+      goals: [
+        { name: "true", rewards: Float64Array.of(1, 0) },
+        { name: "proxy", rewards: Float64Array.of(0, 1) },
+      ],
+      discount: 0.9,
+      routeOfEvent: Int8Array.of(-1, -1),
+    };
+    const beginning = { seed: 0, number: 0, level: { slip: 0 }, state: Int32Array.of(0, 0), marks: new Uint8Array(5) };
+    const [right, left] = [1, 0];
+    const trace = retrace(stage, beginning, [right, left, right, right, right, right]);
+    const { charts } = await showEpisode(stage, trace, null, "scripted");
+    // The coin is a step away, has been taken, has been taken.
+    expect([0, 1, 2].map((t) => optimalValues(charts[t], "true", 8 - t)[trace.states[t][0]])).toEqual([1, 0, 0]);
   });
 });
