@@ -222,6 +222,18 @@ export function describeFused(name: string, create: (threads: number) => Promise
       await engine.dispose();
     });
 
+    test("rows that need more room give back what they had", async () => {
+      const engine = await create(1);
+      const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));
+      const data = randomRows(TWO_MODULES, 400, 2);
+      const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow");
+      for (let rows = 1; rows <= 400; rows++) await model.loadRows(data, rows);
+      // All of them side by side would be 4 MB, 64 pages.
+      expect(grow.mock.calls.reduce((pages, [more]) => pages + more, 0)).toBeLessThan(8);
+      grow.mockRestore();
+      await engine.dispose();
+    });
+
     test("disposed models give theirs back", async () => {
       const engine = await create(1);
       const data = randomRows(WIDE, 300, 2);
