@@ -74,12 +74,19 @@ export interface RivalSetting {
  * The settings of each rival that are worth a try, the best one first (bench/README.md has the numbers): the table uses the first,
  * `--settings` measures all.
  */
-export function rivalSettings(rival: string, { seeds }: Pick<Row, "seeds">): RivalSetting[] {
-  const all = Math.min(CORES, seeds);
-  const dealt = { processes: all, atOnce: 1, threads: 1, pin: false };
-  if (seeds === 1) return [dealt, { ...dealt, pin: true }, { ...dealt, threads: CORES }];
-  const together = { ...dealt, atOnce: Math.ceil(seeds / all) };
-  return [dealt, { ...dealt, pin: true }, ...(rival === "jax" ? [together] : [])];
+export function rivalSettings(
+  rival: string,
+  { seeds, width, maze }: Pick<Row, "seeds" | "width" | "maze">,
+): RivalSetting[] {
+  const processes = Math.min(CORES, seeds);
+  const one = { processes, atOnce: 1, threads: 1, pin: false };
+  const pinned = { ...one, pin: true };
+  if (seeds === 1) {
+    const shared = { ...one, threads: CORES };
+    return width > 64 || maze ? [shared, one, pinned] : [one, shared, pinned];
+  }
+  const together = { ...pinned, atOnce: Math.ceil(seeds / processes) };
+  return [pinned, one, ...(rival === "jax" ? [together] : [])];
 }
 
 /** The rivals: PyTorch and JAX. */
