@@ -11,7 +11,8 @@ import { spreadOf } from "./table.ts";
  * core with one thread each, so every core trains and the dashboard takes its time from somebody.
  */
 
-const STEPS = 1_000_000;
+/** Half a minute of training: what opening the screen costs, once, is in it. */
+const STEPS = 6_000_000;
 
 /** The seconds that the cells of a run took together: training and evaluation by their own clocks, without the start of processes. */
 function secondsOf(out: string): number {
