@@ -166,6 +166,7 @@ describe("the interval of a mean", () => {
     expect(() => meanInterval([1, Number.NaN])).toThrow(
       new RangeError("mean: value 1 is NaN, expected a finite number"),
     );
+    expect(() => meanInterval([Number.NaN, 1])).toThrow("mean: value 0 is NaN");
     expect(() => meanInterval([1, 2], 1)).toThrow("meanInterval: level is 1, expected a number in (0, 1)");
     expect(() => standardDeviation([1])).toThrow("standardDeviation: 1 values, expected at least 2");
   });

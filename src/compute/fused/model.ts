@@ -1,4 +1,3 @@
-import { UserError } from "../../core/errors.ts";
 import type { Observations } from "../../core/observations.ts";
 import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
@@ -43,8 +42,6 @@ export interface Host {
   readonly threads: number;
   /** Columns of a panel of activations and dense weights. */
   readonly panel: number;
-  /** Whether the kernels run trunks of convolutions. */
-  readonly trunks: boolean;
   /** Do `tasks` tasks of a job, on all threads if `share` is 1. */
   run(kind: number, model: number, tasks: number, share: number): void;
   /** Mark the groups that the minibatch can move; returns how many of its rows have a gate target. */
@@ -127,9 +124,6 @@ export class FusedModel implements Model {
 
   constructor(host: Host, spec: NetworkSpec, parameters: Float64Array) {
     this.layout = checkNetwork(spec, parameters);
-    if (spec.conv && !host.trunks) {
-      throw new UserError("this engine has no convolutions (agent.conv)", "--engine wasm has them");
-    }
     this.host = host;
     this.spec = spec;
     this.plan = planOf(spec, host.panel);

@@ -83,7 +83,6 @@ export async function createNativeEngine(options: {
     arena,
     threads,
     panel: kernels.panel(),
-    trunks: true,
     run: (kind, model, tasks, share) => kernels.run(pool, kind, model, tasks, share),
     survey: (model) => kernels.survey(memory, model),
     derive: (model) => kernels.derive(memory, model),

@@ -82,7 +82,6 @@ export async function createWasmEngine(options: {
     arena,
     threads,
     panel: PANEL,
-    trunks: true,
     run: (kind, model, tasks, share) => kernels.run(CONTROL, kind, model, tasks, share),
     survey: kernels.survey,
     derive: kernels.derive,
