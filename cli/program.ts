@@ -41,7 +41,7 @@ const threadsOption = () =>
 const engineOption = () =>
   new Option(
     "--engine <name>",
-    "auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu), reference (float64, slow, to be read)",
+    "auto (wasm, by compiled kernels where there are a compiler and koffi: the same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu), reference (float64, slow, to be read)",
   )
     .default("auto")
     .argParser(oneOf("--engine", ENGINES));

@@ -16,5 +16,6 @@ export default function build(): () => void {
   });
   spawnSync(process.execPath, ["scripts/copy-kernels.ts", folder], { cwd: root, stdio: "inherit" });
   process.env.HALFWATCH_MAIN = join(folder, "cli/main.js");
+  process.env.XDG_CACHE_HOME = join(folder, "cache");
   return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { AUTO_RULE, BACKENDS, type Backend, ENGINES, resolveEngine } from "../../src/compute/choice.ts";
-import { createEngine } from "../../src/compute/create.ts";
+import { createCompiledWasm, createEngine } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/self-check.ts";
 import type { UserError } from "../../src/core/errors.ts";
 import { cacheFolder } from "../cache.ts";
@@ -35,7 +35,7 @@ const PEERS: readonly (readonly [string, string])[] = [
   ["@tensorflow/tfjs-node-gpu", "tfjs engine on an NVIDIA GPU (CUDA)"],
   ["@tensorflow/tfjs-node", "tfjs engine on the CPU"],
   ["webgpu", "tfjs engine on any GPU (WebGPU)"],
-  ["koffi", "native engine"],
+  ["koffi", "native engine, and the compiled kernels of auto"],
 ];
 
 /** What is here, what is missing, and the command that adds it. */
@@ -45,8 +45,9 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
   const cores = availableParallelism();
   const peers = await Promise.all(PEERS.map(([name, purpose]) => probe(name, purpose)));
   const engines = await judgeEngines();
+  const compiled = await tryApart("compiled wasm");
   if (json) {
-    const auto = { engine: resolveEngine("auto"), why: AUTO_RULE };
+    const auto = { engine: resolveEngine("auto"), why: AUTO_RULE, compiled };
     printJson({ node: { version, supported, needed: `>=${OLDEST_NODE}` }, cores, auto, engines, peers });
     return;
   }
@@ -54,6 +55,9 @@ export async function run(_args: readonly string[], { json }: DoctorOptions): Pr
   print(`cores     ${cores}`);
   print(
     `auto      ${resolveEngine("auto")}: ${AUTO_RULE}; an engine with a machine's own bytes is asked for by its name`,
+  );
+  print(
+    `          ${compiled.usable ? compiled.detail : `by WebAssembly, not by faster compiled kernels: ${compiled.detail}`}`,
   );
   print("engines");
   for (const { name, usable, detail } of engines) {
@@ -94,9 +98,22 @@ async function judgeEngines(): Promise<EngineState[]> {
 /** A float32 gradient that is further than this from the reference engine's is wrong. */
 const SELF_CHECK = 1e-5;
 
-/** Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's. */
-export async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+type Tried = "wasm-fma" | "native" | "compiled wasm";
+
+/**
+ * Start an engine, compiling its kernels where it has to, and hold a gradient of it against the reference engine's; `auto`'s kernels are
+ * held against WebAssembly's bits when they start.
+ */
+export async function tryEngine(name: Tried): Promise<Omit<EngineState, "name">> {
   try {
+    if (name === "compiled wasm") {
+      const { info, dispose } = await createCompiledWasm(1, cacheFolder());
+      await dispose();
+      return {
+        usable: true,
+        detail: `kernels in ${cacheFolder()} by ${info.build}; self-check passed: WebAssembly's bits`,
+      };
+    }
     const engine = await createEngine(name, 1, { cacheFolder: cacheFolder() });
     try {
       const distance = await distanceFromReference(engine);
@@ -119,7 +136,7 @@ export async function tryEngine(name: "wasm-fma" | "native"): Promise<Omit<Engin
 }
 
 /** {@link tryEngine} in a process of its own: a package or kernels may crash what loads them, or print. */
-async function tryApart(name: "wasm-fma" | "native"): Promise<Omit<EngineState, "name">> {
+async function tryApart(name: Tried): Promise<Omit<EngineState, "name">> {
   const { outcome, end } = await inProcess(`
     import(${JSON.stringify(import.meta.url)})
       .then(({ tryEngine }) => tryEngine(${JSON.stringify(name)}))

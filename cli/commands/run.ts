@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type EngineChoice, reasonFor, resolveEngine } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
+import type { EngineInfo } from "../../src/compute/engine.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
@@ -57,10 +58,13 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     ...(options.arms && { arms: checkedArms(options.arms) }),
     ...(options.seeds !== undefined && { seeds: parseSeeds(options.seeds) }),
   };
+  // As the screen says it: `auto` as what it stands for here.
+  let engineName: string = options.engine;
   if (resolveEngine(options.engine) !== "tfjs") {
     // What is missing is said once and before anything is written; tfjs is left to the cells, since its library and the memory that it
     // takes of a GPU stay with a process.
     const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
+    engineName = nameOfEngine(engine.info);
     await engine.dispose();
   }
   const plans = planCells(scenario, resolveEngine(options.engine));
@@ -90,11 +94,11 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
     const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
-    const chosen = { name: resolveEngine(options.engine), spread, why: reasonFor(options.engine) };
+    const chosen = { name: engineName, spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
-      `${options.engine === "auto" ? resolveEngine(options.engine) : options.engine}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
+      `${engineName}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const capabilities = liveCapabilities(options);
     if (capabilities === null) display = plainDisplay(title, shift);
@@ -165,6 +169,11 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   if (failed.length === 0) return;
   say(`${failed.length} of ${plans.length} cells failed; the same command tries them again`);
   process.exitCode = 1;
+}
+
+/** Kernels that were compiled here, of an engine that does without, are worth a word. */
+function nameOfEngine({ name, build }: EngineInfo): string {
+  return name === "wasm" && build !== undefined ? "wasm, compiled" : name;
 }
 
 /** Remove what a kill in a cell's last moment left, unless its process is still there and does so itself. */

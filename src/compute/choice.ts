@@ -19,8 +19,9 @@ export const ENGINES: readonly EngineChoice[] = [
 ];
 
 /**
- * Why `auto` is the engine that it is: `wasm`, which needs nothing beside the package. An engine that is faster but gives a machine's own
- * bytes (`wasm-fma`, `native`, `tfjs`) is never picked unasked; docs/gpu.md has the rule by which that could change for a GPU.
+ * Why `auto` is the engine that it is: `wasm`, by WebAssembly or, where a compiler and koffi are there, by compiled kernels with its bits. An
+ * engine that is faster but gives a machine's own bytes (`wasm-fma`, `native`, `tfjs`) is never picked unasked; docs/gpu.md has the rule by
+ * which that could change for a GPU.
  */
 export const AUTO_RULE = "the same bytes on every machine";
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { createObservations, type Observations } from "../core/observations.ts";
 import { Stream } from "../core/random.ts";
 import { type Engine, type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "./engine.ts";
@@ -12,8 +13,18 @@ const SPEC: NetworkSpec = {
   gateHidden: [20],
   critic: [33],
 };
+/** The same behind two convolutions: thirty features are two planes of three rows and five columns. */
+const TRUNK: NetworkSpec = {
+  ...SPEC,
+  plane: [3, 5],
+  conv: [
+    { channels: 9, kernel: 2 },
+    { channels: 4, kernel: 2 },
+  ],
+};
 const ROWS = 200;
 const ACTIVE = 4;
+const UPDATES = 2;
 
 /** Numbers as in training, with every term of the loss. */
 export const HYPER: Hyper = {
@@ -52,6 +63,32 @@ export async function distanceFromReference(engine: Engine): Promise<number> {
   const largest = expected.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
   // Math.max lets NaN through.
   return actual.reduce((max, x, i) => Math.max(max, Math.abs(x - expected[i])), 0) / largest;
+}
+
+/** Whether two engines are at the same parameters and moments, to the bit, after the same updates of small networks. */
+export async function haveSameBits(...engines: readonly [Engine, Engine]): Promise<boolean> {
+  for (const spec of [SPEC, TRUNK]) {
+    const rng = new Stream(1, "self-check");
+    const parameters = drawParameters(spec, rng);
+    const rows = drawRows(spec, drawObservations(rng), rng);
+    const [one, other] = await Promise.all(
+      engines.map(async (engine) => {
+        const model = await engine.create(spec, parameters);
+        await model.loadRows(rows, ROWS);
+        const stats = [];
+        for (let update = 0; update < UPDATES; update++) {
+          // A part of the rows, so that chunks and blocks are not full.
+          const indices = Int32Array.from({ length: ROWS - 1 - update }, (_, row) => row);
+          stats.push(await model.update(indices, { ...HYPER, valueClip: 0.2, maxGradNorm: 0.5 }));
+        }
+        const state = await model.getState();
+        model.dispose();
+        return { stats, state };
+      }),
+    );
+    if (!isDeepStrictEqual(one, other)) return false;
+  }
+  return true;
 }
 
 function drawObservations(rng: Stream): Observations {

@@ -538,7 +538,7 @@ describe.each([
   ["wasm", () => createWasmEngine({ threads: 2 }), FLOAT32],
   ["wasm-fma", () => createWasmEngine({ threads: 2, name: "wasm-fma" }), FLOAT32],
   ...(hasCompiler()
-    ? [["native", () => createNativeEngine({ threads: 2, cacheFolder: CACHE }), FLOAT32] as const]
+    ? [["native", () => createNativeEngine({ threads: 2, cacheFolder: CACHE, arithmetic: "fused" }), FLOAT32] as const]
     : []),
 ] as const)("five steps of the %s engine on the recorded window", (_, makeEngine, tolerances) => {
   let engine: Engine;

@@ -72,9 +72,10 @@ describe("--help", () => {
         --out <folder>          where run directories are (default: "runs")
         --jobs <number>         cells that train side by side; default: as fits the cores
         --threads <number>      threads of the engine; default: as many as fit the cores
-        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
-                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
-                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm, by compiled kernels where there are a compiler and koffi: the
+                                same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
+                                bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
+                                reference (float64, slow, to be read) (default: "auto")
         --replicas <number>     engine tfjs: cells that train as one program; default: 64
         --plain                 lines instead of a dashboard, also on a terminal
         --json                  one JSON document on stdout
@@ -103,9 +104,10 @@ describe("--help", () => {
         --greedy                always take the likeliest action
         --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
                                 train.quirks
-        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
-                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
-                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm, by compiled kernels where there are a compiler and koffi: the
+                                same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
+                                bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
+                                reference (float64, slow, to be read) (default: "auto")
         --json                  one JSON document on stdout
         -h, --help              print this help
 
@@ -314,9 +316,10 @@ describe("--help", () => {
       How fast training is here, phase by phase.
 
       Options:
-        --engine <name>         auto (wasm: the same bytes everywhere), wasm, wasm-fma or native (faster,
-                                a machine's own bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node,
-                                tfjs:cpu), reference (float64, slow, to be read) (default: "auto")
+        --engine <name>         auto (wasm, by compiled kernels where there are a compiler and koffi: the
+                                same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
+                                bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
+                                reference (float64, slow, to be read) (default: "auto")
         --threads <number>      threads of the engine; default: as many as fit the cores
         --faithful              the published experiment's routed update (512 x 32 steps) instead of the
                                 recipe

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ENGINES } from "../../src/compute/choice.ts";
 import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
+import { hasCompiler } from "../compute/compiler.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 
 function json(args: readonly string[], folder?: string) {
@@ -76,7 +77,13 @@ describe("doctor", () => {
       if (state === "absent") expect(command).toBe(`npm install ${name}`);
       if (state === "found") expect(command).toBeNull();
     }
-    expect(auto).toEqual({ engine: "wasm", why: "the same bytes on every machine" });
+    const compiled = hasCompiler()
+      ? {
+          usable: true,
+          detail: expect.stringMatching(/^kernels in .* -DEXACT .*; self-check passed: WebAssembly's bits$/),
+        }
+      : { usable: false, detail: expect.stringContaining("`cc`") };
+    expect(auto).toEqual({ engine: "wasm", why: "the same bytes on every machine", compiled });
     expect(engines[0]).toEqual({ name: "wasm", usable: true, detail: "float32, the default" });
   });
 
@@ -124,7 +131,7 @@ describe("doctor", () => {
     const { code, stdout, stderr } = halfwatch(["doctor"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(
-      /^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nauto {6}wasm: the same bytes on every machine; .*\nengines\n {2}wasm /,
+      /^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nauto {6}wasm: the same bytes on every machine; .*\n {10}.*\bkernels\b.*\nengines\n {2}wasm /,
     );
     expect(stdout).not.toContain(ESCAPE);
   });

@@ -30,17 +30,26 @@ test("without a compiler, --engine native names what is missing and the command,
     );
     expect(filesIn(folder)).toEqual(before);
     expect(run(folder, [], environment).status).toBe(0);
+    expect(timings(folder).map(({ build }) => build)).toEqual([undefined]);
   });
 });
 
+/** All timing.json of a folder's only run. */
+function timings(folder: string) {
+  const [name] = readdirSync(join(folder, "runs"));
+  const cells = join(folder, "runs", name, "cells");
+  return readdirSync(cells).map((cell) => JSON.parse(readFileSync(join(cells, cell, "timing.json"), "utf8")));
+}
+
 describe.skipIf(!hasCompiler())("--engine native", () => {
-  test("trains; result.json names the engine, timing.json also why, and what its bits hang on; auto is another cell", {
+  test("trains; result.json names the engine, timing.json also why, and what its bits hang on; auto is wasm, compiled, and another cell", {
     timeout: 120_000,
   }, () => {
     inFolder((folder) => {
       const environment = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
       for (const args of [["--engine", "native"], []]) expect(run(folder, args, environment).status).toBe(0);
-      expect(readdirSync(join(folder, "cache/halfwatch"))).toEqual([expect.stringMatching(/^kernels-\w+-\w+\.so$/)]);
+      const library = expect.stringMatching(/^kernels-\w+-\w+\.so$/);
+      expect(readdirSync(join(folder, "cache/halfwatch"))).toEqual([library, library]);
       const [name] = readdirSync(join(folder, "runs"));
       const cells = join(folder, "runs", name, "cells");
       const found = readdirSync(cells).map((cell) => {
@@ -50,23 +59,44 @@ describe.skipIf(!hasCompiler())("--engine native", () => {
         return [engine, chosen, build];
       });
       expect(found.sort()).toEqual([
-        ["native", "asked for", expect.stringMatching(/-O3 .*-bit vectors$/)],
-        ["wasm", "auto: the same bytes on every machine", undefined],
+        ["native", "asked for", expect.stringMatching(/-O3 .*-ffp-contract=fast .*-bit vectors$/)],
+        ["wasm", "auto: the same bytes on every machine", expect.stringMatching(/-O3 .*-DEXACT .*-bit vectors$/)],
       ]);
     });
   });
 
-  test("a cache that cannot be written is named", () => {
+  test.each(["naive", "route"])(
+    "a cell of %s is the same bytes by auto's compiled kernels and by WebAssembly",
+    (arm) => {
+      const contents = (args: readonly string[]) =>
+        inFolder((folder) => {
+          const { status, stderr } = run(folder, ["--arms", arm, ...args], process.env);
+          expect(stderr).toContain(args.length === 0 ? "  wasm, compiled, 1 side by side" : "  wasm, 1 side by side");
+          expect(status).toBe(0);
+          const files = filesIn(join(folder, "runs"));
+          return Object.fromEntries(
+            files
+              .filter((file) => /\.\w+$/.test(file) && !file.endsWith("timing.json"))
+              .map((file) => [file, readFileSync(join(folder, "runs", file)).toString("base64")]),
+          );
+        });
+      const compiled = contents([]);
+      expect(Object.keys(compiled).some((file) => file.endsWith("result.json"))).toBe(true);
+      expect(compiled).toEqual(contents(["--engine", "wasm"]));
+    },
+  );
+
+  test("a cache that cannot be written is named, and no matter to auto", () => {
     inFolder((folder) => {
       writeFileSync(join(folder, "file"), "");
-      const { status, stderr } = run(folder, ["--engine", "native"], {
-        ...process.env,
-        XDG_CACHE_HOME: join(folder, "file"),
-      });
+      const environment = { ...process.env, XDG_CACHE_HOME: join(folder, "file") };
+      const { status, stderr } = run(folder, ["--engine", "native"], environment);
       expect(status).toBe(2);
       expect(stderr).toMatch(
         /^engine native keeps its compiled kernels in .*file\/halfwatch, which cannot be written: /,
       );
+      expect(run(folder, [], environment).status).toBe(0);
+      expect(timings(folder).map(({ build }) => build)).toEqual([undefined]);
     });
   });
 

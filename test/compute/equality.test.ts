@@ -9,6 +9,6 @@ import { describeEquality } from "./equality.ts";
 const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-equality-"));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
 
-for (const name of ["wasm", "wasm-fma", ...(hasCompiler() ? (["native"] as const) : []), "tfjs:cpu"] as const) {
+for (const name of ["auto", "wasm", "wasm-fma", ...(hasCompiler() ? (["native"] as const) : []), "tfjs:cpu"] as const) {
   describeEquality(name, () => createEngine(name, 1, { cacheFolder }));
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Engine, ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows } from "../../src/compute/engine.ts";
 import * as records from "../../src/compute/fused/records.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
+import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream, shuffle } from "../../src/core/random.ts";
 import {
   createOutput,
@@ -252,6 +253,52 @@ export function describeFused(name: string, create: (threads: number) => Promise
       expect(grow).not.toHaveBeenCalled();
       grow.mockRestore();
       await engine.dispose();
+    });
+  });
+}
+
+/** Whether an engine is at the same parameters, moments, statistics and outputs as the engine `wasm`, to the bit. */
+export function describeSameBits(name: string, create: (threads: number) => Promise<Engine>): void {
+  describe(`${name} gives the bits of WebAssembly`, () => {
+    let engines: Engine[];
+    beforeAll(async () => {
+      engines = [await create(2), await createWasmEngine({ threads: 1 })];
+    });
+    afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
+
+    test.each(AGREEING)("%s", async (_, spec) => {
+      const rows = 700;
+      const data = maskedRows(spec, rows, 17);
+      const views = [0, -Infinity, 0.5].map((first) =>
+        Float64Array.from(spec.modules, (_, k) => (k === 0 ? first : 0)),
+      );
+      const [actual, expected] = await Promise.all(
+        engines.map(async (engine) => {
+          const model = await engine.create(spec, randomParameters(spec, 18));
+          await model.loadRows(data, rows);
+          const order = range(rows);
+          const steps = [];
+          for (const [step, batch] of [700, 512, 301, 64, 7, 1].entries()) {
+            shuffle(order, new Stream(19, step));
+            const hyper = {
+              ...HYPER,
+              ...(step % 2 === 0 && { clip: "module" as const, valueClip: 0.2, maxGradNorm: 0.1 }),
+            };
+            const minibatch = order.slice(0, batch);
+            steps.push([await model.gradient(minibatch, hyper), await model.update(minibatch, hyper)]);
+          }
+          const outputs = [];
+          // All views are those of one module where it is alone.
+          for (const lnScale of spec.modules.length === 1 ? views.slice(0, 1) : views) {
+            const out = createOutput(spec, rows);
+            await model.forward(data.observations, 3, rows - 3, lnScale, out);
+            outputs.push(out);
+          }
+          return { steps, outputs, state: await model.getState() };
+        }),
+      );
+      expect(actual).toEqual(expected);
+      expect(actual.state.parameters).not.toEqual(randomParameters(spec, 18));
     });
   });
 }

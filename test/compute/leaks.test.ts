@@ -72,6 +72,7 @@ async function memory(): Promise<{ heap: number; buffers: number }> {
 
 for (const name of [
   "reference",
+  "auto",
   "wasm",
   "wasm-fma",
   ...(hasCompiler() ? (["native"] as const) : []),

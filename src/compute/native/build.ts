@@ -19,20 +19,19 @@ export interface Build {
   readonly vectorBits: number;
 }
 
+/** `fused`: multiplications and additions may fuse. `exact`: WebAssembly's bits. */
+export type Arithmetic = "fused" | "exact";
+const ARITHMETIC: Readonly<Record<Arithmetic, readonly string[]>> = {
+  fused: ["-ffp-contract=fast"],
+  exact: ["-ffp-contract=off", "-DEXACT"],
+};
+
 const COMPILER = "cc";
 /**
- * Multiplications and additions may fuse: that is what this engine is for. Nothing else is relaxed: sums keep their order, NaN and
- * infinities their meaning. Records alias each other (no-strict-aliasing); sqrt sets no errno, so it is one instruction.
+ * Nothing is relaxed but what {@link Arithmetic} says: sums keep their order, NaN and infinities their meaning. Records alias each other
+ * (no-strict-aliasing); sqrt sets no errno, so it is one instruction.
  */
-const FLAGS = [
-  "-std=gnu11",
-  "-O3",
-  "-ffp-contract=fast",
-  "-fno-math-errno",
-  "-fno-strict-aliasing",
-  "-fPIC",
-  "-shared",
-];
+const FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-strict-aliasing", "-fPIC", "-shared"];
 /** `native` is spelt one way or the other. */
 const PROCESSOR = ["-march=native", "-mcpu=native"];
 const CONSTANTS = Object.entries(layout).map(([name, value]) => `-D${name}=${value}`);
@@ -51,10 +50,11 @@ const execute = promisify(execFile);
  */
 export async function buildKernels(
   cacheFolder: string,
+  arithmetic: Arithmetic,
   source = new URL("./kernels.c", import.meta.url),
 ): Promise<Build> {
   const { processor, macros, compiler } = await probeCompiler();
-  const flags = [...FLAGS, processor, ...LINKING];
+  const flags = [...FLAGS, ...ARITHMETIC[arithmetic], processor, ...LINKING];
   const code = await readFile(source);
   const model = cpus()[0]?.model ?? "";
   const key = digest(JSON.stringify([flags, CONSTANTS, macros, compiler, model, digest(code)]));

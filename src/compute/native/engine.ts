@@ -2,7 +2,7 @@ import { UserError } from "../../core/errors.ts";
 import type { Engine, EngineInfo } from "../engine.ts";
 import { Arena } from "../fused/arena.ts";
 import { FusedModel, type Host } from "../fused/model.ts";
-import { buildKernels } from "./build.ts";
+import { type Arithmetic, buildKernels } from "./build.ts";
 
 /** Addresses are 32 bits: reserved, not used. */
 const MAXIMUM_PAGES = 65536;
@@ -54,22 +54,25 @@ export async function loadKernels(path: string): Promise<{ kernels: Kernels; add
 
 /**
  * The kernels in C (kernels.c), compiled on first use for this processor's vectors, kept in `cacheFolder`, and called on the memory and
- * records that the `wasm` engine uses.
+ * records that the `wasm` engine uses. The same bits with any number of threads.
  *
- * The same bits with any number of threads, and for as long as compiler, flags and processor stay the same (`info.build`); not the
- * bits of other engines or machines, since multiplications and additions may fuse. Promises are resolved when calls return.
+ * With `fused` arithmetic, the engine `native`: the same bits for as long as compiler, flags and processor stay the same (`info.build`), not
+ * those of other engines or machines. With `exact`, the engine `wasm` by other means: its bits, so its name.
+ *
+ * Promises are resolved when calls return.
  *
  * @throws UserError saying what is missing.
  */
 export async function createNativeEngine(options: {
   readonly threads: number;
   readonly cacheFolder: string;
+  readonly arithmetic: Arithmetic;
 }): Promise<Engine> {
-  const { threads, cacheFolder } = options;
+  const { threads, cacheFolder, arithmetic } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`createNativeEngine: threads is ${threads}, expected a positive integer`);
   }
-  const { path, compiler, flags, vectorBits } = await buildKernels(cacheFolder);
+  const { path, compiler, flags, vectorBits } = await buildKernels(cacheFolder, arithmetic);
   const { kernels, addressOf } = await loadKernels(path);
   // A shared memory stays in its place when it grows.
   const arena = new Arena(
@@ -89,7 +92,8 @@ export async function createNativeEngine(options: {
     chain: (model) => kernels.chain(memory, model),
   };
   const build = `${compiler}, ${flags}, ${vectorBits}-bit vectors`;
-  const info: EngineInfo = { name: "native", device: "cpu", threads, precision: "float32", build };
+  const name = arithmetic === "exact" ? "wasm" : "native";
+  const info: EngineInfo = { name, device: "cpu", threads, precision: "float32", build };
   return {
     info,
     create: async (spec, parameters) => new FusedModel(host, spec, parameters),

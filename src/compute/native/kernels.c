@@ -1,9 +1,11 @@
 // The kernels of ../wasm/assembly in C, for vectors as wide as this processor's: same records, same memory, same order of work. What a
 // record's field means stands in ../wasm/assembly/records.ts; why things are as they are, in the assembly's files of the same names.
 //
-// Addresses in records are bytes from the memory's start, `base`. Multiplications and additions may fuse: the compiler decides, once for
-// every function here, so results are the same bits for one build. What acting and learning must agree on (mixBlock) is therefore one
-// function that is never inlined, and rows go through whole vectors only: no remainder loop could round otherwise.
+// Addresses in records are bytes from the memory's start, `base`. There are two builds. In the fast one multiplications and additions may
+// fuse: the compiler decides, once for every function here, so results are the same bits for one build. What acting and learning must
+// agree on (mixBlock) is therefore one function that is never inlined, and rows go through whole vectors only: no remainder loop could
+// round otherwise. With -DEXACT and -ffp-contract=off panels are as wide as the assembly's, nothing fuses, and every sum has the
+// assembly's order: the bits are those of WebAssembly, on every machine.
 //
 // BLOCK_ROWS, CHUNKS, JOB_*, STAT* come from ../fused/layout.ts by -D.
 
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(EXACT)
 #define PANEL 16
 #else
 #define PANEL 8
@@ -230,10 +232,12 @@ ALWAYS wide least(wide a, wide b) { return choose(b < a, b, a); }
 ALWAYS wide most(wide a, wide b) { return choose(a < b, b, a); }
 ALWAYS wide magnitude(wide x) { return keep(x, (iwide){} + INT64_MAX); }
 
-ALWAYS double sumWide(wide x) {
-  double sum = 0;
-  for (int lane = 0; lane < LANES; lane++) sum += x[lane];
-  return sum;
+/** The sum of `count` numbers, a power of two and at least two: neighbouring pairs are added until one is left, then its two numbers. */
+ALWAYS double sumPairs(double *x, int count) {
+  for (; count > 2; count /= 2) {
+    for (int i = 0; i < count / 2; i++) x[i] = x[i / 2 * 4 + i % 2] + x[i / 2 * 4 + 2 + i % 2];
+  }
+  return x[0] + x[1];
 }
 
 ALWAYS half lower(vec x) {
@@ -254,10 +258,8 @@ ALWAYS half upper(vec x) {
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (ihalf){__VA_ARGS__})
 #endif
 
-/** The sums of the lanes of each of LANES vectors: halves of vectors are added pairwise until a lane is left of each. */
-ALWAYS half laneSums(const vec *x) {
-  half s[LANES];
-  for (int i = 0; i < LANES; i++) s[i] = lower(x[i]) + upper(x[i]);
+/** The sums of the lanes of each of LANES vectors: halves of them are added pairwise until a lane is left of each. */
+ALWAYS half laneSums(half *s) {
 #if LANES == 8
   for (int i = 0; i < 4; i++) {
     s[i] = SHUFFLE(s[i], s[i + 4], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(s[i], s[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
@@ -316,31 +318,83 @@ ALWAYS wide logWide(wide x) {
 double exponential(double x) { return expWide(splatWide(x))[0]; }
 double logarithm(double x) { return logWide(splatWide(x))[0]; }
 
-// --- Dense layers: tiles of LANES rows by one or two panels ---
+// --- Dense layers: tiles of LANES rows by one or two joints ---
+
+#if defined(__AVX512F__) && defined(EXACT)
+#include <immintrin.h>
+// Panels of eight leave half of such a vector empty, so it takes two of them.
+#define JOINED 2
+typedef float joint __attribute__((vector_size(JOINED * PANEL * 4)));
+
+/** Two panels, `apart` floats from each other. By intrinsics: of memcpy, GCC makes a detour through memory. */
+ALWAYS joint loadJoint(const float *at, size_t apart) {
+  return (joint)_mm512_insertf64x4(_mm512_castpd256_pd512((__m256d)load(at)), (__m256d)load(at + apart), 1);
+}
+
+ALWAYS vec panelOf(joint x, int p) {
+  return p == 0 ? (vec)_mm512_castpd512_pd256((__m512d)x) : (vec)_mm512_extractf64x4_pd((__m512d)x, 1);
+}
+#else
+#define JOINED 1
+typedef vec joint;
+ALWAYS joint loadJoint(const float *at, size_t apart) {
+  (void)apart;
+  return load(at);
+}
+ALWAYS vec panelOf(joint x, int p) {
+  (void)p;
+  return x;
+}
+#endif
+
+/**
+ * `tiles` over all panels of a layer: two joints at a time, then one, then a single panel that is joined with itself: both halves of it
+ * load, compute and store the same. Its last arguments are the first column, the number of joints, and the panels from a joint's first
+ * to its second.
+ */
+#define EACH_JOINT(width, tiles, ...)                                                       \
+  do {                                                                                      \
+    uint32_t column = 0;                                                                    \
+    for (; column + 2 * JOINED * PANEL <= (width); column += 2 * JOINED * PANEL) {          \
+      tiles(__VA_ARGS__, column, 2, 1);                                                     \
+    }                                                                                       \
+    for (; column + JOINED * PANEL <= (width); column += JOINED * PANEL) {                  \
+      tiles(__VA_ARGS__, column, 1, 1);                                                     \
+    }                                                                                       \
+    for (; column < (width); column += PANEL) tiles(__VA_ARGS__, column, 1, 0);             \
+  } while (0)
+
+/** c += a B for a tile: `a` [LANES rows] of `inputs` columns in panels, `b` the weights of the tile's first panel. */
+ALWAYS void multiplyTile(joint c[LANES][2], const float *a, const float *b, uint32_t inputs, int joints, size_t next) {
+  const size_t panel = (size_t)inputs * PANEL;
+  for (uint32_t i = 0; i < inputs; i += PANEL) {
+    for (int lane = 0; lane < PANEL; lane++) {
+      joint w[2];
+      for (int j = 0; j < joints; j++) w[j] = loadJoint(b + j * JOINED * panel, next * panel);
+      for (int r = 0; r < LANES; r++) {
+        for (int j = 0; j < joints; j++) c[r][j] += a[r * PANEL + lane] * w[j];
+      }
+      b += PANEL;
+    }
+    a += PANEL_FLOATS;
+  }
+}
 
 ALWAYS void forwardTiles(const float *input, uint32_t inputs, const float *weights, const float *bias, float *output,
-                         uint32_t rows, float floor, int panels) {
+                         uint32_t rows, float floor, uint32_t column, int joints, size_t next) {
   const vec floors = splat(floor);
   for (uint32_t row = 0; row < rows; row += LANES) {
-    vec c[LANES][2];
-    for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) c[r][p] = load(bias + p * PANEL);
+    joint c[LANES][2];
+    for (int j = 0; j < joints; j++) {
+      for (int r = 0; r < LANES; r++) c[r][j] = loadJoint(bias + column + j * JOINED * PANEL, next * PANEL);
     }
-    const float *b = weights;
-    for (uint32_t i = 0; i < inputs; i += PANEL) {
-      const float *a = input + (size_t)i * BLOCK_ROWS + row * PANEL;
-      for (int lane = 0; lane < PANEL; lane++) {
-        vec w[2];
-        for (int p = 0; p < panels; p++) w[p] = load(b + (size_t)p * inputs * PANEL);
-        for (int r = 0; r < LANES; r++) {
-          for (int p = 0; p < panels; p++) c[r][p] += a[r * PANEL + lane] * w[p];
+    multiplyTile(c, input + row * PANEL, weights + (size_t)column * inputs, inputs, joints, next);
+    for (int r = 0; r < LANES; r++) {
+      for (int j = 0; j < joints; j++) {
+        for (int p = 0; p < JOINED; p++) {
+          float *to = output + column * BLOCK_ROWS + (j * JOINED + p * next) * PANEL_FLOATS + (row + r) * PANEL;
+          store(to, rectify(panelOf(c[r][j], p), floors));
         }
-        b += PANEL;
-      }
-    }
-    for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) {
-        store(output + p * PANEL_FLOATS + (row + r) * PANEL, rectify(c[r][p], floors));
       }
     }
   }
@@ -348,41 +402,21 @@ ALWAYS void forwardTiles(const float *input, uint32_t inputs, const float *weigh
 
 static void denseForward(const float *input, uint32_t inputs, const float *weights, const float *bias, float *output,
                          uint32_t width, uint32_t rows, float floor) {
-  uint32_t column = 0;
-  for (; column + 2 * PANEL <= width; column += 2 * PANEL) {
-    forwardTiles(input, inputs, weights + (size_t)column * inputs, bias + column, output + column * BLOCK_ROWS, rows,
-                 floor, 2);
-  }
-  if (column < width) {
-    forwardTiles(input, inputs, weights + (size_t)column * inputs, bias + column, output + column * BLOCK_ROWS, rows,
-                 floor, 1);
-  }
+  EACH_JOINT(width, forwardTiles, input, inputs, weights, bias, output, rows, floor);
 }
 
 ALWAYS void backwardTiles(const float *delta, uint32_t width, const float *transposed, const float *activation,
-                          float *inputDelta, uint32_t rows, float floor, int panels) {
+                          float *inputDelta, uint32_t rows, float floor, uint32_t column, int joints, size_t next) {
   const vec floors = splat(floor);
   for (uint32_t row = 0; row < rows; row += LANES) {
-    vec c[LANES][2];
+    joint c[LANES][2] = {};
+    multiplyTile(c, delta + row * PANEL, transposed + (size_t)column * width, width, joints, next);
     for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) c[r][p] = (vec){};
-    }
-    const float *b = transposed;
-    for (uint32_t o = 0; o < width; o += PANEL) {
-      const float *a = delta + (size_t)o * BLOCK_ROWS + row * PANEL;
-      for (int lane = 0; lane < PANEL; lane++) {
-        vec w[2];
-        for (int p = 0; p < panels; p++) w[p] = load(b + (size_t)p * width * PANEL);
-        for (int r = 0; r < LANES; r++) {
-          for (int p = 0; p < panels; p++) c[r][p] += a[r * PANEL + lane] * w[p];
+      for (int j = 0; j < joints; j++) {
+        for (int p = 0; p < JOINED; p++) {
+          const size_t at = column * BLOCK_ROWS + (j * JOINED + p * next) * PANEL_FLOATS + (row + r) * PANEL;
+          store(inputDelta + at, (vec)((ivec)panelOf(c[r][j], p) & (load(activation + at) > floors)));
         }
-        b += PANEL;
-      }
-    }
-    for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) {
-        const size_t at = (size_t)p * PANEL_FLOATS + (row + r) * PANEL;
-        store(inputDelta + at, (vec)((ivec)c[r][p] & (load(activation + at) > floors)));
       }
     }
   }
@@ -390,63 +424,66 @@ ALWAYS void backwardTiles(const float *delta, uint32_t width, const float *trans
 
 static void denseBackward(const float *delta, uint32_t width, const float *transposed, const float *activation,
                           float *inputDelta, uint32_t inputs, uint32_t rows, float floor) {
-  uint32_t column = 0;
-  for (; column + 2 * PANEL <= inputs; column += 2 * PANEL) {
-    backwardTiles(delta, width, transposed + (size_t)column * width, activation + column * BLOCK_ROWS,
-                  inputDelta + column * BLOCK_ROWS, rows, floor, 2);
-  }
-  if (column < inputs) {
-    backwardTiles(delta, width, transposed + (size_t)column * width, activation + column * BLOCK_ROWS,
-                  inputDelta + column * BLOCK_ROWS, rows, floor, 1);
-  }
+  EACH_JOINT(inputs, backwardTiles, delta, width, transposed, activation, inputDelta, rows, floor);
 }
 
 ALWAYS void gradientTiles(const float *input, uint32_t inputs, const float *delta, float *weightGradient, uint32_t rows,
-                          int panels) {
+                          uint32_t column, int joints, size_t next) {
+  const size_t panel = (size_t)inputs * PANEL;
   for (uint32_t i = 0; i < inputs; i += LANES) {
-    float *g = weightGradient + (size_t)i * PANEL;
-    vec c[LANES][2];
+    float *g = weightGradient + (size_t)column * inputs + (size_t)i * PANEL;
+    joint c[LANES][2];
     for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) c[r][p] = load(g + (size_t)p * inputs * PANEL + r * PANEL);
+      for (int j = 0; j < joints; j++) c[r][j] = loadJoint(g + j * JOINED * panel + r * PANEL, next * panel);
     }
     const float *a = input + (size_t)(i / PANEL) * PANEL_FLOATS + i % PANEL;
-    const float *b = delta;
+    const float *b = delta + (size_t)column * BLOCK_ROWS;
     for (uint32_t row = 0; row < rows; row++) {
-      vec d[2];
-      for (int p = 0; p < panels; p++) d[p] = load(b + p * PANEL_FLOATS);
+      joint d[2];
+      for (int j = 0; j < joints; j++) d[j] = loadJoint(b + j * JOINED * PANEL_FLOATS, next * PANEL_FLOATS);
       for (int r = 0; r < LANES; r++) {
-        for (int p = 0; p < panels; p++) c[r][p] += a[r] * d[p];
+        for (int j = 0; j < joints; j++) c[r][j] += a[r] * d[j];
       }
       a += PANEL;
       b += PANEL;
     }
     for (int r = 0; r < LANES; r++) {
-      for (int p = 0; p < panels; p++) store(g + (size_t)p * inputs * PANEL + r * PANEL, c[r][p]);
+      for (int j = 0; j < joints; j++) {
+        for (int p = 0; p < JOINED; p++) {
+          store(g + (j * JOINED + p * next) * panel + r * PANEL, panelOf(c[r][j], p));
+        }
+      }
     }
   }
 }
 
 static void denseWeightGradient(const float *input, uint32_t inputs, const float *delta, uint32_t width,
                                 float *weightGradient, uint32_t rows) {
-  uint32_t column = 0;
-  for (; column + 2 * PANEL <= width; column += 2 * PANEL) {
-    gradientTiles(input, inputs, delta + column * BLOCK_ROWS, weightGradient + (size_t)column * inputs, rows, 2);
+  EACH_JOINT(width, gradientTiles, input, inputs, delta, weightGradient, rows);
+}
+
+ALWAYS void biasGradientPanels(const float *delta, float *biasGradient, uint32_t rows, int panels) {
+  // Even and odd rows apart: one chain would wait for each addition.
+  vec even[2], odd[2];
+  for (int p = 0; p < panels; p++) {
+    even[p] = load(biasGradient + p * PANEL);
+    odd[p] = (vec){};
   }
-  if (column < width) {
-    gradientTiles(input, inputs, delta + column * BLOCK_ROWS, weightGradient + (size_t)column * inputs, rows, 1);
+  for (uint32_t row = 0; row < rows; row += 2) {
+    for (int p = 0; p < panels; p++) {
+      even[p] += load(delta + p * PANEL_FLOATS + row * PANEL);
+      odd[p] += load(delta + p * PANEL_FLOATS + (row + 1) * PANEL);
+    }
   }
+  for (int p = 0; p < panels; p++) store(biasGradient + p * PANEL, even[p] + odd[p]);
 }
 
 static void denseBiasGradient(const float *delta, uint32_t width, float *biasGradient, uint32_t rows) {
-  for (uint32_t column = 0; column < width; column += PANEL) {
-    const float *d = delta + (size_t)column * BLOCK_ROWS;
-    // Four chains: one would wait for each addition.
-    vec sum[4] = {load(biasGradient + column)};
-    for (uint32_t row = 0; row < rows; row += 4) {
-      for (int r = 0; r < 4; r++) sum[r] += load(d + (row + r) * PANEL);
-    }
-    store(biasGradient + column, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+  uint32_t column = 0;
+  for (; column + 2 * PANEL <= width; column += 2 * PANEL) {
+    biasGradientPanels(delta + (size_t)column * BLOCK_ROWS, biasGradient + column, rows, 2);
   }
+  if (column < width) biasGradientPanels(delta + (size_t)column * BLOCK_ROWS, biasGradient + column, rows, 1);
 }
 
 static void transposeDense(const float *weights, uint32_t inputs, uint32_t width, float *transposed) {
@@ -550,12 +587,24 @@ static void headForward(const float *input, uint32_t inputs, const float *weight
                         uint32_t rows) {
   for (uint32_t j = 0; j < outputs; j++) {
     for (uint32_t row = 0; row < rows; row += LANES) {
-      vec s[LANES] = {};
+      half s[LANES] = {};
+#ifndef EXACT
+      vec whole[LANES] = {};
+#endif
       for (uint32_t i = 0; i < inputs; i += PANEL) {
         const vec w = load(weights + (size_t)j * inputs + i);
         const float *a = input + (size_t)i * BLOCK_ROWS + row * PANEL;
-        for (int r = 0; r < LANES; r++) s[r] += w * load(a + r * PANEL);
+#ifdef EXACT
+        // As there, a panel's halves one after the other into one sum.
+        for (int r = 0; r < LANES; r++) s[r] += lower(w) * lower(load(a + r * PANEL));
+        for (int r = 0; r < LANES; r++) s[r] += upper(w) * upper(load(a + r * PANEL));
+#else
+        for (int r = 0; r < LANES; r++) whole[r] += w * load(a + r * PANEL);
+#endif
       }
+#ifndef EXACT
+      for (int r = 0; r < LANES; r++) s[r] = lower(whole[r]) + upper(whole[r]);
+#endif
       *(half *)(output + j * BLOCK_ROWS + row) = laneSums(s);
     }
   }
@@ -580,36 +629,44 @@ static void headBackward(const float *delta, uint32_t outputs, const float *weig
   }
 }
 
+/** Two panels at a time: the chains of one would wait for each addition. */
 ALWAYS void headGradientTile(const float *delta, const float *input, float *weightGradient, uint32_t inputs,
-                             uint32_t rows, int outputs) {
-  // Even and odd rows apart: one chain would wait for each addition.
-  vec even[4], odd[4];
+                             uint32_t rows, int outputs, int panels) {
+  vec c[4][2];
   for (int j = 0; j < outputs; j++) {
-    even[j] = load(weightGradient + (size_t)j * inputs);
-    odd[j] = (vec){};
+    for (int p = 0; p < panels; p++) c[j][p] = load(weightGradient + (size_t)j * inputs + p * PANEL);
   }
-  for (uint32_t row = 0; row < rows; row += 2) {
-    const vec a = load(input + row * PANEL);
-    const vec b = load(input + (row + 1) * PANEL);
+  for (uint32_t row = 0; row < rows; row++) {
+    vec a[2];
+    for (int p = 0; p < panels; p++) a[p] = load(input + p * PANEL_FLOATS + row * PANEL);
     for (int j = 0; j < outputs; j++) {
-      even[j] += delta[j * BLOCK_ROWS + row] * a;
-      odd[j] += delta[j * BLOCK_ROWS + row + 1] * b;
+      for (int p = 0; p < panels; p++) c[j][p] += delta[j * BLOCK_ROWS + row] * a[p];
     }
   }
-  for (int j = 0; j < outputs; j++) store(weightGradient + (size_t)j * inputs, even[j] + odd[j]);
+  for (int j = 0; j < outputs; j++) {
+    for (int p = 0; p < panels; p++) store(weightGradient + (size_t)j * inputs + p * PANEL, c[j][p]);
+  }
+}
+
+ALWAYS void headGradientPanels(const float *delta, uint32_t outputs, const float *input, uint32_t inputs,
+                               float *weightGradient, uint32_t rows, int panels) {
+  uint32_t j = 0;
+  for (; j + 4 <= outputs; j += 4) {
+    headGradientTile(delta + j * BLOCK_ROWS, input, weightGradient + (size_t)j * inputs, inputs, rows, 4, panels);
+  }
+  for (; j < outputs; j++) {
+    headGradientTile(delta + j * BLOCK_ROWS, input, weightGradient + (size_t)j * inputs, inputs, rows, 1, panels);
+  }
 }
 
 static void headWeightGradient(const float *delta, uint32_t outputs, const float *input, uint32_t inputs,
                                float *weightGradient, uint32_t rows) {
-  for (uint32_t i = 0; i < inputs; i += PANEL) {
-    const float *a = input + (size_t)i * BLOCK_ROWS;
-    uint32_t j = 0;
-    for (; j + 4 <= outputs; j += 4) {
-      headGradientTile(delta + j * BLOCK_ROWS, a, weightGradient + (size_t)j * inputs + i, inputs, rows, 4);
-    }
-    for (; j < outputs; j++) {
-      headGradientTile(delta + j * BLOCK_ROWS, a, weightGradient + (size_t)j * inputs + i, inputs, rows, 1);
-    }
+  uint32_t i = 0;
+  for (; i + 2 * PANEL <= inputs; i += 2 * PANEL) {
+    headGradientPanels(delta, outputs, input + (size_t)i * BLOCK_ROWS, inputs, weightGradient + i, rows, 2);
+  }
+  if (i < inputs) {
+    headGradientPanels(delta, outputs, input + (size_t)i * BLOCK_ROWS, inputs, weightGradient + i, rows, 1);
   }
 }
 
@@ -928,14 +985,21 @@ ALWAYS wide gather(const float *values, const uint32_t *numbers, uint32_t stride
   return x;
 }
 
-ALWAYS void addTo(double *stats, int stat, wide x, iwide live) { stats[2 * stat] += sumWide(keep(x, live)); }
+/** Even and odd rows apart. */
+ALWAYS void addTo(double *stats, int stat, wide x, iwide live) {
+  const wide kept = keep(x, live);
+  for (int lane = 0; lane < LANES; lane++) stats[2 * stat + lane % 2] += kept[lane];
+}
 
 /** biases[j] += sum over rows of delta[j, row]. */
 static void addBiases(const float *delta, uint32_t outputs, uint32_t rows, float *biases) {
   for (uint32_t j = 0; j < outputs; j++) {
     half sum = {};
     for (uint32_t row = 0; row < rows; row += LANES) sum += *(const half *)(delta + j * BLOCK_ROWS + row);
-    biases[j] += (float)sumWide(promote(sum));
+    for (int lanes = LANES; lanes > 1; lanes /= 2) {
+      for (int lane = 0; lane < lanes / 2; lane++) sum[lane] = sum[2 * lane] + sum[2 * lane + 1];
+    }
+    biases[j] += sum[0];
   }
 }
 
@@ -1090,7 +1154,8 @@ static void reduceSlice(Address base, const struct Model *model, uint32_t index)
     low += a * a;
     high += b * b;
   }
-  ((double *)(base + model->squares))[index] = sumWide(low + high);
+  wide squares[2] = {low, high};
+  ((double *)(base + model->squares))[index] = sumPairs((double *)squares, 2 * LANES);
 }
 
 /** What one group's step multiplies by. */
@@ -1147,13 +1212,11 @@ ALWAYS void scaleInto(const float *from, float factor, float *to, uint32_t width
 }
 
 ALWAYS double dot(const float *a, const float *b, uint32_t width) {
-  wide low = {}, high = {};
-  for (uint32_t i = 0; i < width; i += PANEL) {
-    const vec x = load(a + i), y = load(b + i);
-    low += promote(lower(x)) * promote(lower(y));
-    high += promote(upper(x)) * promote(upper(y));
+  wide sum = {};
+  for (uint32_t i = 0; i < width; i += LANES) {
+    sum += promote(*(const half *)(a + i)) * promote(*(const half *)(b + i));
   }
-  return sumWide(low + high);
+  return sumPairs((double *)&sum, LANES);
 }
 
 static void seeAll(Address base, const struct Model *model) {
