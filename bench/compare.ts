@@ -65,7 +65,7 @@ const RECIPE_UPDATES = 366;
 /** Steps of an update of the published experiment. */
 const FAITHFUL_STEPS = 512 * 32;
 /** The engines that goals speak of. */
-const OWN_ENGINES = ["wasm", "native"];
+const OWN_ENGINES = ["auto", "wasm", "native"];
 
 const { values: options } = parseArgs({
   options: {

@@ -25,7 +25,7 @@ export const RIVAL_NAMES: readonly string[] = ["pytorch", "jax"];
 
 /** Our engines by name. */
 export function ourPrograms(): Program[] {
-  return ENGINES.filter((name) => name !== "auto").map((engine) => ({
+  return ENGINES.map((engine) => ({
     name: engine,
     /** One seed: the engine's threads on all cores. More: one process a core, side by side, as `run --jobs` trains them. */
     measure: async (row, updates) => {

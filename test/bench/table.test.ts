@@ -137,17 +137,20 @@ describe("goals", () => {
   test("are not measured where their row is missing, whatever else was measured", () => {
     const others = [row({ modules: 3 }), row({ size: 9 }), row({ width: 32 }), row({ seeds: 4 })];
     const lines = renderGoals(
-      others.map((one) => ({ row: one, rounds: [round({ wasm: 4, native: 4, jax: 1, pytorch: 1 })] })),
+      others.map((one) => ({ row: one, rounds: [round({ wasm: 4, auto: 4, native: 4, jax: 1, pytorch: 1 })] })),
       new Map(),
     );
-    expect(lines).toHaveLength(17);
-    expect(lines.filter((line) => line.endsWith("not measured"))).toHaveLength(16);
+    expect(lines).toHaveLength(25);
+    expect(lines.filter((line) => line.endsWith("not measured"))).toHaveLength(24);
   });
 
   test("take each ratio from its own row, against the rivals that it names", () => {
     const of = (own: Partial<Row>, wasm: number, native: number) => ({
       row: row(own),
-      rounds: [round({ wasm, native, jax: 20, pytorch: 10 }), round({ wasm: 2 * wasm, native, jax: 10, pytorch: 20 })],
+      rounds: [
+        round({ wasm, auto: 2 * wasm, native, jax: 20, pytorch: 10 }),
+        round({ wasm: 2 * wasm, auto: 2 * wasm, native, jax: 10, pytorch: 20 }),
+      ],
     });
     const maze = { size: 13, maze: true };
     const lines = renderGoals(
@@ -162,6 +165,7 @@ describe("goals", () => {
       new Map([
         ["faithful wasm", [1.5, 1.25]],
         ["cells native", [1.95]],
+        ["threads auto", [1.6, 1.8]],
       ]),
     );
     expect(lines[0]).toMatch(/^goal +at least +aim +measured$/);
@@ -169,6 +173,11 @@ describe("goals", () => {
     expect(measuredOf(lines, "wasm, width 64, eight routed cells")).toEqual(["2x", "4x", "4.5x [3.00, 6.00]"]);
     expect(measuredOf(lines, "wasm, width 128")).toEqual(["1.2x", "2x", "2.25x [1.50, 3.00]"]);
     expect(measuredOf(lines, "wasm, width 256")).toEqual(["0.7x", "1x", "0.75x [0.50, 1.00]"]);
+    expect(measuredOf(lines, "auto, width 64, one routed cell")).toEqual(["2x", "4x", "4x [4.00, 4.00]"]);
+    expect(measuredOf(lines, "auto, width 64, eight routed cells")).toEqual(["2x", "4x", "6x [6.00, 6.00]"]);
+    expect(measuredOf(lines, "auto, width 128")).toEqual(["1.2x", "2x", "3x [3.00, 3.00]"]);
+    expect(measuredOf(lines, "auto, width 256")).toEqual(["0.7x", "1x", "1x [1.00, 1.00]"]);
+    expect(measuredOf(lines, "auto, one cell on 2 threads against 1")).toEqual(["1.7x", "-", "1.7x [1.60, 1.80]"]);
     expect(measuredOf(lines, "native, width 64")).toEqual(["4x", "8x", "5x [5.00, 5.00]"]);
     expect(measuredOf(lines, "native, width 256")).toEqual(["1.5x", "3x", "2.5x [2.50, 2.50]"]);
     expect(measuredOf(lines, "wasm, faithful routed update")).toEqual(["1.3x", "2x", "1.38x [1.25, 1.50]"]);
