@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { EngineChoice } from "../../src/compute/choice.ts";
+import { type EngineChoice, shownName } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
 import { flopsOf } from "../../src/compute/flops.ts";
 import { Stream } from "../../src/core/random.ts";
@@ -81,7 +81,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
     const flop = steps * work.forward + rows * epochs * work.update;
     results.push({
       arm,
-      engine: engine.info.name,
+      engine: shownName(engine.info),
       threads,
       stepsPerSecond: steps / total,
       samplesPerSecond: (rows * epochs) / total,

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type EngineChoice, reasonFor, resolveEngine } from "../../src/compute/choice.ts";
+import { type EngineChoice, reasonFor, resolveEngine, shownName } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
-import type { EngineInfo } from "../../src/compute/engine.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
@@ -64,7 +63,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     // What is missing is said once and before anything is written; tfjs is left to the cells, since its library and the memory that it
     // takes of a GPU stay with a process.
     const engine = await createEngine(options.engine, 1, { cacheFolder: cacheFolder() });
-    engineName = nameOfEngine(engine.info);
+    engineName = shownName(engine.info);
     await engine.dispose();
   }
   const plans = planCells(scenario, resolveEngine(options.engine));
@@ -169,11 +168,6 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   if (failed.length === 0) return;
   say(`${failed.length} of ${plans.length} cells failed; the same command tries them again`);
   process.exitCode = 1;
-}
-
-/** Kernels that were compiled here, of an engine that does without, are worth a word. */
-function nameOfEngine({ name, build }: EngineInfo): string {
-  return name === "wasm" && build !== undefined ? "wasm, compiled" : name;
 }
 
 /** Remove what a kill in a cell's last moment left, unless its process is still there and does so itself. */

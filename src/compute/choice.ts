@@ -1,3 +1,5 @@
+import type { EngineInfo } from "./engine.ts";
+
 /*
  * Which engines there are, and which of them a choice stands for. Loads none: the command line reads this for its help.
  */
@@ -34,6 +36,11 @@ export function resolveEngine(choice: EngineChoice): EngineName {
 /** Why it is that one, for the record of a cell. */
 export function reasonFor(choice: EngineChoice): string {
   return choice === "auto" ? `auto: ${AUTO_RULE}` : "asked for";
+}
+
+/** An engine as screens name it: kernels that were compiled here, of an engine that does without, are worth a word. */
+export function shownName({ name, build }: Pick<EngineInfo, "name" | "build">): string {
+  return name === "wasm" && build !== undefined ? "wasm, compiled" : name;
 }
 
 function isTfjs(choice: EngineChoice): choice is Extract<EngineChoice, `tfjs${string}`> {
