@@ -116,14 +116,16 @@ export function retrace(stage: Stage, beginning: Beginning, actions: readonly nu
       throw new UserError(`step ${t + 1}: the episode is over after ${t} steps`);
     }
     const emitted = world.step(level, state, action, chance);
-    for (const goal of goals) {
-      returns.set(goal.name, (returns.get(goal.name) ?? 0) + discount ** t * rewardOf(goal, emitted));
+    if (emitted !== 0) {
+      for (const goal of goals) {
+        returns.set(goal.name, (returns.get(goal.name) ?? 0) + discount ** t * rewardOf(goal, emitted));
+      }
+      world.events.forEach((event, e) => {
+        if (((emitted >>> e) & 1) === 0) return;
+        last = event;
+        if (routeOfEvent[e] >= 0) routed = event;
+      });
     }
-    world.events.forEach((event, e) => {
-      if (((emitted >>> e) & 1) === 0) return;
-      last = event;
-      if (routeOfEvent[e] >= 0) routed = event;
-    });
     events.push(emitted);
     states.push(state.slice());
   }

@@ -108,8 +108,11 @@ export class FusedModel implements Model {
   private readonly firstMoments: Float32Array;
   private readonly secondMoments: Float32Array;
   private readonly steps: Int32Array;
-  /** The reduced gradient: the first chunk's. All chunks' gradients are zero between calls. */
-  private readonly reduced: Float32Array;
+  /**
+   * The reduced gradient: the first chunk's; empty until rows are loaded, since a model that is only asked needs none. All chunks'
+   * gradients are zero between calls.
+   */
+  private reduced = new Float32Array(0);
   private readonly squares: Float64Array;
   private readonly stats: Float64Array;
   private readonly hyper: Float64Array;
@@ -136,8 +139,6 @@ export class FusedModel implements Model {
     this.parameters = this.array(Float32Array, floats);
     this.firstMoments = this.array(Float32Array, floats);
     this.secondMoments = this.array(Float32Array, floats);
-    const gradients = this.array(Float32Array, floats * CHUNKS);
-    this.reduced = gradients.subarray(0, floats);
     this.squares = this.array(Float64Array, plan.slices.length + plan.seenSlices.length);
     this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
     this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
@@ -161,7 +162,6 @@ export class FusedModel implements Model {
       parameters: this.parameters.byteOffset,
       firstMoments: this.firstMoments.byteOffset,
       secondMoments: this.secondMoments.byteOffset,
-      gradients: gradients.byteOffset,
       parameterBytes: plan.parameterBytes,
       groups: this.groupWords.byteOffset,
       slices: this.describeSlices(),
@@ -231,6 +231,7 @@ export class FusedModel implements Model {
   async loadRows(data: TrainingRows, rows: number): Promise<void> {
     this.live("loadRows");
     checkRows(data, rows, this.spec);
+    if (this.reduced.length === 0) this.takeGradients();
     const { stride } = data.observations;
     const K = this.spec.modules.length;
     if (this.loaded === undefined || this.loaded.capacity < rows || this.loaded.stride < stride) {
@@ -446,6 +447,13 @@ export class FusedModel implements Model {
     }
     this.describe({ stride });
     return this.stagedIndices;
+  }
+
+  private takeGradients(): void {
+    const floats = this.plan.parameterBytes / 4;
+    const gradients = this.array(Float32Array, floats * CHUNKS);
+    this.reduced = gradients.subarray(0, floats);
+    this.describe({ gradients: gradients.byteOffset });
   }
 
   private makeRoom(rows: number, stride: number): LoadedRows {
