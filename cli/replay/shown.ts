@@ -87,7 +87,8 @@ async function opinionsOf(
   if (mind.timed) return mind.consult(standingsOf(world, trace));
   return trace.actions.map((_, t) => {
     const opinion = charts[t].opinions?.[cells[t]];
-    if (opinion == null) throw new Error(`opinionsOf: the chart of step ${t} has no opinion on the agent's cell ${cells[t]}`);
+    if (opinion == null)
+      throw new Error(`opinionsOf: the chart of step ${t} has no opinion on the agent's cell ${cells[t]}`);
     return opinion;
   });
 }
