@@ -108,8 +108,8 @@ interface Place {
 
 /** Of an episode what its entry counts. */
 interface Lists {
-  readonly marks: readonly unknown[];
-  readonly actions: readonly unknown[];
+  readonly marks: ArrayLike<unknown>;
+  readonly actions: ArrayLike<unknown>;
 }
 
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
