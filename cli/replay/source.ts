@@ -48,7 +48,7 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
       for (const trace of traces) {
         const { seed, number, marks } = trace.beginning;
         entries.push(entryOf({ ...trace, seed, number, shift, view, marks: marks.filter((mark) => mark) }));
-        played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
+        played.push({ actions: new Uint8Array(trace.actions), cells: new Uint16Array(cellsOf(stage, trace)) });
       }
       return entries.length < most;
     }),
