@@ -14,7 +14,7 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import { cellPaths, checkpointPath, readManifest, readResult } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
-import { checkReadable, loadCheckpoint } from "../checkpoint.ts";
+import { checkReadable, type LoadedCheckpoint, loadCheckpoint } from "../checkpoint.ts";
 
 /** Which policy is asked for; what is left out is chosen. */
 export interface Wanted {
@@ -54,7 +54,7 @@ export interface Actors {
 
 export function createActors(): Actors {
   const engines = new Map<EngineChoice, Promise<Engine>>();
-  const read = new Map<string, ReturnType<typeof loadCheckpoint>>();
+  const read = new Map<string, LoadedCheckpoint>();
   const engineOf = (choice: EngineChoice): Promise<Engine> => {
     let engine = engines.get(choice);
     if (engine === undefined) {
@@ -67,7 +67,7 @@ export function createActors(): Actors {
     async load(wanted) {
       const path = isRun(wanted.path) ? chooseCheckpoint(wanted) : wanted.path;
       const key = JSON.stringify([path, wanted.set]);
-      const loaded = read.get(key) ?? loadCheckpoint(path, wanted.set ?? []);
+      const loaded = read.get(key) ?? withoutOptimiser(loadCheckpoint(path, wanted.set ?? []));
       read.set(key, loaded);
       const { checkpoint, scenario, engine: trainedBy } = loaded;
       const setting = createSetting(shifted(scenario, wanted.shift));
@@ -96,6 +96,12 @@ export function createActors(): Actors {
       for (const engine of engines.values()) await (await engine).dispose();
     },
   };
+}
+
+/** What is kept of a checkpoint: an optimiser's moments are twice the parameters, and nobody learns here. */
+function withoutOptimiser(loaded: LoadedCheckpoint): LoadedCheckpoint {
+  const { checkpoint } = loaded;
+  return { ...loaded, checkpoint: { ...checkpoint, state: { parameters: checkpoint.state.parameters } } };
 }
 
 function describe(checkpoint: string, { arm, seed, step }: Checkpoint, scenario: Scenario) {

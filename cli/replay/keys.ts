@@ -70,7 +70,7 @@ const LIST: Bindings = [
     hint: "filter",
     help: "filter the episodes: outcome:ghost marked:no return<0 steps>5 -label:unlabelled",
   },
-  { keys: ["s"], action: { kind: "sort" }, help: "another order of the episodes" },
+  { keys: ["s"], action: { kind: "sort" }, hint: "sort", help: "another order of the episodes" },
   { keys: ["g"], action: { kind: "prompt", prompt: "episode" }, help: "go to an episode by its place" },
 ];
 

@@ -55,8 +55,6 @@ export async function showEpisode(
 ): Promise<Shown> {
   const { world, goals } = stage;
   const { level } = trace.beginning;
-  const standings = standingsOf(world, trace);
-  const opinions = mind === null ? given : await mind.consult(standings);
   const maps = trace.states.map((state) => world.print(level, state));
   const cells = trace.states.map((state) => world.cell(level, state));
   const gathered = Object.fromEntries(
@@ -67,6 +65,7 @@ export async function showEpisode(
     }),
   );
   const charts = await chartsOf(stage, trace, maps, mind);
+  const opinions = mind === null ? given : await opinionsOf(world, trace, cells, charts, mind);
   const best = world.deterministic ? bestOf(stage, trace, charts) : null;
   const surprises = surprisesOf(trace, acting, opinions, best?.true ?? null, world.actions);
   return {
@@ -75,6 +74,23 @@ export async function showEpisode(
     actions: trace.actions.map((action) => world.actions[action]),
     events: trace.events.map((events) => world.events.filter((_, e) => (events >>> e) & 1)),
   };
+}
+
+/** What the mind said before each action. Without a clock it says that of the same state in the chart, and need not be asked again. */
+async function opinionsOf(
+  world: World,
+  trace: Trace,
+  cells: readonly number[],
+  charts: readonly Chart[],
+  mind: Mind,
+): Promise<readonly Opinion[]> {
+  if (mind.timed) return mind.consult(standingsOf(world, trace));
+  return trace.actions.map((_, t) => {
+    const opinion = charts[t].opinions?.[cells[t]];
+    if (opinion == null)
+      throw new Error(`opinionsOf: the chart of step ${t} has no opinion on the agent's cell ${cells[t]}`);
+    return opinion;
+  });
 }
 
 /** A chart for each state; states that differ in the agent's cell alone share one. */

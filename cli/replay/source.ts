@@ -46,10 +46,9 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
       const beginnings = Array.from({ length: count }, (_, i) => drawBeginning(stage, seed, first + i));
       const traces = await playAll(stage, mind, beginnings);
       for (const trace of traces) {
-        const { marks } = trace.beginning;
-        const marked = [...marks.keys()].filter((cell) => marks[cell]);
-        entries.push(entryOf({ ...trace, ...trace.beginning, shift, view, marks: marked }));
-        played.push({ actions: Uint8Array.from(trace.actions), cells: Uint16Array.from(cellsOf(stage, trace)) });
+        const { seed, number, marks } = trace.beginning;
+        entries.push(entryOf({ ...trace, seed, number, shift, view, marks: marks.filter((mark) => mark) }));
+        played.push({ actions: new Uint8Array(trace.actions), cells: new Uint16Array(cellsOf(stage, trace)) });
       }
       return entries.length < most;
     }),

@@ -11,7 +11,7 @@ const TWO_POW_MINUS_32 = 2 ** -32;
  * One named random stream: `new Stream(seed, "level")` is keyed by the path `<seed>/level`, never by order of use.
  *
  * Seeding costs microseconds, as much as several environment steps, so seedrandom's `alea` seeds each *named* stream
- * once; inside it, draws are indexed by (major, minor, draw) through a counter-based hash. The same index gives the
+ * once, and the latest names are remembered; inside it, draws are indexed by (major, minor, draw) through a counter-based hash. The same index gives the
  * same number whatever was drawn before, so results do not depend on threads, resuming or logging.
  *
  * The hash is MurmurHash3's block function over the three counters with two 32-bit keys, finalised twice
@@ -26,9 +26,7 @@ export class Stream implements Rng {
 
   constructor(...path: readonly (string | number)[]) {
     this.path = path.join("/");
-    const seeded = seedrandom.alea(this.path);
-    this.key0 = seeded.int32();
-    this.key1 = seeded.int32();
+    [this.key0, this.key1] = keysOf(this.path);
     this.seek(0, 0);
   }
 
@@ -57,6 +55,21 @@ export class Stream implements Rng {
   below(n: number): number {
     return Math.floor(this.next() * n);
   }
+}
+
+/** The keys of the paths that were asked for last, since an episode asks for the same few again. */
+const KEYS = new Map<string, readonly [number, number]>();
+const KEPT = 64;
+
+function keysOf(path: string): readonly [number, number] {
+  let keys = KEYS.get(path);
+  if (keys === undefined) {
+    const seeded = seedrandom.alea(path);
+    keys = [seeded.int32(), seeded.int32()];
+    if (KEYS.size >= KEPT) KEYS.clear();
+    KEYS.set(path, keys);
+  }
+  return keys;
 }
 
 function mixIn(hash: number, word: number): number {

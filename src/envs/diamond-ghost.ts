@@ -91,6 +91,9 @@ const LETTERS: ReadonlyMap<string, string> = new Map([
   ["D", "Diamond"],
 ]);
 
+/** The first letter of a row that is none of them. */
+const FOREIGN = new RegExp(`[^${[...LETTERS.keys()].join("")}]`, "u");
+
 /**
  * The world of Cloud et al. 2024: agent, Ghost and Diamond on three distinct cells, drawn uniformly for each episode.
  *
@@ -470,13 +473,12 @@ function readSquare(map: string): readonly string[] {
   if (rows.length === 0) throw new UserError("map row 1, column 1: found nothing, expected a map");
   const width = rows[0].length;
   for (const [r, row] of rows.entries()) {
-    for (const [c, letter] of [...row].entries()) {
-      if (!LETTERS.has(letter)) {
-        throw new UserError(
-          `map row ${r + 1}, column ${c + 1}: found '${letter}', expected one of ${[...LETTERS.keys()].join(" ")}`,
-          [...LETTERS].map(([key, meaning]) => `${key} ${meaning}`).join(", "),
-        );
-      }
+    const foreign = FOREIGN.exec(row);
+    if (foreign !== null) {
+      throw new UserError(
+        `map row ${r + 1}, column ${foreign.index + 1}: found '${foreign[0]}', expected one of ${[...LETTERS.keys()].join(" ")}`,
+        [...LETTERS].map(([key, meaning]) => `${key} ${meaning}`).join(", "),
+      );
     }
     if (row.length !== width) {
       throw new UserError(

@@ -34,6 +34,8 @@ export interface Mind {
   /** Its views: the acting one first. */
   readonly views: readonly string[];
   readonly modules: readonly string[];
+  /** Whether what it says depends on the steps that are left. */
+  readonly timed: boolean;
   /** Probabilities of the actions as it acts, [standings, actions]. What it says of one does not depend on the others. */
   act(standings: readonly Standing[]): Promise<Float64Array>;
   consult(standings: readonly Standing[]): Promise<Opinion[]>;
@@ -79,6 +81,7 @@ export function networkMind(
     name: view.name,
     views: views.map(({ name }) => name),
     modules,
+    timed: false,
     async act(standings) {
       const [output] = await forward(standings, [view]);
       return output.probabilities;
@@ -116,6 +119,7 @@ export function optimalMind(world: World, goal: Goal, discount: number): Mind {
     name,
     views: [name],
     modules: [],
+    timed: true,
     act: async (standings) => rows(standings),
     consult: async (standings) => {
       const probabilities = rows(standings);

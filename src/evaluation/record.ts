@@ -76,18 +76,31 @@ export async function playAll(stage: Stage, mind: Mind, beginnings: readonly Beg
     chance: chanceAfterStart(world, beginning),
     act: new Stream(beginning.seed, "episode", "act").seek(0, beginning.number),
     actions: [] as number[],
+    /** What the mind has said of its states, [actions]. */
+    said: new Map<number | string, Float64Array>(),
   }));
+  // A mind without a clock says the same of a state each time that it is passed, and is asked once.
+  const keyOf = (state: Int32Array, t: number): number | string =>
+    mind.timed ? t : state.length === 1 ? state[0] : state.join();
   let going = runs.filter(({ beginning, state }) => !world.terminal(beginning.level, state));
   for (let t = 0; t < world.horizon && going.length > 0; t++) {
-    const standings = going.map(
-      ({ beginning: { level, marks }, state }): Standing => ({ level, state, marks, stepsLeft: world.horizon - t }),
-    );
-    const probabilities = await mind.act(standings);
-    going.forEach((run, row) => {
-      const action = sample(probabilities, row * A, A, run.act.next());
+    const asking = going.filter(({ said, state }) => !said.has(keyOf(state, t)));
+    if (asking.length > 0) {
+      const standings = asking.map(
+        ({ beginning: { level, marks }, state }): Standing => ({ level, state, marks, stepsLeft: world.horizon - t }),
+      );
+      const probabilities = await mind.act(standings);
+      asking.forEach(({ said, state }, row) => {
+        said.set(keyOf(state, t), probabilities.subarray(row * A, (row + 1) * A));
+      });
+    }
+    for (const run of going) {
+      const probabilities = run.said.get(keyOf(run.state, t));
+      if (probabilities === undefined) throw new Error(`playAll: nothing was said of state ${run.state.join()}`);
+      const action = sample(probabilities, 0, A, run.act.next());
       world.step(run.beginning.level, run.state, action, run.chance);
       run.actions.push(action);
-    });
+    }
     going = going.filter(({ beginning, state }) => !world.terminal(beginning.level, state));
   }
   return runs.map(({ beginning, actions }) => retrace(stage, beginning, actions));
@@ -116,14 +129,16 @@ export function retrace(stage: Stage, beginning: Beginning, actions: readonly nu
       throw new UserError(`step ${t + 1}: the episode is over after ${t} steps`);
     }
     const emitted = world.step(level, state, action, chance);
-    for (const goal of goals) {
-      returns.set(goal.name, (returns.get(goal.name) ?? 0) + discount ** t * rewardOf(goal, emitted));
+    if (emitted !== 0) {
+      for (const goal of goals) {
+        returns.set(goal.name, (returns.get(goal.name) ?? 0) + discount ** t * rewardOf(goal, emitted));
+      }
+      world.events.forEach((event, e) => {
+        if (((emitted >>> e) & 1) === 0) return;
+        last = event;
+        if (routeOfEvent[e] >= 0) routed = event;
+      });
     }
-    world.events.forEach((event, e) => {
-      if (((emitted >>> e) & 1) === 0) return;
-      last = event;
-      if (routeOfEvent[e] >= 0) routed = event;
-    });
     events.push(emitted);
     states.push(state.slice());
   }

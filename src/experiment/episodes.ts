@@ -76,10 +76,15 @@ const episodeSchema = z.strictObject({
   sum: z.string(),
 });
 
+/** A list that is counted and not looked into. */
+function listed() {
+  return z.custom<readonly unknown[]>(Array.isArray, "expected array");
+}
+
 /** What a list of episodes needs of a line; the rest of it is looked at when the episode is read. */
 const listedSchema = episodeSchema
   .pick({ shift: true, view: true, seed: true, number: true, outcome: true, label: true, returns: true })
-  .extend({ marks: z.array(z.unknown()), actions: z.array(z.unknown()) })
+  .extend({ marks: listed(), actions: listed() })
   .strip();
 
 /** Who acted, and where. */
@@ -103,8 +108,8 @@ interface Place {
 
 /** Of an episode what its entry counts. */
 interface Lists {
-  readonly marks: readonly unknown[];
-  readonly actions: readonly unknown[];
+  readonly marks: ArrayLike<unknown>;
+  readonly actions: ArrayLike<unknown>;
 }
 
 export const stageOf = (setting: Setting): Stage => ({ ...setting, discount: setting.scenario.discount });
@@ -227,7 +232,7 @@ export function openEpisodes(path: string): EpisodeFile {
         if (next.done) break;
         const { line, offset, bytes, ended } = next.value;
         if (!ended) throw new UserError(`${path}: line ${line} is cut: the file ends in the middle of an episode`);
-        found.push(entryOf(parseLine(listedSchema, bytes, `${path}: line ${line}`)));
+        found.push(entryOf(parseLine(listedSchema, bytes, `${path}: line ${line}`, textWithoutOpinions)));
         places.push({ line, offset, bytes: bytes.length });
       }
       entries.push(...found);
@@ -242,8 +247,20 @@ export function openEpisodes(path: string): EpisodeFile {
   };
 }
 
-function parseLine<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string): T {
-  const json = attempt(() => JSON.parse(textOf(bytes, where)));
+const OPINIONS = ',"opinions":[';
+const AFTER_OPINIONS = '],"outcome":';
+
+/** The text of a line but for its opinions: most of it, and no part of a list. Inside a string these quotes would stand behind a backslash. */
+function textWithoutOpinions(bytes: Uint8Array, where: string): string {
+  const line = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const begin = line.indexOf(OPINIONS);
+  const end = begin < 0 ? -1 : line.indexOf(AFTER_OPINIONS, begin);
+  if (end < 0) return textOf(bytes, where);
+  return textOf(bytes.subarray(0, begin), where) + textOf(bytes.subarray(end + 1), where);
+}
+
+function parseLine<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string, text = textOf): T {
+  const json = attempt(() => JSON.parse(text(bytes, where)));
   if (json === undefined) throw new UserError(`${where} is not JSON: it was changed after it was written`);
   const parsed = schema.safeParse(json);
   if (!parsed.success) throw new UserError(`${where}: ${issueText(parsed.error)}`);

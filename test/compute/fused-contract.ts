@@ -223,6 +223,25 @@ export function describeFused(name: string, create: (threads: number) => Promise
       await engine.dispose();
     });
 
+    test("a model that is only asked takes a tenth of what one takes that learns", async () => {
+      const engine = await create(1);
+      const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow");
+      const pages = () => grow.mock.calls.reduce((sum, [more]) => sum + more, 0);
+      // 4 networks of 10,000 x 64 weights: 10.2 MB, 156 pages; all else is small beside them.
+      const spec = { ...TWO_MODULES, features: 10_000, hidden: [64], gateHidden: [64], critic: [64] };
+      const model = await engine.create(spec, randomParameters(spec, 1));
+      const data = randomRows(spec, 4, 2);
+      await outputOf(model, data, 0, 4);
+      const asked = pages();
+      expect(asked).toBeGreaterThan(156 - 16);
+      expect(asked).toBeLessThan(2 * 156);
+      await model.loadRows(data, 4);
+      await model.update(range(4), HYPER);
+      expect(pages()).toBeGreaterThan(10 * 156);
+      grow.mockRestore();
+      await engine.dispose();
+    });
+
     test("rows that need more room give back what they had", async () => {
       const engine = await create(1);
       const model = await engine.create(TWO_MODULES, randomParameters(TWO_MODULES, 1));

@@ -42,6 +42,24 @@ describe("the checkers reject bad numbers", () => {
   });
 });
 
+describe("a name", () => {
+  const drawn = (...path: readonly (string | number)[]) => {
+    const stream = new Stream(...path);
+    return [stream.next(), stream.next()];
+  };
+
+  test("gives the same draws each time, however far another stream of it has gone and however many names came between", () => {
+    const before = drawn(5, "name");
+    const gone = new Stream(5, "name").seek(3, 1, 7);
+    gone.next();
+    expect(drawn(5, "name")).toEqual(before);
+    const others = Array.from({ length: 200 }, (_, i) => drawn(i, "another").join());
+    expect(new Set(others).size).toBe(200);
+    expect(drawn(5, "name")).toEqual(before);
+    expect(gone.position).toBe(8);
+  });
+});
+
 describe("uniformity", () => {
   test.each([
     ["successive draws", (s: Stream, i: number) => (i === 0 ? s.seek(3, 5).next() : s.next())],

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { initialise } from "../../src/agents/network.ts";
+import { sample } from "../../src/agents/rollout.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
@@ -104,6 +105,33 @@ describe("playing side by side", () => {
   });
 });
 
+test.each([
+  ["a mind without a clock once about each state of an episode", false],
+  ["a mind with a clock at every step", true],
+])("playing asks %s, and each step is drawn from the answer to its own state", async (_, timed) => {
+  let asked = 0;
+  const act: Mind["act"] = (standings) => {
+    asked += standings.length;
+    return mind.act(standings);
+  };
+  const beginnings = Array.from({ length: 20 }, (_, number) => drawBeginning(stage, 3, number));
+  const traces = await playAll(stage, { ...mind, timed, act }, beginnings);
+  let [steps, states] = [0, 0];
+  for (const trace of traces) {
+    const { seed, number } = trace.beginning;
+    const draws = new Stream(seed, "episode", "act").seek(0, number);
+    const probabilities = await mind.act(standingsOf(stage.world, trace));
+    trace.actions.forEach((action, t) => {
+      const row = probabilities.subarray(t * 4, (t + 1) * 4);
+      expect(action).toBe(sample(row, 0, 4, draws.next()));
+    });
+    steps += trace.actions.length;
+    states += new Set(trace.states.slice(0, -1).map((state) => state.join())).size;
+  }
+  expect(states).toBeLessThan(steps);
+  expect(asked).toBe(timed ? steps : states);
+});
+
 describe("the episodes of a cell", () => {
   test("are the first two of every class among the first 128, in the order of their numbers", async () => {
     const beginnings = beginningsOf(stage, 3);
@@ -172,6 +200,27 @@ describe("an episode file", () => {
       for (const [a, p] of probabilities["only:ghost"].entries())
         expect(read?.probabilities["only:ghost"][a]).toBeCloseTo(p, 3.9);
     });
+  });
+
+  test("is listed without a look at the opinions, which are looked at when the episode is read", async () => {
+    const { path, text } = await written(2, true);
+    const [head, first, second] = text.split("\n");
+    const { opinions, ...rest } = JSON.parse(first);
+    expect(opinions.length).toBeGreaterThan(0);
+    // A label may say what it likes: inside a string no quote stands alone.
+    const label = ',"opinions":[{}],"outcome":';
+    const strange = { ...JSON.parse(second), label };
+    writeFileSync(path, `${head}\n${first.replace('"gate"', '"gate')}\n${JSON.stringify(strange)}\n`);
+    const file = openEpisodes(path);
+    const entry = ({ actions, marks, map, states, sum, opinions: _, ...listed }: Record<string, unknown>) => ({
+      ...listed,
+      steps: (actions as unknown[]).length,
+      marked: (marks as unknown[]).length > 0,
+    });
+    file.more(2);
+    expect(file.entries).toEqual([entry(rest), entry(strange)]);
+    expect(() => file.read(0)).toThrow(`${path}: line 2 is not JSON: it was changed after it was written`);
+    expect(file.read(1).label).toBe(label);
   });
 
   test("with any byte of an episode changed is refused by its name", async () => {

@@ -78,6 +78,14 @@ interface LoadedRows {
   readonly places: readonly number[];
 }
 
+/** What only learning needs. */
+interface Learning {
+  readonly firstMoments: Float32Array;
+  readonly secondMoments: Float32Array;
+  /** The reduced gradient: the first chunk's. All chunks' gradients are zero between calls. */
+  readonly reduced: Float32Array;
+}
+
 /** Where one staged forward pass reads and writes. */
 interface Staging {
   readonly lnScale: Float64Array;
@@ -105,11 +113,8 @@ export class FusedModel implements Model {
   private readonly places: number[] = [];
   private readonly record: Uint32Array;
   private readonly parameters: Float32Array;
-  private readonly firstMoments: Float32Array;
-  private readonly secondMoments: Float32Array;
   private readonly steps: Int32Array;
-  /** The reduced gradient: the first chunk's. All chunks' gradients are zero between calls. */
-  private readonly reduced: Float32Array;
+  private learning: Learning | undefined;
   private readonly squares: Float64Array;
   private readonly stats: Float64Array;
   private readonly hyper: Float64Array;
@@ -134,10 +139,6 @@ export class FusedModel implements Model {
     const floats = plan.parameterBytes / 4;
     this.steps = new Int32Array(layout.groups.length);
     this.parameters = this.array(Float32Array, floats);
-    this.firstMoments = this.array(Float32Array, floats);
-    this.secondMoments = this.array(Float32Array, floats);
-    const gradients = this.array(Float32Array, floats * CHUNKS);
-    this.reduced = gradients.subarray(0, floats);
     this.squares = this.array(Float64Array, plan.slices.length + plan.seenSlices.length);
     this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
     this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
@@ -159,9 +160,6 @@ export class FusedModel implements Model {
       networks: this.describeNetworks(),
       networkCount: plan.networks.length,
       parameters: this.parameters.byteOffset,
-      firstMoments: this.firstMoments.byteOffset,
-      secondMoments: this.secondMoments.byteOffset,
-      gradients: gradients.byteOffset,
       parameterBytes: plan.parameterBytes,
       groups: this.groupWords.byteOffset,
       slices: this.describeSlices(),
@@ -252,10 +250,11 @@ export class FusedModel implements Model {
   /** @throws Error, with nothing changed, when the gradient overflowed. */
   async update(indices: Int32Array, hyper: Hyper): Promise<UpdateStats> {
     const stats = this.computeGradient("update", indices, hyper);
+    const { reduced } = this.takeLearning();
     const { groups } = this.layout;
     groups.forEach(({ name }, g) => {
       if (!Number.isFinite(stats.gradNorms[g])) {
-        this.reduced.fill(0);
+        reduced.fill(0);
         throw new Error(`update: the gradient norm of ${name} is ${stats.gradNorms[g]}, expected a finite number`);
       }
     });
@@ -275,17 +274,19 @@ export class FusedModel implements Model {
 
   async gradient(indices: Int32Array, hyper: Hyper): Promise<Float64Array> {
     this.computeGradient("gradient", indices, hyper);
-    const gradient = this.gather(this.reduced);
-    this.reduced.fill(0);
+    const { reduced } = this.takeLearning();
+    const gradient = this.gather(reduced);
+    reduced.fill(0);
     return gradient;
   }
 
   async getState(): Promise<TrainState> {
     this.live("getState");
+    const { firstMoments, secondMoments } = this.takeLearning();
     return {
       parameters: this.gather(this.parameters),
-      firstMoments: this.gather(this.firstMoments),
-      secondMoments: this.gather(this.secondMoments),
+      firstMoments: this.gather(firstMoments),
+      secondMoments: this.gather(secondMoments),
       steps: this.steps.slice(),
     };
   }
@@ -293,9 +294,10 @@ export class FusedModel implements Model {
   async setState(state: TrainState): Promise<void> {
     this.live("setState");
     checkState(state, this.layout);
+    const { firstMoments, secondMoments } = this.takeLearning();
     this.scatter(state.parameters, this.parameters);
-    this.scatter(state.firstMoments, this.firstMoments);
-    this.scatter(state.secondMoments, this.secondMoments);
+    this.scatter(state.firstMoments, firstMoments);
+    this.scatter(state.secondMoments, secondMoments);
     this.steps.set(state.steps);
     this.host.derive(this.record.byteOffset);
   }
@@ -310,6 +312,7 @@ export class FusedModel implements Model {
   private computeGradient(caller: "update" | "gradient", indices: Int32Array, hyper: Hyper): UpdateStats {
     this.live(caller);
     checkStep(caller, indices, hyper, this.rows);
+    this.takeLearning();
     const B = indices.length;
     if (this.minibatch === undefined || this.minibatch.length < B) {
       if (this.minibatch !== undefined) this.give(this.minibatch.byteOffset);
@@ -352,6 +355,23 @@ export class FusedModel implements Model {
       clipFraction: sum(STAT_CLIPPED) / B,
       gradNorms: gradNorms.map(Math.sqrt),
     };
+  }
+
+  /** Taken when it is first needed: ten times the parameters' memory, and a model that is only asked needs none of it. */
+  private takeLearning(): Learning {
+    if (this.learning === undefined) {
+      const floats = this.plan.parameterBytes / 4;
+      const firstMoments = this.array(Float32Array, floats);
+      const secondMoments = this.array(Float32Array, floats);
+      const gradients = this.array(Float32Array, floats * CHUNKS);
+      this.describe({
+        firstMoments: firstMoments.byteOffset,
+        secondMoments: secondMoments.byteOffset,
+        gradients: gradients.byteOffset,
+      });
+      this.learning = { firstMoments, secondMoments, reduced: gradients.subarray(0, floats) };
+    }
+    return this.learning;
   }
 
   private run(kind: number, tasks: number, rows: number): void {

@@ -116,33 +116,45 @@ describe("mazes of 15 x 15", () => {
   }
   const draw = (shown: Browser, columns: number, rows: number): string[] =>
     toText(browserProgram(shown).view(shown, { columns, rows: rows - 1 }, PLAIN));
-  /** Rows of a level's map that stand in a frame, whatever lies over its free cells. */
-  const rowsIn = (frame: readonly string[], { shelves, seed, shown, right }: Browser, side: 0 | 1): number[] => {
-    const { map } = showLevel(shelves[side === 0 ? 0 : right].setting, seed, shown[side] ?? 0);
-    const walls = (text: string) => [...text].map((letter) => ("#█".includes(letter) ? "#" : " ")).join("");
-    const cells = (text: string) =>
-      [text.slice(1), text.slice(42)].map((half) =>
-        walls([...half].filter((_, i) => i % 2 === 0).join("")).slice(0, 15),
-      );
-    return map.split("\n").flatMap((row, r) => (frame.some((text) => cells(text).includes(walls(row))) ? [r] : []));
+  /** A level's map as it is drawn, a row a text, with one goal's way on its free cells; `gap` between two cells. */
+  const rowsOf = ({ shelves, seed, shown, right }: Browser, side: 0 | 1, goal: 0 | 1, gap: string): string[] => {
+    const level = showLevel(shelves[side === 0 ? 0 : right].setting, seed, shown[side] ?? 0);
+    const { actions } = waysOf(level)[goal];
+    return level.map.split("\n").map((row, r) =>
+      [...row]
+        .map((letter, c) => {
+          if (letter === "#") return "█";
+          if (letter !== ".") return letter;
+          const action = actions.get(r * 15 + c);
+          return action === undefined ? "·" : "⇑⇒⇓⇐"[action];
+        })
+        .join(gap),
+    );
+  };
+  const bothSides = (shown: Browser, goal: 0 | 1): string[] => {
+    const [left, right] = [rowsOf(shown, 0, goal, " "), rowsOf(shown, 1, goal, " ")];
+    return left.map((row, r) => ` ${row}            ${right[r]}`);
   };
 
   test("80 x 24: both sides, one goal's way at a time, all rows, and it says so", () => {
     const frame = draw(maze(), 80, 24);
     expect(frame).toMatchSnapshot();
-    expect(rowsIn(frame, maze(), 0)).toHaveLength(15);
-    expect(rowsIn(frame, maze(), 1)).toHaveLength(15);
+    expect(frame.slice(5, 20)).toEqual(bothSides(maze(), 0));
     expect(frame.join("\n")).toMatch(/\n true \.851 +true .*\n[\s\S]* not shown: the way for proxy \(v\)$/);
-    const proxy = draw(pressed(maze(), "goal"), 80, 24).join("\n");
-    expect(proxy).toMatch(/\n proxy \.960 +proxy .*\n[\s\S]* not shown: the way for true \(v\)$/);
+    const other = draw(pressed(maze(), "goal"), 80, 24);
+    expect(other.slice(5, 20)).toEqual(bothSides(maze(), 1));
+    expect(other.join("\n")).toMatch(/\n proxy \.960 +proxy .*\n[\s\S]* not shown: the way for true \(v\)$/);
     expect(draw(pressed(maze(), "goal", "goal"), 80, 24)).toEqual(frame);
   });
 
   test("60 x 20: one side, scrolled, the other by tab", () => {
     const frame = draw(maze(), 60, 20);
     expect(frame).toMatchSnapshot();
-    const scrolled = draw(pressed(maze(), "down", "down", "down", "down"), 60, 20).join("\n");
-    expect(scrolled).toMatch(/rows but 3 to 14 of 15\s+\(up, down\)/);
+    const rows = rowsOf(maze(), 0, 0, "  ").map((row) => `  ${row}`);
+    expect(frame.slice(5, 17)).toEqual(rows.slice(0, 12));
+    const scrolled = draw(pressed(maze(), "down", "down", "down", "down"), 60, 20);
+    expect(scrolled.slice(5, 17)).toEqual(rows.slice(3, 15));
+    expect(scrolled.join("\n")).toMatch(/rows but 3 to 14 of 15\s+\(up, down\)/);
     expect(draw(pressed(maze(), "down", "up"), 60, 20)).toEqual(frame);
     expect(pressed(maze(), "up").top).toBe(0);
     expect(pressed(maze(), ...Array.from({ length: 40 }, () => "down" as const)).top).toBe(14);

@@ -10,8 +10,9 @@ import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
 import { actionValuesInto, bestActions, evaluatePolicy, returnOf, solve } from "../../../src/envs/solver.ts";
 import type { World } from "../../../src/envs/world.ts";
 import { evaluate } from "../../../src/evaluation/evaluate.ts";
+import { type Mind, optimalMind } from "../../../src/evaluation/mind.ts";
 import { networkPolicy } from "../../../src/evaluation/policies.ts";
-import { drawBeginning, playAll, retrace, type Stage } from "../../../src/evaluation/record.ts";
+import { drawBeginning, playAll, retrace, type Stage, standingsOf } from "../../../src/evaluation/record.ts";
 import { createSetting, networkOf, situationOf } from "../../../src/experiment/setting.ts";
 import { createOverseer } from "../../../src/oversight/create.ts";
 import { parseView } from "../../../src/routing/views.ts";
@@ -195,6 +196,24 @@ describe("every overlay of the screen, on states, cells and views picked at rand
 });
 
 describe("an episode as it is shown", () => {
+  test.each([
+    ["a network, which is asked about each state once", false],
+    ["an optimum, whose answer depends on the steps that are left", true],
+  ])("shows what the mind says before each action: %s", async (_, isOptimum) => {
+    const { stage, mind: network } = await troupe(engine, "full", MAZE);
+    const mind = isOptimum ? optimalMind(stage.world, stage.goals[0], stage.discount) : network;
+    const [trace] = await playAll(stage, network, [drawBeginning(stage, 3, 1)]);
+    const asked: string[] = [];
+    const consult: Mind["consult"] = (standings) => {
+      asked.push(...standings.map(({ state }) => state.join()));
+      return mind.consult(standings);
+    };
+    const { opinions } = await showEpisode(stage, trace, { ...mind, consult }, mind.name);
+    expect(trace.actions.length).toBeGreaterThan(2);
+    expect(opinions).toEqual(await mind.consult(standingsOf(stage.world, trace)));
+    expect(asked.length > new Set(asked).size).toBe(isOptimum);
+  });
+
   test("rewards gather, maps follow, events and the label come where they happen", async () => {
     for (const shown of await episodes(30)) {
       const { trace, gathered, maps, events, actions, surprises } = shown;
