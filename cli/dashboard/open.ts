@@ -19,7 +19,7 @@ import { layoutOf } from "./view.ts";
 
 /** Frames a second at most, so that keys are answered at once; and news of the run a second, of which each is a frame. */
 const FRAMES = 8;
-const NEWS = 2;
+const NEWS = 1;
 /** Episodes that the player lists, as the command `replay` does. */
 const EPISODES = 1024;
 
