@@ -47,13 +47,13 @@ const HELP = `usage: npm run bench -- [options]
 Every program trains every row in every round; the ratio to the best rival is taken within a round. Rows come in order of importance.
 
   --quick          three rows: about 3 minutes on two idle cores (the whole table: about 50)
-  --rounds <n>     rounds of each row; default: 2
+  --rounds <n>     rounds of each row; default: 2, of --dashboard 4
   --rows <text>    only rows whose name holds the text, for example --rows "route K=2 5x5"
   --programs <a,b> only these programs, any engine among them; default: all but reference and tfjs
   --settings       instead: every setting of the rivals that is worth a try, to see which is their best; on the main rows unless --rows names others
   --to-result      also: the time to 90 % of the oracle's return; the whole table has it anyway
   --out <file>     append each measurement as it comes; what the file holds already is not measured again
-  --dashboard      instead: the speed of a run with the dashboard against one without
+  --dashboard      instead: what a run with the dashboard costs more than one without
   --json           one JSON document on stdout`;
 
 /** Engines that would take hours: one is there to be read, the others are for a GPU and many cells of one shape. */
@@ -70,7 +70,7 @@ const OWN_ENGINES = ["auto", "wasm", "native"];
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    rounds: { type: "string", default: "2" },
+    rounds: { type: "string" },
     rows: { type: "string" },
     programs: { type: "string" },
     dashboard: { type: "boolean", default: false },
@@ -314,7 +314,7 @@ async function main(): Promise<void> {
     print(HELP);
     return;
   }
-  const rounds = Number(options.rounds);
+  const rounds = Number(options.rounds ?? (options.dashboard ? 4 : 2));
   if (!(Number.isInteger(rounds) && rounds >= 1)) throw new Absent(`--rounds is ${options.rounds}, expected 1 or more`);
   const { quick, settings } = options;
   const isWhole = !quick && options.rows === undefined && options.programs === undefined;

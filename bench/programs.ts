@@ -148,7 +148,8 @@ export async function execute(
   environment: Readonly<Record<string, string | undefined>> = {},
 ): Promise<string> {
   const env = { ...process.env, ...environment };
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env });
+  // Its input stays open: at the end of it `script` would type a Ctrl-D.
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"], env });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {

@@ -14,6 +14,7 @@ import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/
 import { cacheFolder } from "./cache.ts";
 import "./float32.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
+import { thinUpdates } from "./reporting.ts";
 
 /*
  * The process that trains a cell, or several together: takes its order as the first message, reports back, and ends. Whoever started
@@ -50,13 +51,13 @@ function take(run: string, plan: CellPlan): Taken[] {
   try {
     const lock = takeLock(run, plan.id, ownClaim());
     if ("holder" in lock) {
-      tell(plan, { kind: "held", holder: lock.holder });
+      send(plan, { kind: "held", holder: lock.holder });
       return [];
     }
     const cell = cellPaths(run, plan.id);
     try {
       if (readResult(cell) === undefined) return [{ plan, lock }];
-      tell(plan, { kind: "found" });
+      send(plan, { kind: "found" });
       tidyCell(cell);
       lock.discard();
     } catch (error) {
@@ -64,7 +65,7 @@ function take(run: string, plan: CellPlan): Taken[] {
       throw error;
     }
   } catch (error) {
-    tellFailure(plan, error);
+    send(plan, failureOf(error));
   }
   return [];
 }
@@ -84,13 +85,17 @@ async function work(
   begun: number,
   start: () => Promise<Engine>,
 ): Promise<void> {
+  const tell = thinUpdates(
+    (report) => send(plan, report),
+    () => performance.now(),
+  );
   try {
-    await trainCell(order, plan, lock, begun, await start());
+    await trainCell(order, plan, lock, begun, await start(), tell);
     tidyCell(cellPaths(order.run, plan.id));
     lock.discard();
   } catch (error) {
     if (lock.isOurs()) lock.release();
-    tellFailure(plan, error);
+    tell(failureOf(error));
   }
 }
 
@@ -100,17 +105,18 @@ async function trainCell(
   lock: Lock,
   begun: number,
   engine: Engine,
+  tell: (report: CellReport) => void,
 ): Promise<void> {
   // Replicas wait for each other until the last is disposed of, however this one ends.
   try {
     const started = performance.now();
     await runCell(run, plan, engine, {
-      onResume: (progress) => tell(plan, { kind: "resumed", ...progress }),
+      onResume: (progress) => tell({ kind: "resumed", ...progress }),
       onProgress: (metrics) => {
         const { device } = engine.info;
-        tell(plan, { kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
+        tell({ kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
       },
-      next: whenToSave(lock, whilePaused(run, plan)),
+      next: whenToSave(lock, whilePaused(run, tell)),
     });
     const seconds = (performance.now() - started) / 1000;
     writeTiming(cellPaths(run, plan.id), {
@@ -124,7 +130,7 @@ async function trainCell(
       ...(engine.info.build !== undefined && { build: engine.info.build }),
       node: process.version,
     });
-    tell(plan, { kind: "finished", seconds, peakMemory: peakMemory() });
+    tell({ kind: "finished", seconds, peakMemory: peakMemory() });
   } finally {
     await engine.dispose();
   }
@@ -163,15 +169,15 @@ function whenToSave(lock: Lock, pausing: () => Promise<void>): () => Promise<Nex
 const LOOK_AGAIN = 200;
 
 /** Returns at once unless the run is paused; then when it goes on, or this process must stop. */
-function whilePaused(run: string, plan: CellPlan): () => Promise<void> {
+function whilePaused(run: string, tell: (report: CellReport) => void): () => Promise<void> {
   let before: Control["kind"] = "go on";
   return async () => {
     for (;;) {
       const control = readControl(run);
       if (control.kind !== before) {
-        if (before === "paused") tell(plan, { kind: "unpaused" });
-        if (control.kind === "paused") tell(plan, control);
-        if (control.kind === "unreadable") tell(plan, { kind: "remark", message: control.message });
+        if (before === "paused") tell({ kind: "unpaused" });
+        if (control.kind === "paused") tell(control);
+        if (control.kind === "unreadable") tell({ kind: "remark", message: control.message });
         before = control.kind;
       }
       if (control.kind !== "paused" || mustStop) return;
@@ -193,14 +199,14 @@ function beat(paths: readonly string[]): Worker {
   return worker;
 }
 
-function tellFailure(plan: CellPlan, error: unknown): void {
-  if (error instanceof Stopped) tell(plan, { kind: "stopped" });
-  else if (error instanceof UserError) tell(plan, { kind: "failed", message: error.message, hint: error.hint });
-  else tell(plan, { kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+function failureOf(error: unknown): CellReport {
+  if (error instanceof Stopped) return { kind: "stopped" };
+  if (error instanceof UserError) return { kind: "failed", message: error.message, hint: error.hint };
+  return { kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
 /** Nobody may be there any more to be told. */
-function tell({ id }: CellPlan, report: CellReport): void {
+function send({ id }: CellPlan, report: CellReport): void {
   const message: CellMessage = { id, ...report };
   if (process.connected) process.send?.(message, () => {});
 }

@@ -8,7 +8,7 @@ import type { CellEvent } from "../src/experiment/launch.ts";
 import { type Claim, holdersIn } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
-import type { Curve, Past } from "./progress.ts";
+import type { Past } from "./progress.ts";
 
 /** What is known of a cell so far. */
 interface Followed {
@@ -20,7 +20,7 @@ interface Followed {
   isDone: boolean;
   /** It was told that it failed, and nobody has taken it up since. */
   isFailed: boolean;
-  /** Of the lines that were there before the first look the last one and the curve's are told, not thousands. */
+  /** It was told where the cell was when it was looked at first. */
   isCaughtUp: boolean;
   /** The last message on its log, so that it is not said at every look. */
   complaint: string;
@@ -104,24 +104,15 @@ export class RunFollower {
     const { plan, log } = cell;
     const events: CellEvent[] = [];
     try {
-      let metrics: Metrics[] = [];
-      for (;;) {
-        const { lines, isAgain, isMore } = log.next();
-        if (isAgain) {
-          cell.isCaughtUp = false;
-          metrics = [];
-        }
-        metrics.push(...lines.map((text) => metricsIn(text, log.path)));
-        if (!isMore) break;
+      const { curve, last, isAgain } = newsIn(log);
+      if (isAgain) cell.isCaughtUp = false;
+      if (last === null) return events;
+      if (!cell.isCaughtUp) {
+        events.push({ plan, kind: "resumed", update: last.update, updates: last.updates, step: last.step });
       }
-      const last = metrics.at(-1);
-      if (last === undefined) return events;
-      const isFirst = !cell.isCaughtUp;
       cell.isCaughtUp = true;
-      if (!isFirst) return metrics.map((each) => ({ plan, kind: "progress", metrics: each }));
-      events.push({ plan, kind: "resumed", update: last.update, updates: last.updates, step: last.step });
-      const telling = metrics.filter((each) => each === last || each.curve !== undefined);
-      events.push(...telling.map((each): CellEvent => ({ plan, kind: "progress", metrics: each })));
+      const telling = last.curve === undefined ? [...curve, last] : curve;
+      events.push(...telling.map((metrics): CellEvent => ({ plan, kind: "progress", metrics })));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       if (cell.complaint !== error.message) events.push({ plan, kind: "remark", message: error.message });
@@ -135,26 +126,37 @@ export class RunFollower {
 export function pastOf(run: string, plans: readonly CellPlan[]): Map<string, Past> {
   const past = new Map<string, Past>();
   for (const { id } of plans) {
-    const log = new LineFollower(cellPaths(run, id).metrics);
-    const curve: Curve[number][] = [];
-    let last: string | undefined;
     try {
-      for (let isMore = true; isMore; ) {
-        const next = log.next();
-        for (const text of next.lines) {
-          if (!text.includes('"curve"')) continue;
-          const metrics = metricsIn(text, log.path);
-          if (metrics.curve !== undefined) curve.push([metrics.step, metrics.curve.trueReturn]);
-        }
-        last = next.lines.at(-1) ?? last;
-        isMore = next.isMore;
-      }
-      past.set(id, { curve, metrics: last === undefined ? null : metricsIn(last, log.path) });
+      const { curve, last } = newsIn(new LineFollower(cellPaths(run, id).metrics));
+      past.set(id, {
+        curve: curve.flatMap(({ step, curve: point }) => (point === undefined ? [] : [[step, point.trueReturn]])),
+        metrics: last,
+      });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
     }
   }
   return past;
+}
+
+/** What a log has that is new: the points of the curve and the last update. The other lines, thousands, are not even parsed. */
+function newsIn(log: LineFollower): { curve: Metrics[]; last: Metrics | null; isAgain: boolean } {
+  let telling: string[] = [];
+  let last: string | undefined;
+  let isAgain = false;
+  for (let isMore = true; isMore; ) {
+    const next = log.next();
+    if (next.isAgain) {
+      isAgain = true;
+      telling = [];
+      last = undefined;
+    }
+    telling.push(...next.lines.filter((text) => text.includes('"curve"')));
+    last = next.lines.at(-1) ?? last;
+    isMore = next.isMore;
+  }
+  const curve = telling.map((text) => metricsIn(text, log.path)).filter((metrics) => metrics.curve !== undefined);
+  return { curve, last: last === undefined ? null : metricsIn(last, log.path), isAgain };
 }
 
 function metricsIn(text: string, path: string): Metrics {

@@ -102,15 +102,15 @@ export function createRehearsal(run: string, shift: string): Rehearsal {
   };
 }
 
-/** Steps a second. */
-const PACE = 4;
+/** Steps a second, as the player's at its usual speed. */
+const PACE = 2;
 /** Milliseconds for which the end of an episode stands. */
 const HOLD = 1500;
 /**
  * The part of one core that loading and playing may take. They are done in the process that draws, never in one that trains: a file is read
- * and one episode played, milliseconds (15 x 15 maps: some ten), and then nothing for fifty times as long.
+ * and one episode played, milliseconds (15 x 15 maps: some ten), and then nothing for two hundred times as long.
  */
-const SHARE = 0.02;
+const SHARE = 0.005;
 
 /**
  * Keep the selected cell's episode going on a screen that has room for it, until the returned function is called: a step now and then, and

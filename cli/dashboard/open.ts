@@ -11,16 +11,15 @@ import type { Capabilities } from "../capabilities.ts";
 import { nameOf } from "../events.ts";
 import { print } from "../output.ts";
 import type { RunView } from "../progress.ts";
-import { preparePlayer } from "../replay/open.ts";
-import { type Opened, openScreen } from "../tui/open.ts";
+import { openScreen } from "../tui/open.ts";
 import { createRehearsal, keepPlaying } from "./live.ts";
-import { type Action, beginDashboard, type Dashboard, reduce } from "./model.ts";
+import { beginDashboard, type Dashboard } from "./model.ts";
 import { dashboardProgram, type Hooks } from "./program.ts";
 import { layoutOf } from "./view.ts";
 
 /** Frames a second at most, so that keys are answered at once; and news of the run a second, of which each is a frame. */
 const FRAMES = 8;
-const NEWS = 2;
+const NEWS = 1;
 /** Episodes that the player lists, as the command `replay` does. */
 const EPISODES = 1024;
 
@@ -32,7 +31,7 @@ interface DashboardOptions extends Omit<Hooks, "onReplay">, Pick<Dashboard, "tit
 
 /**
  * Open the screen of a run; training never waits for it. It is told of the run by `update`, and stays until `end`. While the player has the
- * terminal the model goes on without a screen.
+ * screen the dashboard goes on unseen.
  */
 export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions) {
   const { dir, capabilities, onStop } = options;
@@ -43,47 +42,38 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   /** What the player was asked to print. */
   const printed: string[] = [];
   let isOver = false;
-  let mustLeave = false;
   let latest = run;
-  let model = beginDashboard(scenario, run, options);
-  let screen: Opened<Dashboard, Action> | null = null;
-  let rest = () => {};
   /** Settles when the person has come back from the player. */
   let away: Promise<void> | null = null;
   /** Make the player leave. */
   let leavePlayer = () => {};
 
-  const hasBoard = (shown: Dashboard) => {
+  const program = dashboardProgram(beginDashboard(scenario, run, options), { ...options, onReplay });
+  const screen = await openScreen(program, {
+    capabilities,
+    maxFps: FRAMES,
+    lateKeys: true,
+    // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
+    onSignal: (signal) => {
+      if (signal === "SIGHUP") onStop();
+      leavePlayer();
+    },
+  });
+  // Without a screen nobody could stop it; what went wrong is thrown by `end`.
+  screen.closed.catch(onStop);
+  const rest = keepPlaying(screen, rehearsal, (shown) => {
     const { columns = 80, rows = 24 } = process.stdout;
-    return layoutOf(shown, { columns, rows: rows - 1 }).live !== null;
-  };
-  const tell = (action: Action) => {
-    if (screen === null) model = reduce(model, action);
-    else screen.dispatch(action);
-  };
-  const show = async () => {
-    const program = dashboardProgram(model, { ...options, onReplay });
-    const opened = await openScreen(program, {
-      capabilities,
-      maxFps: FRAMES,
-      // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
-      onSignal: (signal) => {
-        if (signal === "SIGHUP") onStop();
-      },
-    });
-    // Without a screen nobody could stop it; what went wrong is thrown by `end`.
-    opened.closed.catch(onStop);
-    screen = opened;
-    rest = keepPlaying(opened, rehearsal, hasBoard);
-  };
+    return away === null && layoutOf(shown, { columns, rows: rows - 1 }).live !== null;
+  });
 
-  /** Give the terminal to the player of a cell, and take it back. */
+  /** Give the screen to the player of a cell, and take it back. */
   async function replay(plan: CellPlan): Promise<void> {
     const cell = cellPaths(dir, plan.id);
     // A kept checkpoint stays, and others stand beside it to be compared with.
     const path = lastCheckpoint(cell) ?? latestPolicy(cell);
-    const refuse = (text: string) => tell({ kind: "refused", text, elapsed: elapsed() });
+    const refuse = (text: string) => screen.dispatch({ kind: "refused", text, elapsed: elapsed() });
     if (path === undefined) return refuse(`${nameOf(plan)} has saved nothing yet that could be replayed`);
+    const { preparePlayer } = await import("../replay/open.ts");
     let prepared: Awaited<ReturnType<typeof preparePlayer>>;
     try {
       prepared = await preparePlayer(path, { episode: 0, at: 0, episodes: EPISODES, shift }, capabilities);
@@ -92,28 +82,16 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
       throw error;
     }
     try {
-      if (isOver || screen === null) return;
-      rest();
-      screen.close();
-      model = await screen.closed;
-      screen = null;
-      const player = await openScreen(prepared.program, {
-        capabilities,
-        onSignal: (signal) => {
-          if (signal === "SIGHUP") onStop();
-          leavePlayer();
-        },
-      });
+      if (isOver) return;
+      const player = screen.over(prepared.program);
       leavePlayer = () => player.dispatch({ kind: "quit" });
       player.dispatch({ kind: "start" });
-      if (mustLeave) leavePlayer();
       await player.closed;
       printed.push(...prepared.program.printed);
     } finally {
       leavePlayer = () => {};
       await prepared.dispose();
     }
-    if (!isOver) await show();
   }
   function onReplay(plan: CellPlan): void {
     if (away !== null) return;
@@ -124,33 +102,34 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
     away.catch(onStop);
   }
 
-  await show();
-  const timer = setInterval(() => tell({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
+  const timer = setInterval(() => screen.dispatch({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
   const computeBounds = async () => {
     for (const [point, { scenario: at }] of expandSweep(scenario).entries()) {
       // Between two arms keys are heard and frames drawn.
       const bounds = await boundsOf(at, shift, () => wait(1));
       if (isOver) return;
-      tell({ kind: "bounds", point, bounds });
+      screen.dispatch({ kind: "bounds", point, bounds });
     }
   };
-  computeBounds().catch((error) => screen?.fail(error));
+  computeBounds().catch(screen.fail);
   return {
     update: (view: RunView, event: CellEvent | null) => {
       latest = view;
       if (event === null || event.kind === "progress") return;
-      tell({ kind: "told", run: view, event, elapsed: elapsed() });
+      screen.dispatch({ kind: "told", run: view, event, elapsed: elapsed() });
     },
     /** Whoever is in the player is waited for, unless told to hurry: a run that ends need not end the look at an episode. */
     end: async (isHurried: boolean) => {
       isOver = true;
       clearInterval(timer);
-      mustLeave = isHurried;
       if (isHurried) leavePlayer();
-      await away;
-      rest();
-      screen?.close();
-      await screen?.closed;
+      try {
+        await away;
+      } finally {
+        rest();
+        screen.close();
+        await screen.closed;
+      }
       await rehearsal.dispose();
       for (const text of printed) print(text);
     },

@@ -1,7 +1,7 @@
 import type { Capabilities } from "../capabilities.ts";
 import type { listenToKeys } from "./keyboard.tsx";
 import { actionOf, helpFrame, hintLine, type InkKey, type Key, keysOf } from "./keys.ts";
-import { mouseIn } from "./mouse.ts";
+import { type Mouse, mouseIn } from "./mouse.ts";
 import { toAnsi } from "./paint.ts";
 import { type Program, type Screen, SMALLEST } from "./program.ts";
 import { createRowWriter } from "./rows.ts";
@@ -18,14 +18,36 @@ export interface ScreenOptions {
   readonly mouse?: boolean;
   /** Frames a second at most; 30 unless given. */
   readonly maxFps?: number;
+  /** Load what hears the keys when the first one is typed, and not before: whoever only looks on is spared it. */
+  readonly lateKeys?: boolean;
   /** See `TerminalOptions` in terminal.ts. */
   readonly onSignal?: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void;
 }
 
-export interface Opened<Model, Action> extends Screen<Action> {
+/** A program that runs on a terminal. */
+interface Running<Model, Action> extends Screen<Action> {
   readonly model: () => Model;
-  /** Settles when the screen has been closed and the terminal given back: the last model, or what was thrown. */
+  /** Settles when the program has been closed: the last model, or what was thrown. */
   readonly closed: Promise<Model>;
+}
+
+/** A program with a terminal of its own; when `closed` settles, the terminal has been given back. */
+export interface Opened<Model, Action> extends Running<Model, Action> {
+  /**
+   * Show another program in the place of this one until that closes; this one goes on unseen. The terminal stays as it is in between, and
+   * whatever ends this program ends the other.
+   */
+  over<M, A>(program: Program<M, A>, maxFps?: number): Running<M, A>;
+}
+
+/** A program as the terminal sees it, whatever its model is. */
+interface Shown {
+  readonly maxFps: number;
+  /** @throws what the program's view throws. */
+  frame(size: Size): string[];
+  press(key: Key): void;
+  point(mouse: Mouse, size: Size): void;
+  fail(error: unknown): void;
 }
 
 const FRAMES = 30;
@@ -40,41 +62,19 @@ export async function openScreen<Model, Action>(
   options: ScreenOptions,
 ): Promise<Opened<Model, Action>> {
   const { capabilities, stdin = process.stdin, stdout = process.stdout } = options;
-  const { maxFps = FRAMES, mouse = program.mouse !== undefined } = options;
-  let model = program.start;
-  let isHelp = false;
+  const { maxFps = FRAMES, mouse = program.mouse !== undefined, lateKeys = false } = options;
   let isClosed = false;
   let isSuspended = false;
   let keyboard: ReturnType<typeof listenToKeys> | undefined;
   const rows = createRowWriter(stdout);
-  let settle = (_model: Model): void => {};
-  let reject = (_error: unknown): void => {};
-  const closed = new Promise<Model>((resolve, refuse) => {
-    settle = resolve;
-    reject = refuse;
-  });
-  // Whoever waits is told of the error; that nobody waits yet is none.
-  closed.catch(() => {});
 
   const sizeNow = (): Size => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
   const frame = (): string[] => {
     const size = sizeNow();
-    const { columns } = size;
-    if (columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
+    if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
       return toAnsi(fitFrame(tooSmall(size), size), capabilities);
     }
-    const body = { columns, rows: size.rows - 1 };
-    const keys = program.keys(model);
-    const shown = isHelp ? helpFrame(program.title, keys, body, capabilities) : program.view(model, body, capabilities);
-    return toAnsi([...fitFrame(shown, body), hintLine(keys, columns, capabilities)], capabilities);
-  };
-  const guarded = (action: () => unknown) => {
-    if (isClosed) return;
-    try {
-      action();
-    } catch (error) {
-      fail(error);
-    }
+    return shown.frame(size);
   };
 
   // Draw at once, then at most every 1000 / maxFps milliseconds, the latest state last.
@@ -84,75 +84,128 @@ export async function openScreen<Model, Action>(
     isDue = false;
     return !isSuspended && rows.show(frame());
   };
-  const redraw = () =>
-    guarded(() => {
-      if (timer !== undefined) {
-        isDue = true;
-        return;
-      }
+  const redraw = () => {
+    if (isClosed) return;
+    if (timer !== undefined) {
+      isDue = true;
+      return;
+    }
+    try {
       // What looks the same as before is no frame: the next one need not wait for it.
       if (!draw()) return;
-      timer = setTimeout(() => {
-        timer = undefined;
-        if (isDue && !isClosed) redraw();
-      }, 1000 / maxFps);
-    });
+    } catch (error) {
+      shown.fail(error);
+      return;
+    }
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (isDue) redraw();
+    }, 1000 / shown.maxFps);
+  };
   const onResize = () => {
     rows.forget();
     redraw();
   };
-
-  const dispatch = (action: Action) => {
-    guarded(() => {
-      const before = model;
-      model = program.reduce(model, action);
-      if (model !== before) redraw();
-      program.effect?.(action, screen, model, before);
-    });
+  const onInput = (input: string, key: InkKey) => {
+    for (const each of keysOf(input, key)) shown.press(each);
   };
-  const onKey = (key: Key) => {
-    const keys = program.keys(model);
-    if (key === "ctrl-z") return terminal.suspend();
-    // A ? in a text that is being typed is a letter.
-    if (isHelp || (key === "?" && keys.text === undefined)) {
-      isHelp = !isHelp;
-      if (key !== "ctrl-c") return redraw();
-    }
-    const action = actionOf(keys, key);
-    if (action !== undefined) dispatch(action);
-  };
-  const onInput = (input: string, key: InkKey) => guarded(() => keysOf(input, key).forEach(onKey));
   const onData = (data: string | Uint8Array) => {
-    if (!mouse || isHelp) return;
-    for (const event of mouseIn(String(data))) {
-      guarded(() => {
-        const size = sizeNow();
-        const action = program.mouse?.(model, event, { ...size, rows: size.rows - 1 });
-        if (action !== undefined) dispatch(action);
-      });
-    }
+    if (!mouse) return;
+    const size = sizeNow();
+    for (const event of mouseIn(String(data))) shown.point(event, { ...size, rows: size.rows - 1 });
   };
 
-  const finish = () => {
-    isClosed = true;
-    clearTimeout(timer);
-    stdin.off("data", onData);
-    stdout.off("resize", onResize);
-    keyboard?.end();
-    terminal.release();
-    stdin.unref?.();
-  };
-  const close = () => {
-    if (isClosed) return;
-    finish();
-    (keyboard?.ended ?? Promise.resolve()).then(() => settle(model), reject);
-  };
-  function fail(error: unknown): void {
-    if (isClosed) return;
-    finish();
-    reject(error);
+  /** Run a program; `leave` is called once when it closes or fails, and `ended` awaited before that is told. */
+  function start<M, A>(program: Program<M, A>, maxFps: number, leave: () => void, ended: () => Promise<unknown>) {
+    let model = program.start;
+    let isHelp = false;
+    let isOver = false;
+    let settle = (_model: M): void => {};
+    let reject = (_error: unknown): void => {};
+    const closed = new Promise<M>((resolve, refuse) => {
+      settle = resolve;
+      reject = refuse;
+    });
+    // Whoever waits is told of the error; that nobody waits yet is none.
+    closed.catch(() => {});
+
+    const guarded = (action: () => unknown) => {
+      if (isOver) return;
+      try {
+        action();
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const changed = () => {
+      if (shown === running) redraw();
+    };
+    const dispatch = (action: A) => {
+      guarded(() => {
+        const before = model;
+        model = program.reduce(model, action);
+        if (model !== before) changed();
+        program.effect?.(action, screen, model, before);
+      });
+    };
+    const press = (key: Key) => {
+      const keys = program.keys(model);
+      if (key === "ctrl-z") return terminal.suspend();
+      // A ? in a text that is being typed is a letter.
+      if (isHelp || (key === "?" && keys.text === undefined)) {
+        isHelp = !isHelp;
+        if (key !== "ctrl-c") return changed();
+      }
+      const action = actionOf(keys, key);
+      if (action !== undefined) dispatch(action);
+    };
+    const point = (mouse: Mouse, size: Size) => {
+      if (isHelp) return;
+      const action = program.mouse?.(model, mouse, size);
+      if (action !== undefined) dispatch(action);
+    };
+    const end = (tell: () => void) => {
+      if (isOver) return;
+      isOver = true;
+      leave();
+      ended().then(tell, reject);
+    };
+    const close = () => end(() => settle(model));
+    function fail(error: unknown): void {
+      end(() => reject(error));
+    }
+    const screen = { dispatch, close, fail };
+    const running = {
+      ...{ ...screen, closed, maxFps, model: () => model },
+      press: (key: Key) => guarded(() => press(key)),
+      point: (mouse: Mouse, size: Size) => guarded(() => point(mouse, size)),
+      frame: (size: Size): string[] => {
+        const body = { columns: size.columns, rows: size.rows - 1 };
+        const keys = program.keys(model);
+        const drawn = isHelp
+          ? helpFrame(program.title, keys, body, capabilities)
+          : program.view(model, body, capabilities);
+        return toAnsi([...fitFrame(drawn, body), hintLine(keys, body.columns, capabilities)], capabilities);
+      },
+    };
+    return running;
   }
-  const screen = { dispatch, close, fail };
+
+  const main = start(
+    program,
+    maxFps,
+    () => {
+      isClosed = true;
+      clearTimeout(timer);
+      stdin.off("data", onData).off("readable", listen);
+      stdout.off("resize", onResize);
+      keyboard?.end();
+      terminal.release();
+      stdin.unref?.();
+    },
+    () => keyboard?.ended ?? Promise.resolve(),
+  );
+  let shown: Shown = main;
 
   // A program that cannot draw itself throws here, before the terminal is touched.
   frame();
@@ -169,25 +222,41 @@ export async function openScreen<Model, Action>(
       isSuspended = false;
       if (stdin.isTTY) stdin.setRawMode?.(true);
       // The other screen is empty again.
-      rows.forget();
-      guarded(draw);
+      onResize();
     },
   });
   if (stdin.isTTY) stdin.setRawMode?.(true);
   stdout.on("resize", onResize);
-  guarded(redraw);
-  try {
-    process.env.NODE_ENV ??= "production";
-    const { listenToKeys } = await import("./keyboard.tsx");
-    if (!isClosed) {
+  redraw();
+  async function listen(): Promise<void> {
+    try {
+      process.env.NODE_ENV ??= "production";
+      const { listenToKeys } = await import("./keyboard.tsx");
+      if (isClosed) return;
       keyboard = listenToKeys(stdin, onInput);
-      keyboard.ended.catch(fail);
+      keyboard.ended.catch(main.fail);
       stdin.on("data", onData);
+    } catch (error) {
+      main.fail(error);
     }
-  } catch (error) {
-    fail(error);
   }
-  return { ...screen, model: () => model, closed };
+  // What is typed stays in the stream until somebody reads it.
+  if (lateKeys) stdin.once("readable", listen);
+  else await listen();
+  return {
+    ...{ dispatch: main.dispatch, close: main.close, fail: main.fail, model: main.model, closed: main.closed },
+    over: (other, fps = FRAMES) => {
+      const back = () => {
+        shown = main;
+        redraw();
+      };
+      const guest = start(other, fps, back, async () => {});
+      main.closed.then(guest.close, guest.fail);
+      shown = guest;
+      redraw();
+      return guest;
+    },
+  };
 }
 
 /** Said instead of a screen that would be cut to pieces. */

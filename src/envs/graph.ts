@@ -134,5 +134,7 @@ export function uniformStarts(graph: StateGraph): Float64Array {
 
 /** Reward of each action in each state under a goal, [S, A], reward units. */
 export function rewardTable(graph: StateGraph, goal: Goal): Float64Array {
-  return Float64Array.from(graph.eventSets, (events) => rewardOf(goal, events));
+  const table = new Float64Array(graph.eventSets.length);
+  for (let i = 0; i < table.length; i++) table[i] = rewardOf(goal, graph.eventSets[i]);
+  return table;
 }

@@ -38,6 +38,7 @@ export function solve(graph: StateGraph, reward: Float64Array, discount: number,
   const values = new Float64Array((horizon + 1) * S);
   for (let h = 1; h <= horizon; h++) {
     const later = (h - 1) * S;
+    let isSame = true;
     for (let s = 0; s < S; s++) {
       if (terminal[s]) continue;
       let best = -Infinity;
@@ -47,7 +48,14 @@ export function solve(graph: StateGraph, reward: Float64Array, discount: number,
         best = Math.max(best, value);
         sum += value;
       }
-      values[h * S + s] = noise === 0 ? best : (1 - noise) * best + (noise * sum) / A;
+      const value = noise === 0 ? best : (1 - noise) * best + (noise * sum) / A;
+      values[h * S + s] = value;
+      isSame &&= Object.is(value, values[later + s]);
+    }
+    // To the bit what it was with a step less: so it stays with any number of steps.
+    if (isSame) {
+      for (let k = h + 1; k <= horizon; k++) values.copyWithin(k * S, h * S, (h + 1) * S);
+      break;
     }
   }
   return { graph, reward, discount, horizon, noise, values };

@@ -46,7 +46,7 @@ test("the past of a cell is its curve and its last whole line; a cell without a 
   });
 });
 
-test("the first look at a log tells where the cell is and its curve, later ones every update", () => {
+test("the first look at a log tells where the cell is and its curve, later ones the points since and the last update", () => {
   inRun(written(update(1), update(2, 0.25), update(3)), (run, log) => {
     const follower = new RunFollower(run, [plan], ownClaim());
     expect(follower.look()).toEqual([
@@ -54,9 +54,12 @@ test("the first look at a log tells where the cell is and its curve, later ones 
       { plan, kind: "progress", metrics: update(2, 0.25) },
       { plan, kind: "progress", metrics: update(3) },
     ]);
+    const told = (...updates: readonly object[]) => updates.map((metrics) => ({ plan, kind: "progress", metrics }));
     appendFileSync(log, written(update(4), update(5)));
-    expect(follower.look()).toEqual([update(4), update(5)].map((metrics) => ({ plan, kind: "progress", metrics })));
+    expect(follower.look()).toEqual(told(update(5)));
     expect(follower.look()).toEqual([]);
+    appendFileSync(log, written(update(6, 0.5), update(7), update(8, 0.75)));
+    expect(follower.look()).toEqual(told(update(6, 0.5), update(8, 0.75)));
   });
 });
 

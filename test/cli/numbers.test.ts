@@ -3,13 +3,12 @@ import { thousands } from "../../cli/numbers.ts";
 
 test.each([
   [0, "0"],
-  [999, "999"],
+  [999.4, "999"],
   [999.5, "1,000"],
-  [21_480, "21,480"],
-  [100_000, "100,000"],
-  [1_234_567.4, "1,234,567"],
-  [-1_000, "-1,000"],
-  [-999, "-999"],
-])("%d in thousands is %s", (value, text) => {
+  [21480, "21,480"],
+  [-1234567, "-1,234,567"],
+  [12345678901, "12,345,678,901"],
+])("thousands of %d: %s", (value, text) => {
   expect(thousands(value)).toBe(text);
+  expect(thousands(value)).toBe(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
 });

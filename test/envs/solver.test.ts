@@ -234,6 +234,33 @@ describe("values", () => {
     },
   );
 
+  test.each([
+    ["no noise, where values soon stay", 0],
+    ["noise, where they never do", 0.25],
+  ])("every number of steps left, one induction after another, to the bit: %s", (_name, noise) => {
+    const graph = graphOf("A..\n..D\nG..");
+    const { size: S, actions: A, next, terminal } = graph;
+    const reward = rewardTable(graph, PROXY);
+    const { values } = solve(graph, reward, 0.97, 40, noise);
+    const expected = new Float64Array(41 * S);
+    for (let h = 1; h <= 40; h++) {
+      for (let s = 0; s < S; s++) {
+        if (terminal[s]) continue;
+        const all = Array.from({ length: A }, (_, a) => {
+          const i = s * A + a;
+          return reward[i] + 0.97 * expected[(h - 1) * S + next[i]];
+        });
+        const best = Math.max(...all);
+        expected[h * S + s] =
+          noise === 0 ? best : (1 - noise) * best + (noise * all.reduce((sum, value) => sum + value, 0)) / A;
+      }
+    }
+    expect(values).toEqual(expected);
+    const row = (h: number) => values.subarray(h * S, (h + 1) * S);
+    expect(row(40)[0]).toBeGreaterThan(0);
+    expect([...row(10)].every((value, s) => value === row(9)[s])).toBe(noise === 0);
+  });
+
   test("what cannot be reached is worth 0, and then every action is as good", () => {
     const graph = graphOf("A#.\n##D\nG..");
     const solution = solve(graph, rewardTable(graph, TRUE), 0.97, 10);

@@ -111,7 +111,7 @@ export class FakeTerminal<Model, Action> {
   static async open<Model, Action>(
     program: Program<Model, Action>,
     size: Size = { columns: 80, rows: 24 },
-    options: { capabilities?: Capabilities; onSignal?: (signal: string) => void } = {},
+    options: { capabilities?: Capabilities; lateKeys?: boolean; onSignal?: (signal: string) => void } = {},
   ): Promise<FakeTerminal<Model, Action>> {
     const fake = new FakeTerminal<Model, Action>(size);
     // What stood there before must stand there afterwards.
@@ -122,6 +122,7 @@ export class FakeTerminal<Model, Action> {
       stdout: fake.stdout,
       process: fake.process,
       maxFps: 1000,
+      ...(options.lateKeys && { lateKeys: true }),
       ...(options.onSignal && { onSignal: options.onSignal }),
     });
     await fake.settle();

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Program } from "../../../cli/tui/program.ts";
 import { line } from "../../../cli/tui/span.ts";
 import { CLEAN, FakeTerminal } from "./fake-terminal.ts";
@@ -202,4 +202,104 @@ test("a changed number costs few bytes: rows that stay are not written again", a
   const sent = terminal.stdout.written.slice(before);
   expect(sent).toBe("\u001b[?2026h\u001b[1;1Hcount 1\u001b[K\u001b[?2026l");
   await terminal.end();
+});
+
+/** Whether somebody reads what is typed. */
+const isHeard = ({ stdin }: FakeTerminal<Model, Action>): boolean => stdin.listenerCount("data") > 0;
+
+test("late keys: nothing hears them before one is typed; none of those that are typed meanwhile is lost, nor a click", async () => {
+  const terminal = await FakeTerminal.open(counter, undefined, { lateKeys: true });
+  expect(terminal.visible()[0]).toBe("count 0");
+  expect([isHeard(terminal), terminal.state().raw]).toEqual([false, true]);
+  terminal.screen.dispatch("more");
+  await terminal.settle();
+  expect([isHeard(terminal), terminal.visible()[0]]).toEqual([false, "count 1"]);
+  terminal.stdin.write("+");
+  await new Promise((resolve) => setImmediate(resolve));
+  await terminal.press("up", "-", "+");
+  while (!isHeard(terminal)) await terminal.settle();
+  await terminal.settle();
+  expect(terminal.visible()[0]).toBe("count 3");
+  await terminal.press("q");
+  expect(await terminal.screen.closed).toEqual({ count: 3, at: null });
+  expect(terminal.state()).toEqual(CLEAN);
+
+  const clicked = await FakeTerminal.open(counter, undefined, { lateKeys: true });
+  await clicked.click(4, 17);
+  while (!isHeard(clicked)) await clicked.settle();
+  await clicked.settle();
+  expect(clicked.visible()[2]).toBe("clicked 4, 17");
+  await clicked.end();
+});
+
+test("late keys: a screen that nobody types on leaves no listener and a clean terminal", async () => {
+  const terminal = await FakeTerminal.open(counter, undefined, { lateKeys: true });
+  await terminal.end();
+  expect(await terminal.screen.closed).toEqual({ count: 0, at: null });
+  expect(terminal.state()).toEqual(CLEAN);
+  expect(terminal.process.eventNames()).toEqual([]);
+  expect(terminal.stdin.listenerCount("readable")).toBe(0);
+});
+
+describe("a program over another", () => {
+  const guest: Program<Model, Action> = {
+    ...counter,
+    start: { count: 100, at: null },
+    view: (model, size, capabilities) => [line("guest"), ...counter.view(model, size, capabilities)],
+  };
+
+  test("has the keys, the mouse and the screen until it closes; the terminal is never given back in between", async () => {
+    const terminal = await FakeTerminal.open(counter);
+    const before = terminal.stdout.written.length;
+    const over = terminal.screen.over(guest, 1000);
+    await terminal.press("up");
+    await terminal.click(4, 17);
+    expect(terminal.visible().slice(0, 4)).toEqual(["guest", "count 101", "80 x 23", "clicked 4, 17"]);
+    // The other goes on unseen.
+    terminal.screen.dispatch("less");
+    await terminal.settle();
+    expect(terminal.visible()[1]).toBe("count 101");
+    await terminal.resize({ columns: 70, rows: 22 });
+    expect(terminal.visible()[2]).toBe("70 x 21");
+    await terminal.press("q");
+    expect(await over.closed).toEqual({ count: 101, at: [4, 17] });
+    expect(terminal.visible().slice(0, 4)).toEqual(["count -1", "70 x 21", "", ""]);
+    await terminal.press("up", "up");
+    expect(terminal.visible()[0]).toBe("count 1");
+    expect(terminal.stdout.written.slice(before)).not.toMatch(/\[\?(1049|25|7|1002)[hl]/);
+    await terminal.press("q");
+    expect(await terminal.screen.closed).toEqual({ count: 1, at: null });
+    expect(terminal.state()).toEqual(CLEAN);
+  });
+
+  test("that throws is closed with its error, and the one below is there again", async () => {
+    const terminal = await FakeTerminal.open(counter);
+    const over = terminal.screen.over(guest, 1000);
+    await terminal.press("t");
+    await expect(over.closed).rejects.toThrow("cannot draw this");
+    expect(terminal.visible()[0]).toBe("count 0");
+    await terminal.end();
+    expect(terminal.state()).toEqual(CLEAN);
+  });
+
+  test("ends with the one below, however that ends; ctrl-z and fg bring the upper one back", async () => {
+    const closing = await FakeTerminal.open(counter);
+    const over = closing.screen.over(guest, 1000);
+    await closing.press("ctrl-z");
+    expect(closing.state()).toEqual(CLEAN);
+    closing.process.emit("SIGCONT");
+    await closing.settle();
+    expect(closing.visible()[0]).toBe("guest");
+    await closing.end();
+    expect(await over.closed).toEqual({ count: 100, at: null });
+    expect(closing.state()).toEqual(CLEAN);
+
+    const failing = await FakeTerminal.open(counter);
+    const other = failing.screen.over(guest, 1000);
+    failing.screen.fail(new Error("from elsewhere"));
+    await expect(other.closed).rejects.toThrow("from elsewhere");
+    await failing.settle();
+    expect(failing.state()).toEqual(CLEAN);
+    expect(failing.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
+  });
 });
