@@ -52,7 +52,6 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   const screen = await openScreen(program, {
     capabilities,
     maxFps: FRAMES,
-    lateKeys: true,
     // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
     onSignal: (signal) => {
       if (signal === "SIGHUP") onStop();

@@ -18,8 +18,6 @@ export interface ScreenOptions {
   readonly mouse?: boolean;
   /** Frames a second at most; 30 unless given. */
   readonly maxFps?: number;
-  /** Load what hears the keys when the first one is typed, and not before: whoever only looks on is spared it. */
-  readonly lateKeys?: boolean;
   /** See `TerminalOptions` in terminal.ts. */
   readonly onSignal?: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void;
 }
@@ -54,15 +52,15 @@ const FRAMES = 30;
 
 /**
  * Open a screen on the terminal. The first frame is written at once; then Ink and React, which take half a second of computing to load, are
- * loaded to hear the keys: never on the way to plain output, and React's slow checks of itself only where NODE_ENV asks for them. Keys
- * that are typed in between wait.
+ * loaded to hear the keys, while whoever opened the screen goes on: never on the way to plain output, and React's slow checks of itself only
+ * where NODE_ENV asks for them. Keys that are typed in between wait in the stream.
  */
 export async function openScreen<Model, Action>(
   program: Program<Model, Action>,
   options: ScreenOptions,
 ): Promise<Opened<Model, Action>> {
   const { capabilities, stdin = process.stdin, stdout = process.stdout } = options;
-  const { maxFps = FRAMES, mouse = program.mouse !== undefined, lateKeys = false } = options;
+  const { maxFps = FRAMES, mouse = program.mouse !== undefined } = options;
   let isClosed = false;
   let isSuspended = false;
   let keyboard: ReturnType<typeof listenToKeys> | undefined;
@@ -197,7 +195,7 @@ export async function openScreen<Model, Action>(
     () => {
       isClosed = true;
       clearTimeout(timer);
-      stdin.off("data", onData).off("readable", listen);
+      stdin.off("data", onData);
       stdout.off("resize", onResize);
       keyboard?.end();
       terminal.release();
@@ -240,9 +238,7 @@ export async function openScreen<Model, Action>(
       main.fail(error);
     }
   }
-  // What is typed stays in the stream until somebody reads it.
-  if (lateKeys) stdin.once("readable", listen);
-  else await listen();
+  void listen();
   return {
     ...{ dispatch: main.dispatch, close: main.close, fail: main.fail, model: main.model, closed: main.closed },
     over: (other, fps = FRAMES) => {

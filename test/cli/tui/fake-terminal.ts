@@ -111,7 +111,7 @@ export class FakeTerminal<Model, Action> {
   static async open<Model, Action>(
     program: Program<Model, Action>,
     size: Size = { columns: 80, rows: 24 },
-    options: { capabilities?: Capabilities; lateKeys?: boolean; onSignal?: (signal: string) => void } = {},
+    options: { capabilities?: Capabilities; unheard?: boolean; onSignal?: (signal: string) => void } = {},
   ): Promise<FakeTerminal<Model, Action>> {
     const fake = new FakeTerminal<Model, Action>(size);
     // What stood there before must stand there afterwards.
@@ -122,11 +122,18 @@ export class FakeTerminal<Model, Action> {
       stdout: fake.stdout,
       process: fake.process,
       maxFps: 1000,
-      ...(options.lateKeys && { lateKeys: true }),
       ...(options.onSignal && { onSignal: options.onSignal }),
     });
+    // What hears the keys is still being loaded.
+    if (options.unheard) return fake;
+    while (!fake.isHeard()) await fake.settle();
     await fake.settle();
     return fake;
+  }
+
+  /** Whether somebody reads what is typed. */
+  isHeard(): boolean {
+    return this.stdin.listenerCount("data") > 0;
   }
 
   /** Wait until nothing more is drawn: input that has been parsed, frames that are due, bytes that are on their way. */

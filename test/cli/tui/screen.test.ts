@@ -204,41 +204,27 @@ test("a changed number costs few bytes: rows that stay are not written again", a
   await terminal.end();
 });
 
-/** Whether somebody reads what is typed. */
-const isHeard = ({ stdin }: FakeTerminal<Model, Action>): boolean => stdin.listenerCount("data") > 0;
-
-test("late keys: nothing hears them before one is typed; none of those that are typed meanwhile is lost, nor a click", async () => {
-  const terminal = await FakeTerminal.open(counter, undefined, { lateKeys: true });
-  expect(terminal.visible()[0]).toBe("count 0");
-  expect([isHeard(terminal), terminal.state().raw]).toEqual([false, true]);
-  terminal.screen.dispatch("more");
+test("nothing is lost that is typed or clicked while what hears keys is being loaded", async () => {
+  const terminal = await FakeTerminal.open(counter, undefined, { unheard: true });
+  expect(terminal.isHeard()).toBe(false);
+  terminal.stdin.write("++");
+  await terminal.click(4, 17);
+  while (!terminal.isHeard()) await terminal.settle();
   await terminal.settle();
-  expect([isHeard(terminal), terminal.visible()[0]]).toEqual([false, "count 1"]);
-  terminal.stdin.write("+");
-  await new Promise((resolve) => setImmediate(resolve));
-  await terminal.press("up", "-", "+");
-  while (!isHeard(terminal)) await terminal.settle();
-  await terminal.settle();
-  expect(terminal.visible()[0]).toBe("count 3");
+  expect(terminal.visible().slice(0, 3)).toEqual(["count 2", "80 x 23", "clicked 4, 17"]);
   await terminal.press("q");
-  expect(await terminal.screen.closed).toEqual({ count: 3, at: null });
+  expect(await terminal.screen.closed).toEqual({ count: 2, at: [4, 17] });
   expect(terminal.state()).toEqual(CLEAN);
-
-  const clicked = await FakeTerminal.open(counter, undefined, { lateKeys: true });
-  await clicked.click(4, 17);
-  while (!isHeard(clicked)) await clicked.settle();
-  await clicked.settle();
-  expect(clicked.visible()[2]).toBe("clicked 4, 17");
-  await clicked.end();
 });
 
-test("late keys: a screen that nobody types on leaves no listener and a clean terminal", async () => {
-  const terminal = await FakeTerminal.open(counter, undefined, { lateKeys: true });
+test("a screen that is closed before its keys are heard leaves no listener and a clean terminal", async () => {
+  const terminal = await FakeTerminal.open(counter, undefined, { unheard: true });
   await terminal.end();
+  await terminal.settle();
   expect(await terminal.screen.closed).toEqual({ count: 0, at: null });
   expect(terminal.state()).toEqual(CLEAN);
   expect(terminal.process.eventNames()).toEqual([]);
-  expect(terminal.stdin.listenerCount("readable")).toBe(0);
+  expect(terminal.isHeard()).toBe(false);
 });
 
 describe("a program over another", () => {
