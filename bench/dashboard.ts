@@ -15,8 +15,8 @@ import { costOf, type Pair, renderCost, type Usage, type UsageLine, usageOf } fr
  * run to run than the dashboard costs.
  */
 
-/** Twenty seconds of training. */
-const STEPS = 3_000_000;
+/** Half a minute of training. */
+const STEPS = 9_000_000;
 
 /** The seconds that the cells of a run took together: training and evaluation by their own clocks, without the start of processes. */
 function secondsOf(out: string): number {
