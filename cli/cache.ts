@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where compiled kernels and compiled code are kept between commands: $XDG_CACHE_HOME/halfwatch, or ~/.cache/halfwatch. */
+/** Where compiled kernels are kept between commands: $XDG_CACHE_HOME/halfwatch, or ~/.cache/halfwatch. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const { XDG_CACHE_HOME } = environment;
   // The XDG specification ignores relative paths.

@@ -7,11 +7,6 @@ if (major < 22) {
   process.stderr.write(`halfwatch needs Node 22 or newer, this is ${process.versions.node}\n`);
   process.exitCode = 2;
 } else {
-  // What V8 has compiled is kept from command to command: a seventh of the computing until a screen hears keys. Node 22.0 cannot, and
-  // where nothing can be written nothing is kept.
-  const { enableCompileCache } = await import("node:module");
-  const { cacheFolder } = await import("./cache.ts");
-  enableCompileCache?.(`${cacheFolder()}/code`);
   const { main } = await import("./program.ts");
   await main(process.argv.slice(2));
 }
