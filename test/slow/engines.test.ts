@@ -72,8 +72,8 @@ test("ten seeds on each fast engine: final returns are those of the others, to a
       console.log(found);
       expect(low, found).toBeLessThanOrEqual(0);
       expect(high, found).toBeGreaterThanOrEqual(0);
-      // Seeds of one engine have a standard deviation of .2.
-      expect(Number(high) - Number(low), found).toBeLessThan(0.05);
+      // Seeds of one engine have a standard deviation of .2: the same seeds unpaired would give an interval of half a unit.
+      expect(Number(high) - Number(low), found).toBeLessThan(0.15);
     }
   }
   expect(mean(of("wasm"))).toBeGreaterThan(0.3);

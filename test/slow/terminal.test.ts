@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { halfwatch, MAIN } from "../cli/halfwatch.ts";
@@ -158,30 +158,6 @@ test.skipIf(!hasTmux || process.platform !== "linux")(
     expect(await shell.state("after-kill")).toBe(before);
   },
 );
-
-test.skipIf(!hasTmux)("whoever only looks on has not loaded what hears keys; the first key is heard", async () => {
-  const before = await shell.state("before-looking");
-  const hook = join(terminals.folder, "hook.mjs");
-  const loaded = join(terminals.folder, "ink-is-loaded");
-  writeFileSync(
-    hook,
-    `import { writeFileSync } from "node:fs";
-    import { registerHooks } from "node:module";
-    registerHooks({ load(url, context, next) {
-      if (url.includes("/node_modules/ink/")) writeFileSync(${JSON.stringify(loaded)}, "");
-      return next(url, context);
-    } });`,
-  );
-  shell.press(`clear; ${NODE} --import '${hook}' '${MAIN}' watch ${runIn("term")}`, "Enter");
-  await shell.see(/optimum \.93/);
-  await shell.see(/› naive/);
-  expect(existsSync(loaded)).toBe(false);
-  shell.press("Down");
-  await shell.see(/› route/);
-  expect(existsSync(loaded)).toBe(true);
-  shell.press("q");
-  expect(await shell.state("after-looking")).toBe(before);
-});
 
 test.skipIf(!hasTmux)("an error that nobody caught is printed on a terminal that was given back first", async () => {
   const before = await shell.state("before-error");
