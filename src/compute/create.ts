@@ -44,15 +44,15 @@ export async function createEngine(
  * @throws UserError saying what is missing, or that their bits are others.
  */
 export async function createCompiledWasm(threads: number, cacheFolder: string): Promise<Engine> {
-  const [compiled, wasm] = [
-    await createNativeEngine({ threads, cacheFolder, arithmetic: "exact" }),
-    await createWasmEngine({ threads: 1 }),
-  ];
-  try {
-    if (await haveSameBits(compiled, wasm)) return compiled;
-  } finally {
-    await wasm.dispose();
-  }
-  await compiled.dispose();
+  return heldAgainstWasm(await createNativeEngine({ threads, cacheFolder, arithmetic: "exact" }));
+}
+
+/** The engine, if it gives WebAssembly's bits; else it is disposed of. @throws UserError saying so. */
+export async function heldAgainstWasm(engine: Engine): Promise<Engine> {
+  const wasm = await createWasmEngine({ threads: 1 });
+  const isSame = await haveSameBits(engine, wasm);
+  await wasm.dispose();
+  if (isSame) return engine;
+  await engine.dispose();
   throw new UserError("the compiled kernels do not give the bits of WebAssembly here");
 }

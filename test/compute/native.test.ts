@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import { createEngine } from "../../src/compute/create.ts";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { createEngine, heldAgainstWasm } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { buildKernels } from "../../src/compute/native/build.ts";
 import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
@@ -26,7 +26,10 @@ describe.skipIf(!hasCompiler())("native", () => {
     expect(await haveSameBits(compiled, plain)).toBe(true);
     const fused = await createNativeEngine({ threads: 1, cacheFolder, arithmetic: "fused" });
     expect(await haveSameBits(fused, plain)).toBe(false);
-    for (const engine of [compiled, plain, fused]) await engine.dispose();
+    const dispose = vi.fn(fused.dispose);
+    await expect(heldAgainstWasm({ ...fused, dispose })).rejects.toThrow("do not give the bits of WebAssembly");
+    expect(dispose).toHaveBeenCalledOnce();
+    for (const engine of [compiled, plain]) await engine.dispose();
   });
 
   describeExpAndLog(async () => {
