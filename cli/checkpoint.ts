@@ -2,14 +2,17 @@ import { ENGINE_NAMES, type EngineName } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
 import type { Checkpoint } from "../src/experiment/checkpoint.ts";
-import { loadScenario } from "../src/experiment/scenario.ts";
+import { loadStoredScenario } from "../src/experiment/scenario.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
 import { createSetting, type Setting } from "../src/experiment/setting.ts";
-import { readCheckpoint } from "../src/experiment/store.ts";
+import { readPolicy } from "../src/experiment/store.ts";
 
 export interface LoadedCheckpoint {
+  /** Without its optimiser. */
   readonly checkpoint: Checkpoint;
-  /** The scenario that it was trained on, with `--set` applied. */
+  /** The scenario that it was trained on. */
+  readonly trained: Scenario;
+  /** The same with `--set` applied. */
   readonly scenario: Scenario;
   /** Made for the precision of its parameters, and here on any machine: wasm stands in for native and tfjs, equal but for rounding. */
   readonly engine: EngineName;
@@ -19,20 +22,16 @@ export const isCheckpointPath = (path: string): boolean => path.endsWith(".safet
 
 /** Read a checkpoint and the scenario inside it. @throws UserError naming the file. */
 export function loadCheckpoint(path: string, set: readonly string[]): LoadedCheckpoint {
-  const checkpoint = readCheckpoint(path);
+  const checkpoint = readPolicy(path);
   const name = ENGINE_NAMES.find((engine) => engine === checkpoint.engine.name);
   if (name === undefined) {
     const { name: unknown } = checkpoint.engine;
     throw new UserError(`checkpoint ${path} was trained by engine ${unknown}, which this version does not have`);
   }
-  // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
-  const { scenario } = loadScenario({
-    path,
-    readText: () => JSON.stringify(checkpoint.scenario),
-    set,
-    sweep: "ignore",
-  });
-  return { checkpoint, scenario, engine: standIn(name) };
+  const under = (set: readonly string[]) =>
+    loadStoredScenario(checkpoint.scenario, path, { set, sweep: "ignore" }).scenario;
+  const trained = under([]);
+  return { checkpoint, trained, scenario: set.length === 0 ? trained : under(set), engine: standIn(name) };
 }
 
 /** The engine that speaks for what another one has trained, on any machine. */
@@ -42,10 +41,9 @@ export const standIn = (name: EngineName): EngineName => (name === "tfjs" || nam
  * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.
  * @throws UserError naming the file.
  */
-export function checkReadable(path: string, { spec, scenario }: Checkpoint, { world, overseer }: Setting): void {
-  const trained = createSetting(
-    loadScenario({ path, readText: () => JSON.stringify(scenario), set: [], sweep: "ignore" }).scenario,
-  );
+export function checkReadable(path: string, loaded: LoadedCheckpoint, { world, overseer }: Setting): void {
+  const { spec } = loaded.checkpoint;
+  const trained = createSetting(loaded.trained);
   const hint = "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on";
   const features = observedFeatures(world, overseer.visible);
   if (features > spec.features) {

@@ -147,10 +147,8 @@ async function keep({ folder, parameters }: Wanted, actor: Actor, trace: Trace):
   files.set(folder, file);
   file.records.push(recordOf(stage, { shift, view }, trace, await mind.consult(standingsOf(stage.world, trace))));
   if (parameters) {
-    // Without the optimiser, which nobody needs to look at it.
-    const { checkpoint: whole, scenario } = loadCheckpoint(checkpoint, []);
-    const { resume: _, ...rest } = whole;
-    const bytes = encodeCheckpoint({ ...rest, scenario, state: { parameters: whole.state.parameters } });
+    const { checkpoint: policy, scenario } = loadCheckpoint(checkpoint, []);
+    const bytes = encodeCheckpoint({ ...policy, scenario });
     write(join(folder, "checkpoints", `${actor.step}.safetensors`), bytes);
   }
   return file.records.length - 1;

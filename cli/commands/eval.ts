@@ -48,9 +48,10 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
   if (options.policy !== undefined) {
     throw new UserError(`--policy ${options.policy}: a checkpoint is a policy`, "--policy goes with a scenario file");
   }
-  const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(path, options.set ?? []);
+  const loaded = loadCheckpoint(path, options.set ?? []);
+  const { checkpoint, scenario, engine: trainedBy } = loaded;
   const { setting, situation } = testOf(scenario, options.shift);
-  checkReadable(path, checkpoint, setting);
+  checkReadable(path, loaded, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
   const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1, {

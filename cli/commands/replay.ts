@@ -10,10 +10,10 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
-import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
+import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
-import { chooseCheckpoint, createActors, isRun } from "../replay/actors.ts";
+import { createActors, isRun, loadWanted, wantedPath } from "../replay/actors.ts";
 import type { Lane } from "../replay/compare.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
@@ -95,10 +95,12 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
 
 /** One episode, step by step, in lines. */
 async function tell(path: string, options: ReplayOptions): Promise<void> {
-  const file = isRun(path) ? chooseCheckpoint(wantedOf(path, options)) : path;
-  const { checkpoint, scenario, engine: trainedBy } = loadCheckpoint(file, options.set ?? []);
+  const wanted = wantedOf(path, options);
+  const file = wantedPath(wanted);
+  const loaded = loadWanted(file, wanted);
+  const { checkpoint, scenario, engine: trainedBy } = loaded;
   const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
-  checkReadable(file, checkpoint, setting);
+  checkReadable(file, loaded, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
   const engine = await createEngine(trainedBy, 1, { cacheFolder: cacheFolder() });

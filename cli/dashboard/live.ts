@@ -11,7 +11,7 @@ import type { CellPlan } from "../../src/experiment/plan.ts";
 import { withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting, type Setting } from "../../src/experiment/setting.ts";
-import { cellPaths, latestPolicy, readCheckpoint } from "../../src/experiment/store.ts";
+import { cellPaths, latestPolicy, readPolicy } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { standIn } from "../checkpoint.ts";
 import { type Scene, sceneOf } from "../scene.ts";
@@ -65,7 +65,7 @@ export function createRehearsal(run: string, shift: string): Rehearsal {
       const path = latestPolicy(cellPaths(run, plan.id));
       if (path === undefined) return null;
       try {
-        const checkpoint = readCheckpoint(path);
+        const checkpoint = readPolicy(path);
         const setting = settingOf(plan.scenario);
         const { modules } = checkpoint.spec;
         const acting = deployedView(modules, setting.trueModule);

@@ -8,10 +8,11 @@ import { type Mind, networkMind, optimalMind } from "../../src/evaluation/mind.t
 import type { Stage } from "../../src/evaluation/record.ts";
 import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
 import { stageOf } from "../../src/experiment/episodes.ts";
+import { planOf } from "../../src/experiment/plan.ts";
 import { withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
-import { cellPaths, checkpointPath, readManifest, readResult } from "../../src/experiment/store.ts";
+import { cellPaths, checkpointPath, readManifest, readResultAlone } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { checkReadable, type LoadedCheckpoint, loadCheckpoint } from "../checkpoint.ts";
@@ -65,13 +66,13 @@ export function createActors(): Actors {
   };
   return {
     async load(wanted) {
-      const path = isRun(wanted.path) ? chooseCheckpoint(wanted) : wanted.path;
+      const path = wantedPath(wanted);
       const key = JSON.stringify([path, wanted.set]);
-      const loaded = read.get(key) ?? withoutOptimiser(loadCheckpoint(path, wanted.set ?? []));
+      const loaded = read.get(key) ?? loadWanted(path, wanted);
       read.set(key, loaded);
       const { checkpoint, scenario, engine: trainedBy } = loaded;
       const setting = createSetting(shifted(scenario, wanted.shift));
-      checkReadable(path, checkpoint, setting);
+      checkReadable(path, loaded, setting);
       const { modules } = checkpoint.spec;
       const deployed = deployedView(modules, setting.trueModule);
       const view = parseView(wanted.view ?? deployed, modules);
@@ -98,10 +99,12 @@ export function createActors(): Actors {
   };
 }
 
-/** What is kept of a checkpoint: an optimiser's moments are twice the parameters, and nobody learns here. */
-function withoutOptimiser(loaded: LoadedCheckpoint): LoadedCheckpoint {
-  const { checkpoint } = loaded;
-  return { ...loaded, checkpoint: { ...checkpoint, state: { parameters: checkpoint.state.parameters } } };
+/** Load the policy that {@link wantedPath} found. @throws UserError naming the file. */
+export function loadWanted(path: string, wanted: Wanted): LoadedCheckpoint {
+  const loaded = loadCheckpoint(path, wanted.set ?? []);
+  // Nothing else tells a file of another cell that lies in this one's place.
+  if (path !== wanted.path) planOf(loaded.checkpoint, basename(dirname(dirname(path))), path);
+  return loaded;
 }
 
 function describe(checkpoint: string, { arm, seed, step }: Checkpoint, scenario: Scenario) {
@@ -130,8 +133,13 @@ function cellsOf(run: string): { id: string; arm: string; seed: number }[] {
   });
 }
 
+/** The checkpoint that is meant. @throws UserError where a run has none such. */
+export function wantedPath(wanted: Wanted): string {
+  return isRun(wanted.path) ? chooseCheckpoint(wanted) : wanted.path;
+}
+
 /** The checkpoint of a run that is meant: of `route` if it is there, of the first seed, the last one, unless told otherwise. */
-export function chooseCheckpoint({ path: run, arm, seed, step }: Wanted): string {
+function chooseCheckpoint({ path: run, arm, seed, step }: Wanted): string {
   const cells = cellsOf(run);
   if (cells.length === 0) throw new UserError(`run ${run} has no finished cell`);
   const arms = [...new Set(cells.map((cell) => cell.arm))];
@@ -148,7 +156,7 @@ export function chooseCheckpoint({ path: run, arm, seed, step }: Wanted): string
     );
   }
   const paths = cellPaths(run, cell.id);
-  const result = readResult(paths);
+  const result = readResultAlone(paths);
   if (result === undefined) throw new UserError(`run ${run} has no finished cell of ${wanted} with seed ${cell.seed}`);
   if (step === undefined) return checkpointPath(paths, result.checkpoints.last);
   const steps = stepsOf(checkpointPath(paths, result.checkpoints.last));

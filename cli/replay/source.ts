@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
 import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/experiment/episodes.ts";
-import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import { loadStoredScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import type { Actor, Actors } from "./actors.ts";
@@ -67,8 +67,7 @@ export function createPlayedSource(actor: Actor, most: number): EpisodeSource {
 export function createFileSource(path: string, actors: Actors | null): EpisodeSource & { readonly head: Head } {
   const file = openEpisodes(path);
   const { head } = file;
-  // JSON is YAML, so the scenario inside is checked by the same rules as one that a person wrote.
-  const { scenario } = loadScenario({ path, readText: () => JSON.stringify(head.scenario), set: [], sweep: "ignore" });
+  const { scenario } = loadStoredScenario(head.scenario, path, { sweep: "ignore" });
   const stages = new Map<string, Stage>();
   const stageIn = (shift: string): Stage => {
     const at = shift === TRAINING ? scenario : withShift(scenario, shift);

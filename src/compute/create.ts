@@ -4,7 +4,6 @@ import type { Engine } from "./engine.ts";
 import { createNativeEngine } from "./native/engine.ts";
 import { createReferenceEngine } from "./reference/engine.ts";
 import { haveSameBits } from "./self-check.ts";
-import { createTfjsEngine } from "./tfjs/engine.ts";
 import { createWasmEngine } from "./wasm/engine.ts";
 
 export interface EngineOptions {
@@ -32,8 +31,11 @@ export async function createEngine(
       return createNativeEngine({ threads, cacheFolder, arithmetic: "fused" });
     case "reference":
       return createReferenceEngine();
-    case "tfjs":
+    case "tfjs": {
+      // Seven files that nobody else needs.
+      const { createTfjsEngine } = await import("./tfjs/engine.ts");
       return createTfjsEngine({ backend: BACKENDS.find((backend) => choice === `tfjs:${backend}`) ?? "best" });
+    }
   }
 }
 

@@ -24,7 +24,7 @@ import {
   cellPaths,
   checkpointPath,
   finishCell,
-  readCheckpoint,
+  readPolicy,
   readResumePoint,
   rollBack,
   startCell,
@@ -206,7 +206,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     if (step === trained.step) {
       for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
     } else {
-      const { state } = readCheckpoint(checkpointPath(cell, step));
+      const { state } = readPolicy(checkpointPath(cell, step));
       const earlier = await engine.create(model.spec, state.parameters);
       for (const test of tests) {
         if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);

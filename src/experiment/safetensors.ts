@@ -1,3 +1,4 @@
+import { endianness } from "node:os";
 import { UserError } from "../core/errors.ts";
 
 /** A named array; `data` is row-major with as many elements as the product of `shape`. */
@@ -49,18 +50,15 @@ export function encodeSafetensors(tensors: readonly Tensor[], metadata: Readonly
   const headerBytes = Math.ceil(header.length / 8) * 8;
 
   const bytes = new Uint8Array(8 + headerBytes + size);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(headerBytes), true);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
   bytes.fill(0x20, 8, 8 + headerBytes);
   bytes.set(header, 8);
   let offset = 8 + headerBytes;
   for (const { data } of ordered) {
-    const width = data.BYTES_PER_ELEMENT;
-    for (let i = 0; i < data.length; i++, offset += width) {
-      if (data instanceof Float32Array) view.setFloat32(offset, data[i], true);
-      else if (data instanceof Float64Array) view.setFloat64(offset, data[i], true);
-      else view.setInt32(offset, data[i], true);
-    }
+    const place = bytes.subarray(offset, offset + data.byteLength);
+    place.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    inOurOrder(place, data instanceof Float64Array ? 8 : 4);
+    offset += data.byteLength;
   }
   return bytes;
 }
@@ -102,7 +100,6 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors 
   const notSafetensors = (reason: string) => refuse(`is not a safetensors file: ${reason}`);
 
   const dataStart = endOfHeader(bytes, bytes.length, name);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = parseHeader(bytes.subarray(8, dataStart), notSafetensors);
 
   const metadata = new Map<string, string>();
@@ -124,7 +121,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors 
       throw refuse(`is truncated: tensor ${key} ends at byte ${dataStart + end}, the file at byte ${bytes.length}`);
     }
     spans.push({ name: key, begin, end });
-    tensors.set(key, { name: key, shape, data: readData(view, dataStart + begin, dtype, elementsOf(shape)) });
+    tensors.set(key, { name: key, shape, data: readData(bytes.subarray(dataStart + begin, dataStart + end), dtype) });
   }
 
   spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -198,26 +195,20 @@ function readEntry(entry: Record<string, unknown>, refuse: Refusal) {
   return { dtype, shape, begin, end } as const;
 }
 
-function readData(view: DataView, start: number, dtype: Dtype, length: number): Tensor["data"] {
-  switch (dtype) {
-    case "F32": {
-      const data = new Float32Array(length);
-      for (let i = 0; i < length; i++) data[i] = view.getFloat32(start + 4 * i, true);
-      return data;
-    }
-    case "F64": {
-      const data = new Float64Array(length);
-      for (let i = 0; i < length; i++) data[i] = view.getFloat64(start + 8 * i, true);
-      return data;
-    }
-    case "I32": {
-      const data = new Int32Array(length);
-      for (let i = 0; i < length; i++) data[i] = view.getInt32(start + 4 * i, true);
-      return data;
-    }
-    default:
-      return dtype satisfies never;
-  }
+/** An array of its own from a tensor's bytes, which begin anywhere. */
+function readData(bytes: Uint8Array, dtype: Dtype): Tensor["data"] {
+  const { buffer } = inOurOrder(new Uint8Array(bytes), dtype === "F64" ? 8 : 4);
+  if (dtype === "I32") return new Int32Array(buffer);
+  return dtype === "F32" ? new Float32Array(buffer) : new Float64Array(buffer);
+}
+
+/** Elements of `width` bytes from the file's order to the machine's, or back: changed in place, and returned. */
+function inOurOrder<Bytes extends Uint8Array>(bytes: Bytes, width: 4 | 8): Bytes {
+  if (endianness() === "LE") return bytes;
+  const swapped = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (width === 8) swapped.swap64();
+  else swapped.swap32();
+  return bytes;
 }
 
 /** JSON text of an object from the JSON texts of its fields, in their order (an object literal moves keys like "7" to its front). */

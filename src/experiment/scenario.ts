@@ -12,7 +12,6 @@ import {
   merge,
   oneLine,
   type Place,
-  parseTree,
   setAt,
   show,
   type Tree,
@@ -21,13 +20,17 @@ import {
   toUserError,
   without,
 } from "./tree.ts";
+import { parseTree } from "./yaml.ts";
 
 /** Reads a UTF-8 text. @throws UserError `<path>: no such file` and the like. */
 type ReadText = (path: string) => string;
 
-export interface LoadOptions {
+export interface LoadOptions extends Adjustments {
   readonly path: string;
   readonly readText: ReadText;
+}
+
+interface Adjustments {
   /** `--set` options, `key.path=value`, the value in YAML; later ones win. */
   readonly set?: readonly string[];
   /**
@@ -61,8 +64,22 @@ const LARGEST_SEED = 2 ** 31;
  *
  * @throws UserError with all problems, one line each (a hint may follow, indented): `file:line:column: ...` or `--set k=v: ...`.
  */
-export function loadScenario({ path, readText, set = [], sweep = "keep" }: LoadOptions): LoadedScenario {
-  let tree = readChain(path, readText, []);
+export function loadScenario({ path, readText, ...adjustments }: LoadOptions): LoadedScenario {
+  return adjusted(readChain(path, readText, []), path, adjustments);
+}
+
+/**
+ * The scenario that a file of ours holds as JSON (a checkpoint, a manifest, an episode file), checked by the rules for one that a person
+ * wrote. `path` is what messages call the file.
+ *
+ * @throws UserError with all problems, one line each: `path: ...` or `--set k=v: ...`.
+ */
+export function loadStoredScenario(json: unknown, path: string, adjustments: Adjustments = {}): LoadedScenario {
+  return adjusted(asMap(toTree(json, { text: oneLine(path), order: [path, 0, 0] })), path, adjustments);
+}
+
+function adjusted(given: MapTree, path: string, { set = [], sweep = "keep" }: Adjustments): LoadedScenario {
+  let tree = given;
   const ignored = sweep === "ignore" ? tree.entries.get("sweep") : undefined;
   if (ignored) tree = without(tree, "sweep");
   for (const option of set) tree = applyOption(tree, option);
@@ -188,11 +205,13 @@ function readFile(path: string, readText: ReadText): MapTree {
   }
   const tree = parseTree(text, placeAt);
   if (tree === null) throw toUserError([{ place: placeAt(1, 1), message: "the file is empty, expected a scenario" }]);
-  if (tree.type !== "map") {
-    const found = tree.type === "list" ? "a list" : show(toPlain(tree));
-    throw toUserError([{ place: tree.place, message: `found ${found}, expected a map of keys to values` }]);
-  }
-  return tree;
+  return asMap(tree);
+}
+
+function asMap(tree: Tree): MapTree {
+  if (tree.type === "map") return tree;
+  const found = tree.type === "list" ? "a list" : show(toPlain(tree));
+  throw toUserError([{ place: tree.place, message: `found ${found}, expected a map of keys to values` }]);
 }
 
 /** One `--set key.path=value`. The keys of `sweep` and of each shift are key paths themselves. */

@@ -1,4 +1,3 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node as YamlNode } from "yaml";
 import { UserError } from "../core/errors.ts";
 
 /** Where something was written: `text` is `scenarios/apples.yaml:7:24` or `--set oversight.coverage=.3`. */
@@ -31,18 +30,18 @@ interface ListTree {
   readonly items: readonly Tree[];
   readonly size: number;
 }
-interface ScalarTree {
+export interface ScalarTree {
   readonly type: "scalar";
   readonly place: Place;
   readonly value: unknown;
   readonly size: 1;
 }
 
-const MOST_VALUES = 50_000;
-const DEEPEST = 64;
+export const MOST_VALUES = 50_000;
+export const DEEPEST = 64;
 const MOST_PROBLEMS = 100;
 /** Names that reach into JavaScript's own objects. */
-const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+export const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /** A problem with the place that caused it; printed as one line, and one indented line for the hint. */
 export interface Problem {
@@ -71,124 +70,7 @@ export function oneLine(text: string): string {
   );
 }
 
-/**
- * Read a YAML 1.2 text (core schema). Refused, all of them with their place: syntax errors, duplicate and non-text keys,
- * tags, several documents, aliases that contain themselves or expand to more than 50,000 values.
- *
- * `placeAt` names a position of the text. Returns null when the text holds nothing.
- * @throws UserError
- */
-export function parseTree(text: string, placeAt: (line: number, column: number) => Place): Tree | null {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter,
-    prettyErrors: false,
-    version: "1.2",
-    schema: "core",
-    uniqueKeys: false,
-  });
-  const at = (offset: number): Place => {
-    const { line, col } = lineCounter.linePos(offset);
-    return placeAt(line, col);
-  };
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ code, message, pos }) => ({
-      place: at(pos[0]),
-      ...inOurWords(code, message),
-    }));
-    throw toUserError(problems);
-  }
-  if (document.directives?.yaml.explicit && document.directives.yaml.version !== "1.2") {
-    throw toUserError([{ place: at(0), message: `YAML version ${document.directives.yaml.version}, expected 1.2` }]);
-  }
-  if (document.contents === null) return null;
-  const reader = new Reader(at);
-  const tree = reader.read(document.contents, 0);
-  if (reader.problems.length > 0) throw toUserError(reader.problems);
-  return tree;
-}
-
-/** What the parser says, with the advice that people need. */
-function inOurWords(code: string, message: string): Pick<Problem, "message" | "hint"> {
-  switch (code) {
-    case "TAB_AS_INDENT":
-      return { message: "tabs are not allowed as indentation", hint: "indent with spaces" };
-    case "MULTIPLE_DOCS":
-      return { message: "a second document begins here, expected one document in a file" };
-    default:
-      return { message: `YAML syntax: ${oneLine(message.charAt(0).toLowerCase() + message.slice(1))}` };
-  }
-}
-
-/** Converts the parser's nodes and notes what is wrong with them; a part that is wrong becomes null. Anchors are remembered in reading order, so an alias sees the last one before it. */
-class Reader {
-  readonly problems: Problem[] = [];
-  private readonly at: (offset: number) => Place;
-  private readonly anchors = new Map<string, Tree | "open">();
-
-  constructor(at: (offset: number) => Place) {
-    this.at = at;
-  }
-
-  read(node: YamlNode | null, depth: number, fallback = 0): Tree {
-    const place = this.at(node?.range?.[0] ?? fallback);
-    if (node === null) return nothing(place);
-    if (depth > DEEPEST) return this.refuse(place, `nested more than ${DEEPEST} levels deep`);
-    if (isAlias(node)) {
-      const target = this.anchors.get(node.source);
-      if (target === undefined) return this.refuse(place, `unknown anchor *${oneLine(node.source)}`);
-      if (target === "open") return this.refuse(place, `alias *${oneLine(node.source)} contains itself`);
-      return target;
-    }
-    if (node.tag !== undefined) {
-      const tag = node.tag.replace(/^tag:yaml\.org,2002:/, "!!");
-      return this.refuse(place, `tag ${oneLine(tag)} is not allowed`, "write the plain value");
-    }
-    const anchor = (node as { anchor?: string }).anchor;
-    if (anchor !== undefined) this.anchors.set(anchor, "open");
-    let tree = this.convert(node, place, depth);
-    if (tree.size > MOST_VALUES) tree = this.refuse(place, `holds more than ${MOST_VALUES} values, aliases included`);
-    if (anchor !== undefined) this.anchors.set(anchor, tree);
-    return tree;
-  }
-
-  private convert(node: YamlNode, place: Place, depth: number): Tree {
-    if (isMap(node)) {
-      const entries = new Map<string, Entry>();
-      for (const pair of node.items) {
-        const keyNode = pair.key as YamlNode | null;
-        const keyPlace = this.at(keyNode?.range?.[0] ?? node.range?.[0] ?? 0);
-        // `true` and 1 are keys too: the text counts, not what YAML makes of it.
-        const key = isScalar(keyNode) && keyNode.tag === undefined ? (keyNode.source ?? "") : "";
-        if (key === "") this.refuse(keyPlace, "a key must be plain text");
-        else if (REFUSED_KEYS.has(key)) this.refuse(keyPlace, `key ${key} is not allowed`);
-        else if (entries.has(key)) {
-          this.refuse(keyPlace, `duplicate key ${oneLine(key)}`, "each key may stand once in a map");
-        } else {
-          const value = this.read(pair.value as YamlNode | null, depth + 1, keyNode?.range?.[1]);
-          entries.set(key, { place: keyPlace, value });
-        }
-      }
-      return mapOf(place, entries);
-    }
-    if (isSeq(node)) {
-      return listOf(
-        place,
-        node.items.map((item) => this.read(item as YamlNode | null, depth + 1, node.range?.[0])),
-      );
-    }
-    return isScalar(node)
-      ? { type: "scalar", place, value: node.value, size: 1 }
-      : this.refuse(place, "expected a value");
-  }
-
-  private refuse(place: Place, message: string, hint?: string): ScalarTree {
-    this.problems.push({ place, message, hint });
-    return nothing(place);
-  }
-}
-
-function nothing(place: Place): ScalarTree {
+export function nothing(place: Place): ScalarTree {
   return { type: "scalar", place, value: null, size: 1 };
 }
 
@@ -196,18 +78,19 @@ function refuseKey(key: string, place: Place): void {
   if (REFUSED_KEYS.has(key)) throw toUserError([{ place, message: `key ${key} is not allowed` }]);
 }
 
-/** The tree of a plain value, all of it at one place. */
-export function toTree(value: unknown, place: Place): Tree {
+/** The tree of a plain value, all of it at one place. @throws UserError when it is nested too deep. */
+export function toTree(value: unknown, place: Place, depth = 0): Tree {
+  if (depth > DEEPEST) throw toUserError([{ place, message: `nested more than ${DEEPEST} levels deep` }]);
   if (Array.isArray(value)) {
     return listOf(
       place,
-      value.map((item) => toTree(item, place)),
+      value.map((item) => toTree(item, place, depth + 1)),
     );
   }
   if (typeof value === "object" && value !== null) {
     const entries = new Map<string, Entry>();
     for (const [key, part] of Object.entries(value)) {
-      if (part !== undefined) entries.set(key, { place, value: toTree(part, place) });
+      if (part !== undefined) entries.set(key, { place, value: toTree(part, place, depth + 1) });
     }
     return mapOf(place, entries);
   }
@@ -227,7 +110,7 @@ export function toPlain(tree: Tree): unknown {
   }
 }
 
-function mapOf(place: Place, entries: ReadonlyMap<string, Entry>): MapTree {
+export function mapOf(place: Place, entries: ReadonlyMap<string, Entry>): MapTree {
   let size = 1;
   for (const { value } of entries.values()) size += value.size;
   return { type: "map", place, entries, size };

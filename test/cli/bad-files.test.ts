@@ -73,6 +73,13 @@ beforeAll(async () => {
   rmSync(at("run-folder/manifest.json"));
   mkdirSync(at("run-folder/manifest.json"));
   copyFileSync(checkpoint, at("good.safetensors"));
+  for (const name of ["swapped", "elsewhere", "unsealed"]) cpSync(run, at(`run-${name}`), { recursive: true });
+  const [swapped, elsewhere, unsealed] = ["swapped", "elsewhere", "unsealed"].map((name) =>
+    cellPaths(at(`run-${name}`), plan.id),
+  );
+  writeFileSync(checkpointPath(swapped, 640), encodeCheckpoint({ ...readCheckpoint(checkpoint), seed: 7 }));
+  writeFileSync(elsewhere.metrics, "");
+  writeFileSync(unsealed.result, readFileSync(unsealed.result, "utf8").replace('"seed":0', '"seed":1'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -187,6 +194,24 @@ describe("runs", () => {
     ]) {
       expectRefused(args, message);
     }
+  });
+});
+
+describe("a policy of a run", () => {
+  test("is refused where its checkpoint is another cell's, or the result that names it was edited", () => {
+    expectRefused(
+      ["replay", "run-swapped"],
+      /^run-swapped\/cells\/route-seed0-\w{8}\/checkpoints\/640\.safetensors is of another cell, route-seed7-\w{8}, /,
+    );
+    expectRefused(
+      ["replay", "run-unsealed"],
+      /^run-unsealed\/cells\/\S+\/result\.json was changed after it was written/,
+    );
+  });
+
+  test("is shown where another file of its cell is damaged: `verify` looks for that", () => {
+    expect(show(["replay", "run-elsewhere"]).status).toBe(0);
+    expect(show(["verify", "run-elsewhere"])).toMatchObject({ status: 1, stdout: /metrics\.jsonl was changed/ });
   });
 });
 

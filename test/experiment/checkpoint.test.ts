@@ -47,9 +47,9 @@ function example(precision: "float32" | "float64"): Checkpoint {
 }
 
 /** The refusal of a file, which is a `UserError` that names it. */
-function refusal(bytes: Uint8Array): UserError {
+function refusal(bytes: Uint8Array, part: "all" | "policy" = "all"): UserError {
   try {
-    decodeCheckpoint(bytes, "runs/a.safetensors");
+    decodeCheckpoint(bytes, "runs/a.safetensors", part);
   } catch (error) {
     expect(error).toBeInstanceOf(UserError);
     expect((error as UserError).message).toMatch(/^checkpoint runs\/a\.safetensors/);
@@ -117,6 +117,15 @@ describe("a checkpoint", () => {
     const scenario = { routes: { diamond: ["diamond"], ghost: ["ghost"] }, seeds: 20, name: "diamond-ghost" };
     expect(encodeCheckpoint({ ...reordered, scenario })).toEqual(BYTES);
     expect(encodeCheckpoint({ ...checkpoint, seed: 4 })).not.toEqual(BYTES);
+  });
+
+  test.each([
+    ["float32", BYTES],
+    ["float64", encodeCheckpoint(example("float64"))],
+    ["float32, no optimiser", encodeCheckpoint(decodeCheckpoint(BYTES, "a", "policy"))],
+  ])("gives its policy alone: all but the optimiser (%s)", (_, bytes) => {
+    const { state, ...rest } = decodeCheckpoint(bytes, "a");
+    expect(decodeCheckpoint(bytes, "a", "policy")).toEqual({ ...rest, state: { parameters: state.parameters } });
   });
 
   test("does not record threads or device, which do not change it", () => {
@@ -207,9 +216,11 @@ describe("a checkpoint is refused", () => {
     expect(refusal(broken("output.bias", Number.NaN)).message).toContain(
       "tensor output.bias holds NaN, expected finite numbers",
     );
-    expect(refusal(broken("adam.v/output.bias", Number.POSITIVE_INFINITY)).message).toContain(
-      "adam.v/output.bias holds Infinity",
-    );
+    const moment = broken("adam.v/output.bias", Number.POSITIVE_INFINITY);
+    expect(refusal(moment).message).toContain("adam.v/output.bias holds Infinity");
+    expect(refusal(broken("output.bias", Number.NaN), "policy").message).toContain("tensor output.bias holds NaN");
+    // Whoever acts does not read moments.
+    expect(Object.keys(decodeCheckpoint(moment, "a", "policy").state)).toEqual(["parameters"]);
     const double = forgeContent(BYTES, (content) => {
       content.engine = { name: "reference", precision: "float64" };
     });

@@ -8,6 +8,7 @@ import {
   type LoadedScenario,
   listSeeds,
   loadScenario,
+  loadStoredScenario,
   parseSeeds,
   withShift,
 } from "../../src/experiment/scenario.ts";
@@ -651,5 +652,41 @@ describe("scenarios/", () => {
     expect(JSON.stringify(schema.$defs.change)).not.toContain('"required"');
     expect(schema.$defs.scenario.required).toContain("world");
     expect(schema.$defs.scenario.properties.extends).toBeUndefined();
+  });
+});
+
+describe("a scenario that a file of ours holds", () => {
+  const { scenario } = load(BASE);
+  const stored = JSON.parse(JSON.stringify(scenario));
+
+  test("is the one that was written, and changes as a file does", () => {
+    expect(loadStoredScenario(stored, "a.safetensors")).toEqual({ ...load(BASE), path: "a.safetensors" });
+    const set = ["oversight.coverage=0.3", "shift.near.world.levels=ties"];
+    expect(loadStoredScenario(stored, "a.safetensors", { set }).scenario).toEqual(load(BASE, set).scenario);
+    const swept = { ...stored, sweep: { "oversight.coverage": [0.1, 1] } };
+    expect(loadStoredScenario(swept, "a.safetensors", { sweep: "ignore" }).scenario.sweep).toEqual({});
+    expect(loadStoredScenario(swept, "a.safetensors").scenario.sweep).toEqual(swept.sweep);
+  });
+
+  test("is checked by the same rules, each problem with the file's name", () => {
+    const wrong = { ...stored, color: 1, seeds: -1 };
+    const said = messageOf(() => loadStoredScenario(wrong, "runs/a.safetensors"));
+    expect(said.split("\n").filter((line) => !line.startsWith(" "))).toEqual([
+      "runs/a.safetensors: seeds is -1, expected an integer in [1, 10000] or a list of 1 to 10000 integers in [0, 2147483648]",
+      "runs/a.safetensors: unknown key color",
+    ]);
+    expect(messageOf(() => loadStoredScenario({ ...stored, extends: "b.yaml" }, "a"))).toContain("unknown key extends");
+    expect(messageOf(() => loadStoredScenario([], "a\n"))).toBe(
+      "a\\u000a: found a list, expected a map of keys to values",
+    );
+  });
+
+  test("may be nested however deep: it is refused, and no stack is spent", () => {
+    const deep = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
+    expect(messageOf(() => loadStoredScenario({ ...stored, about: deep }, "a"))).toBe(
+      "a: nested more than 64 levels deep",
+    );
+    expect(messageOf(() => loadStoredScenario({ ...stored, toString: 1 }, "a"))).toContain("unknown key toString");
+    expect(messageOf(() => loadStoredScenario(JSON.parse('{"__proto__": {"name": "b"}}'), "a"))).toContain("__proto__");
   });
 });

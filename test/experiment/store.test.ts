@@ -31,6 +31,7 @@ import {
   readCheckpoint,
   readManifest,
   readResult,
+  readResultAlone,
   readRun,
   startCell,
   writeCheckpoint,
@@ -339,11 +340,16 @@ describe("a cell", () => {
     ],
   ])("whose %s is refused by path", (_, file, damage, reason) => {
     finished(folder, 1);
-    const path = file(finished(folder));
+    const cell = finished(folder);
+    const path = file(cell);
     damage(path);
     const { message } = refusal(() => readRun(folder));
     expect(message.startsWith(`${path} `)).toBe(true);
     expect(message).toContain(reason);
+    // Without its files it is read where nothing but they is wrong, or the run it lies in.
+    const isWrong = path === cell.result && !reason.includes("scenario hash");
+    if (isWrong) expect(refusal(() => readResultAlone(cell)).message).toBe(message);
+    else expect(readResultAlone(cell)?.cell).toBe(cell.id);
   });
 
   test("that was copied under another name is refused", () => {

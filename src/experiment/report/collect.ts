@@ -1,6 +1,6 @@
 import { UserError } from "../../core/errors.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
-import { loadScenario, withShift } from "../scenario.ts";
+import { loadStoredScenario, withShift } from "../scenario.ts";
 import { ARM_NAMES, type Scenario, TRAINING } from "../schema.ts";
 import type { CellResult, RunContents } from "../store.ts";
 import { summarise } from "../summary.ts";
@@ -70,8 +70,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
       "train it first: halfwatch run",
     );
   }
-  // JSON is YAML, so the scenario of the manifest is checked by the same rules as one that a person wrote.
-  const loaded = loadScenario({ path: `manifest.json of ${run}`, readText: () => JSON.stringify(manifest.scenario) });
+  const loaded = loadStoredScenario(manifest.scenario, `manifest.json of ${run}`);
   const grown = {
     arms: ARM_NAMES.filter((arm) => manifest.arms.includes(arm)),
     seeds: [...manifest.seeds],
