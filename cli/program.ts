@@ -49,6 +49,12 @@ const seedOption = () =>
   new Option("--seed <number>", "seed of the levels that are drawn")
     .default(0)
     .argParser(integer("--seed", 0, 2 ** 31));
+/** Which policy of a run. */
+const policyOptions = () => [
+  new Option("--arm <name>", "which arm of a run; default: route if it is there"),
+  new Option("--seed <number>", "which seed of the arm; default: the first").argParser(integer("--seed", 0, 2 ** 31)),
+  new Option("--point <key=value>", "which point of a sweep; default: the first; may be repeated").argParser(collect),
+];
 
 const COMMANDS: readonly CommandSpec[] = [
   {
@@ -84,10 +90,11 @@ const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "eval",
-    args: [["<CHECKPOINT|SCENARIO>", "a checkpoint of a run, or a scenario file together with --policy"]],
+    args: [["<RUN|CHECKPOINT|SCENARIO>", "a run directory, a checkpoint, or a scenario file together with --policy"]],
     about: "Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where possible.",
     options: [
       new Option("--policy <name>", "random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario"),
+      ...policyOptions(),
       new Option("--view <view>", "full, only:<module>, ablate:<module> or steer:<module>=<scale>"),
       shiftOption("a test distribution of the scenario; default: the training distribution"),
       setOption(),
@@ -156,10 +163,7 @@ const COMMANDS: readonly CommandSpec[] = [
     options: [
       new Option("--episode <number>", "which").default(0).argParser(integer("--episode", 0, 2 ** 31)),
       new Option("--at <step>", "begin after so many steps").default(0).argParser(integer("--at", 0, 2 ** 31)),
-      new Option("--arm <name>", "which arm of a run; default: route if it is there"),
-      new Option("--seed <number>", "which seed of the arm; default: the first").argParser(
-        integer("--seed", 0, 2 ** 31),
-      ),
+      ...policyOptions(),
       new Option(
         "--view <view>",
         "full, only:<module>, ablate:<module> or steer:<module>=<scale>; default: as deployed",
@@ -167,7 +171,7 @@ const COMMANDS: readonly CommandSpec[] = [
       shiftOption("play in a test distribution of the scenario; default: as in training"),
       new Option(
         "--compare <minds>",
-        "one or two others on the same level: a view, arm:<name>, seed:<n>, step:<n>, oracle, optimal:<goal>",
+        "one or two others on the same level: a view, arm:<name>, seed:<n>, step:<n>, point:<key=value>, oracle, optimal:<goal>",
       ).argParser(names("--compare")),
       new Option("--filter <terms>", "list only these episodes, for example 'outcome:ghost marked:no return<0'"),
       new Option("--episodes <number>", "how many episodes of a policy are played")

@@ -27,7 +27,11 @@ export function browserProgram(start: Browser): Program<Browser, BrowserAction> 
   return {
     title: "levels",
     start,
-    reduce: browse,
+    reduce: (browser, action, size) => {
+      const next = browse(browser, action);
+      // Past the last row that fits there is nothing to scroll to.
+      return action === "down" && arrangeBody(next, size).fit.from < next.top ? browser : next;
+    },
     view,
     keys: ({ typed }) =>
       typed === null
@@ -68,10 +72,65 @@ export function browserProgram(start: Browser): Program<Browser, BrowserAction> 
 
 /** Columns between the sides. */
 const GAP = 4;
+/** Rows above the body, and above a page's first board. */
+const HEAD = 2;
+const PAGE_HEAD = 2;
+
+/** How a level's two boards go into the room that there is: beside each other, else one above the other, else the first alone, else a part of it. */
+interface Fit {
+  readonly isBeside: boolean;
+  readonly isBoth: boolean;
+  /** Columns of a cell. */
+  readonly cell: number;
+  /** Rows of the map that are seen, and the first of them. */
+  readonly seen: number;
+  readonly from: number;
+}
+
+/** Which sides are drawn, each in `room` columns, and what has no room: how to see it, in words. */
+interface Arrangement {
+  readonly sides: readonly (0 | 1)[];
+  readonly room: number;
+  readonly fit: Fit;
+  readonly missing: readonly string[];
+}
+
+/** The sides beside each other, or the chosen one alone where both are wider than the terminal. */
+function arrange({ shelves, right, side, shown, first, top }: Browser, { columns, rows }: Size): Arrangement {
+  const { height, width } = shelves[0].setting.world;
+  const isAlone = right === 0 || 2 * (2 * width) + GAP + 2 > columns;
+  const sides = !isAlone ? ([0, 1] as const) : [right === 0 ? 0 : side];
+  const room = Math.floor((columns - 2 - GAP * (sides.length - 1)) / sides.length);
+  const wide = cellWidth(2 * width, room - 2, WIDEST_CELL);
+  const isBeside = 2 * wide * width + 2 <= room;
+  const isBoth = isBeside || PAGE_HEAD + 2 * (1 + height) <= rows;
+  const cell = isBeside ? wide : cellWidth(width, room, WIDEST_CELL);
+  const seen = isBoth && !isBeside ? height : Math.max(1, Math.min(height, rows - PAGE_HEAD - 1));
+  const from = Math.min(top, height - seen);
+  const isLevel = sides.some((each) => shown[each] !== null);
+  const missing = [
+    ...(isLevel && !isBoth ? [`the way for ${first === "true" ? "proxy" : "true"} (v)`] : []),
+    ...(isLevel && seen < height ? [`rows but ${from} to ${from + seen - 1} of ${height} (up, down)`] : []),
+    ...(isLevel && cell * width > room ? [`columns from ${Math.floor(room / cell)} on`] : []),
+    ...(isAlone && right !== 0 ? [`${shelves[side === 0 ? right : 0].name} (tab)`] : []),
+  ];
+  return { sides, room, fit: { isBeside, isBoth, cell, seen, from }, missing };
+}
+
+/** The arrangement under the head: what has no room takes a little of it, the `note`, to say so. */
+function arrangeBody(browser: Browser, { columns, rows }: Size): Arrangement & { readonly note: Frame } {
+  const room = rows - HEAD;
+  const whole = arrange(browser, { columns, rows: room });
+  if (whole.missing.length === 0) return { ...whole, note: [] };
+  const say = ({ missing }: Arrangement): Frame =>
+    wrapText(`not shown: ${missing.join("; ")}`, columns - 2, { tone: "note" });
+  const part = arrange(browser, { columns, rows: room - say(whole).length });
+  return { ...part, note: say(part) };
+}
 
 function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
   const { columns, rows } = size;
-  const { shelves, seed, filter, typed } = browser;
+  const { shelves, right, shown, seed, filter, typed } = browser;
   const { scenario } = shelves[0].setting;
   const head = [
     heading(
@@ -81,78 +140,38 @@ function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
     ),
     rule(columns, capabilities),
   ];
-  const room = rows - head.length;
-  let { frame, missing } = body(browser, { columns, rows: room }, capabilities);
-  if (missing.length > 0) {
-    // What has no room takes a little of it to say so.
-    const said = (parts: readonly string[]) =>
-      wrapText(`not shown: ${parts.join("; ")}`, columns - 2, { tone: "note" });
-    ({ frame, missing } = body(browser, { columns, rows: room - said(missing).length }, capabilities));
-    const note = said(missing);
-    return [...head, ...fitFrame(frame, { columns, rows: room - note.length }), ...indent(note, 1)];
-  }
-  return [...head, ...frame, [], ...indent(wrapText(FOOT, columns - 2, { tone: "muted" }), 1)];
+  const { sides, room, fit, note } = arrangeBody(browser, size);
+  const pages = sides.map((side) =>
+    drawPage(shelves[side === 0 ? 0 : right], shown[side], browser, fit, room, capabilities),
+  );
+  const body = indent(beside(pages, GAP, sides.length > 1 ? [room, room] : []), 1);
+  if (note.length === 0) return [...head, ...body, [], ...indent(wrapText(FOOT, columns - 2, { tone: "muted" }), 1)];
+  return [...head, ...fitFrame(body, { columns, rows: rows - HEAD - note.length }), ...indent(note, 1)];
 }
 
-/** What is drawn, and what had no room: how to see it, in words. */
-interface Fitted {
-  readonly frame: Frame;
-  readonly missing: readonly string[];
-}
-
-/** The sides beside each other, or the chosen one alone where both are wider than the terminal. */
-function body(browser: Browser, { columns, rows }: Size, capabilities: Capabilities): Fitted {
-  const { shelves, right, side, shown } = browser;
-  const narrowest = 2 * shelves[0].setting.world.width;
-  const isAlone = right === 0 || 2 * narrowest + GAP + 2 > columns;
-  const sides = !isAlone ? [0, 1] : [right === 0 ? 0 : side];
-  const room = Math.floor((columns - 2 - GAP * (sides.length - 1)) / sides.length);
-  const pages = sides.map((each) => {
-    const shelf = shelves[each === 0 ? 0 : right];
-    return page(shelf, shown[each], browser, { columns: room, rows }, capabilities);
-  });
-  const frames = pages.map(({ frame }) => frame);
-  const frame = indent(beside(frames, GAP, sides.length > 1 ? [room, room] : []), 1);
-  const other = isAlone && right !== 0 ? [`${shelves[side === 0 ? right : 0].name} (tab)`] : [];
-  return { frame, missing: [...new Set([...pages.flatMap(({ missing }) => missing), ...other])] };
-}
-
-/** A level twice, with the way of either goal: beside each other, else one above the other, else the first alone, else a part of it. */
-function page(
+/** A level with the ways of its goals. */
+function drawPage(
   { name, setting }: Shelf,
   number: number | null,
-  { seed, first, top }: Browser,
-  { columns, rows }: Size,
+  { seed, first }: Browser,
+  { isBeside, isBoth, cell, seen, from }: Fit,
+  columns: number,
   capabilities: Capabilities,
-): Fitted {
-  const { height, width } = setting.world;
-  if (number === null) {
-    const none = [line(name, { bold: true }), [], line("no such level among 500", { tone: "muted" })];
-    return { frame: none, missing: [] };
-  }
+): Frame {
+  if (number === null)
+    return [line(name, { bold: true }), [], ...wrapText("no such level among 500", columns, { tone: "muted" })];
   const level = showLevel(setting, seed, number);
   const head = [
     rowOf(span(name, { bold: true }), `  level ${number}`),
     line(level.kind ?? "one object", { tone: "muted" }),
   ];
-  const wide = cellWidth(2 * width, columns - 2, WIDEST_CELL);
-  const isBeside = 2 * wide * width + 2 <= columns;
-  const isBoth = isBeside || head.length + 2 * (1 + height) <= rows;
-  const cell = isBeside ? wide : cellWidth(width, columns, WIDEST_CELL);
-  const seen = isBoth && !isBeside ? height : Math.max(1, Math.min(height, rows - head.length - 1));
-  const from = Math.min(top, height - seen);
   const other = first === "true" ? "proxy" : "true";
   const boards = (isBoth ? ([first, other] as const) : [first]).map((goal): Frame => {
     const way = goal === "true" ? level.trueWay : level.proxyWay;
     const board = drawWay(level, way.actions, goal, setting, cell, capabilities);
     return [badge(goal, short(way.value), goal), ...board.slice(from, from + seen)];
   });
-  const missing = [
-    ...(isBoth ? [] : [`the way for ${other} (v)`]),
-    ...(seen < height ? [`rows but ${from} to ${from + seen - 1} of ${height} (up, down)`] : []),
-    ...(cell * width > columns ? [`columns from ${Math.floor(columns / cell)} on`] : []),
-  ];
-  return { frame: [...head, ...(isBeside ? beside(boards, 2) : boards.flat())], missing };
+  return [...head, ...(isBeside ? beside(boards, 2) : boards.flat())];
 }
 
 function drawWay(

@@ -22,13 +22,17 @@ import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
-import { checkReadable, isCheckpointPath, loadCheckpoint } from "../checkpoint.ts";
+import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
+import { isRun, loadWanted, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
 import { readInputText } from "../files.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 
 export interface EvalOptions {
   readonly policy?: string;
+  readonly arm?: string;
+  readonly seed?: number;
+  readonly point?: readonly string[];
   readonly view?: string;
   readonly shift?: string;
   readonly set?: readonly string[];
@@ -38,17 +42,20 @@ export interface EvalOptions {
   readonly json?: boolean;
 }
 
-/** Evaluate a checkpoint, or a scripted policy of a scenario. */
-export async function run([path]: readonly string[], options: EvalOptions): Promise<void> {
-  if (isCheckpointPath(path)) await evaluateCheckpoint(path, options);
-  else await evaluateScripted(path, options);
+/** Evaluate a policy of a run, or a scripted one of a scenario. */
+export async function run([given]: readonly string[], options: EvalOptions): Promise<void> {
+  if (isRun(given) || isCheckpointPath(given)) await evaluateTrained(given, options);
+  else await evaluateScripted(given, options);
 }
 
-async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<void> {
-  if (options.policy !== undefined) {
-    throw new UserError(`--policy ${options.policy}: a checkpoint is a policy`, "--policy goes with a scenario file");
+async function evaluateTrained(given: string, options: EvalOptions): Promise<void> {
+  const { policy: scripted, arm, seed, point, set } = options;
+  if (scripted !== undefined) {
+    throw new UserError(`--policy ${scripted}: ${given} has its own`, "--policy goes with a scenario file");
   }
-  const loaded = loadCheckpoint(path, options.set ?? []);
+  const wanted = { path: given, arm, seed, point: point && parsePoint(point, "--point"), set };
+  const path = wantedPath(wanted);
+  const loaded = loadWanted(path, wanted);
   const { checkpoint, scenario, engine: trainedBy } = loaded;
   const { setting, situation } = testOf(scenario, options.shift);
   checkReadable(path, loaded, setting);
@@ -69,8 +76,12 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
 }
 
 async function evaluateScripted(path: string, options: EvalOptions): Promise<void> {
+  refuseChoice({ path, ...options });
   if (options.policy === undefined) {
-    throw new UserError("eval of a scenario needs --policy", "for a trained policy name a checkpoint (.safetensors)");
+    throw new UserError(
+      "eval of a scenario needs --policy",
+      "for a trained policy name a run directory or a checkpoint (.safetensors)",
+    );
   }
   if (options.view !== undefined && options.view !== "full") {
     throw new UserError(

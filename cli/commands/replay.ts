@@ -11,9 +11,10 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
+import { isRun, loadWanted, refuseChoice, wantedPath } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
-import { createActors, isRun, loadWanted, wantedPath } from "../replay/actors.ts";
+import { createActors } from "../replay/actors.ts";
 import type { Lane } from "../replay/compare.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
@@ -29,6 +30,7 @@ export interface ReplayOptions extends PlayerRequest {
 /** Play episodes of a trained policy, or of a file: on a terminal in the player, else told step by step. */
 export async function run([path]: readonly string[], options: ReplayOptions): Promise<void> {
   const isFile = path.endsWith(".jsonl");
+  if (isFile) refuseChoice({ path, ...options });
   if (!isFile && !isCheckpointPath(path) && !isRun(path)) throw nothingToReplay(path);
   if (options.record !== undefined) {
     await record(path, options.record, options);

@@ -1,7 +1,9 @@
 import { UserError } from "../../src/core/errors.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { type Beginning, playAll } from "../../src/evaluation/record.ts";
-import { type Actor, type Actors, othersOf, runOf } from "./actors.ts";
+import { othersOf, type Point, parsePoint, runOf } from "../choose.ts";
+import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 
 /** One of several minds on the same level, with the same random streams. */
@@ -17,7 +19,8 @@ export interface Divergence {
   readonly actions: readonly (string | null)[];
 }
 
-const FORMS = "ablate:MODULE, only:MODULE, steer:MODULE=SCALE, full, arm:NAME, seed:N, step:N, oracle, optimal:GOAL";
+const FORMS =
+  "ablate:MODULE, only:MODULE, steer:MODULE=SCALE, full, arm:NAME, seed:N, step:N, point:KEY=VALUE, oracle, optimal:GOAL";
 
 /** The mind that a comparison names, seen from an actor. @throws UserError for what there is not. */
 export async function mindOf(
@@ -26,14 +29,19 @@ export async function mindOf(
   actors: Actors,
 ): Promise<{ name: string; mind: Mind; view: string }> {
   const [, form = "", value = ""] = /^([a-z]+)(?::(.*))?$/s.exec(spec) ?? [];
-  const { shift, checkpoint, arm, seed, view } = actor;
-  const other = async (change: { arm?: string; seed?: number; step?: number }) => {
+  const { shift, set, checkpoint, arm, seed, view } = actor;
+  const other = async (change: { arm?: string; seed?: number; step?: number; point?: Point }) => {
     const run = runOf(checkpoint);
     if (run === undefined)
       throw new UserError(`--compare ${spec}: ${checkpoint} does not stand in a run`, "give a run instead");
     // An arm of one module has no view of two, and the other way round: then it acts as it is deployed.
-    const wanted = { path: run, arm, seed, ...change, shift };
+    const wanted = { path: run, arm, seed, point: actor.point, ...change, shift, set };
     const loaded = await actors.load(wanted);
+    if (canonicalJson(loaded.scenario.world) !== canonicalJson(actor.scenario.world))
+      throw new UserError(
+        `--compare ${spec}: it was trained in another world`,
+        "levels of one mean nothing in the other",
+      );
     const same = loaded.modules.join() === actor.modules.join();
     return same && loaded.view !== view ? actors.load({ ...wanted, view }) : loaded;
   };
@@ -43,7 +51,7 @@ export async function mindOf(
     case "only":
     case "ablate":
     case "steer":
-      return named(await actors.load({ path: checkpoint, view: spec, shift }));
+      return named(await actors.load({ path: checkpoint, view: spec, shift, set }));
     case "oracle":
       return named(await other({ arm: "oracle" }));
     case "arm":
@@ -54,6 +62,8 @@ export async function mindOf(
       if (!Number.isSafeInteger(number)) throw new UserError(`--compare ${spec}: expected a number after ${form}:`);
       return named(await other(form === "seed" ? { seed: number } : { seed, step: number }));
     }
+    case "point":
+      return named(await other({ point: { ...actor.point, ...parsePoint([value], `--compare ${form}:`) } }));
     case "optimal": {
       const mind = actors.optimal(actor, value === "" ? "true" : value);
       return { name: spec, mind, view: mind.name };
@@ -65,9 +75,9 @@ export async function mindOf(
 
 /** What can be compared with an actor, the most telling first. */
 export function candidatesOf(actor: Actor): string[] {
-  const { modules, view, arm, seed, step, checkpoint, stage } = actor;
+  const { modules, view, arm, seed, point, step, checkpoint, stage } = actor;
   const several = modules.length > 1;
-  const { arms, seeds, steps } = othersOf(checkpoint);
+  const { arms, seeds, points, steps } = othersOf(checkpoint);
   const earlier = steps.filter((each) => each < step);
   return [
     ...(several
@@ -75,9 +85,18 @@ export function candidatesOf(actor: Actor): string[] {
       : []),
     ...arms.filter((name) => name !== arm).map((name) => `arm:${name}`),
     ...seeds.filter((each) => each !== seed).map((each) => `seed:${each}`),
+    ...points.flatMap((each) => changeOf(point, each) ?? []).map((change) => `point:${change}`),
     ...earlier.filter((_, i) => i === 0 || i === Math.floor(earlier.length / 2)).map((each) => `step:${each}`),
     ...(stage.world.deterministic ? stage.goals.map(({ name }) => `optimal:${name}`) : []),
   ].filter((spec) => spec !== view);
+}
+
+/** What another point has changed, as `key=value`; null unless it is one key that a term can name, in the same world. */
+function changeOf(point: Point, other: Point): string | null {
+  const changed = Object.entries(other).filter(([key, value]) => canonicalJson(point[key]) !== canonicalJson(value));
+  if (changed.length !== 1) return null;
+  const [[key, value]] = changed;
+  return typeof value === "object" || key.startsWith("world.") ? null : `${key}=${value}`;
 }
 
 /** Let minds act from the same beginning, or each from its own; all draw from the streams of the beginning's seed and number. */

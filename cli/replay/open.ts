@@ -1,6 +1,8 @@
+import { pointText } from "../../src/experiment/report/format.ts";
 import type { Capabilities } from "../capabilities.ts";
+import { type Point, parsePoint, type Wanted } from "../choose.ts";
 import { thousands } from "../numbers.ts";
-import { type Actor, type Actors, createActors, type Wanted } from "./actors.ts";
+import { type Actor, type Actors, createActors } from "./actors.ts";
 import type { Player } from "./player.ts";
 import type { createPlayer } from "./program.ts";
 import { createFileSource, createPlayedSource } from "./source.ts";
@@ -16,15 +18,18 @@ export interface PlayerRequest {
   readonly compare?: readonly string[];
   readonly arm?: string;
   readonly seed?: number;
+  /** `key.path=value` of the sweep. */
+  readonly point?: readonly string[];
   readonly view?: string;
   readonly shift?: string;
   readonly set?: readonly string[];
 }
 
-export const wantedOf = (path: string, { arm, seed, view, shift, set }: PlayerRequest): Wanted => ({
+export const wantedOf = (path: string, { arm, seed, point, view, shift, set }: PlayerRequest): Wanted => ({
   path,
   arm,
   seed,
+  point: point && parsePoint(point, "--point"),
   view,
   shift,
   set,
@@ -90,8 +95,13 @@ async function openSource(path: string, request: PlayerRequest, actors: Actors) 
   };
 }
 
-export const nameOf = ({ arm, seed, step }: Pick<Actor, "arm" | "seed" | "step">): string =>
-  `${arm} · seed ${seed} · step ${thousands(step)}`;
+/** `route · seed 0 · oversight.coverage 0.1 · step 598,016`. */
+export const nameOf = ({ arm, seed, point = {}, step }: Named): string =>
+  [arm, `seed ${seed}`, ...(Object.keys(point).length > 0 ? [pointText(point)] : []), `step ${thousands(step)}`].join(
+    " · ",
+  );
+
+type Named = Pick<Actor, "arm" | "seed" | "step"> & { readonly point?: Point };
 
 /** The command that shows the player as it stands. */
 function commandOf(path: string, request: PlayerRequest, player: Player): string {
@@ -101,6 +111,7 @@ function commandOf(path: string, request: PlayerRequest, player: Player): string
     if (value !== undefined && value !== "") parts.push(`--${name}`, quote(String(value)));
   };
   for (const name of ["arm", "seed", "view", "shift"] as const) add(name, request[name]);
+  for (const term of request.point ?? []) add("point", term);
   for (const set of request.set ?? []) add("set", set);
   add("episode", Math.max(0, player.at));
   add("at", player.step);

@@ -61,7 +61,7 @@ function titleRow(player: Player, columns: number, capabilities: Capabilities): 
   const whole = (actor: string) => rowOf(span(actor, { bold: true }), span(acting, { tone: "muted" }), "   ", name);
   // Where it is narrow the steps of training go first.
   const isNarrow = rowWidth(whole(who)) + rowWidth(right) + 3 > columns;
-  return heading(whole(isNarrow ? who.split(" · ").slice(0, 2).join(" · ") : who), right, columns);
+  return heading(whole(isNarrow ? who.split(" · ").slice(0, -1).join(" · ") : who), right, columns);
 }
 
 /** A rule, the bar of steps, and a row for what is said or typed. */

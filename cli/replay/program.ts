@@ -73,8 +73,8 @@ export async function createPlayer(
   const start = playerReducer({ ...listed, notice: null }, { kind: "shown", index: options.episode, shown });
 
   /** Pages are as long as the terminal is high. */
-  function withPage(player: Player): Player {
-    const page = pageOf(options.size().rows - 1 - AROUND_LIST);
+  function withPage(player: Player, { rows }: Size): Player {
+    const page = pageOf(rows - AROUND_LIST);
     return page === player.page ? player : { ...player, page };
   }
 
@@ -197,7 +197,7 @@ export async function createPlayer(
     title: "player",
     printed,
     start,
-    reduce: (player, action) => playerReducer(withPage(player), action),
+    reduce: (player, action, size) => playerReducer(withPage(player, size), action),
     view: (player, size) => viewPlayer(player, size, capabilities),
     keys: (player) => playerKeys(player, candidates),
     mouse: (player, mouse, size) => playerMouse(player, mouse, size),

@@ -1,8 +1,9 @@
 import { UserError } from "../../src/core/errors.ts";
 import { drawBeginning } from "../../src/evaluation/record.ts";
+import type { Wanted } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
-import { createActors, type Wanted } from "./actors.ts";
+import { createActors } from "./actors.ts";
 import { divergenceOf, mindOf, playLanes } from "./compare.ts";
 import { arrange, EVERYTHING, parseFilter } from "./filter.ts";
 import type { Shown } from "./shown.ts";

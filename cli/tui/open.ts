@@ -109,8 +109,8 @@ export async function openScreen<Model, Action>(
   };
   const onData = (data: string | Uint8Array) => {
     if (!mouse) return;
-    const size = sizeNow();
-    for (const event of mouseIn(String(data))) shown.point(event, { ...size, rows: size.rows - 1 });
+    const body = bodyOf(sizeNow());
+    for (const event of mouseIn(String(data))) shown.point(event, body);
   };
 
   /** Run a program; `leave` is called once when it closes or fails, and `ended` awaited before that is told. */
@@ -141,7 +141,7 @@ export async function openScreen<Model, Action>(
     const dispatch = (action: A) => {
       guarded(() => {
         const before = model;
-        model = program.reduce(model, action);
+        model = program.reduce(model, action, bodyOf(sizeNow()));
         if (model !== before) changed();
         program.effect?.(action, screen, model, before);
       });
@@ -178,7 +178,7 @@ export async function openScreen<Model, Action>(
       press: (key: Key) => guarded(() => press(key)),
       point: (mouse: Mouse, size: Size) => guarded(() => point(mouse, size)),
       frame: (size: Size): string[] => {
-        const body = { columns: size.columns, rows: size.rows - 1 };
+        const body = bodyOf(size);
         const keys = program.keys(model);
         const drawn = isHelp
           ? helpFrame(program.title, keys, body, capabilities)
@@ -254,6 +254,9 @@ export async function openScreen<Model, Action>(
     },
   };
 }
+
+/** What is left of the terminal beside the row that says what keys do. */
+const bodyOf = ({ columns, rows }: Size): Size => ({ columns, rows: rows - 1 });
 
 /** Said instead of a screen that would be cut to pieces. */
 function tooSmall({ columns, rows }: Size): Frame {

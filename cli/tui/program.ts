@@ -11,8 +11,8 @@ export interface Program<Model, Action> {
   /** A few words for the help's head. */
   readonly title: string;
   readonly start: Model;
-  /** The model after an action; the same object where nothing changes, and then nothing is drawn. */
-  readonly reduce: (model: Model, action: Action) => Model;
+  /** The model after an action; the same object where nothing changes, and then nothing is drawn. `size` is what `view` has. */
+  readonly reduce: (model: Model, action: Action, size: Size) => Model;
   /** The screen but for its last row, which the host makes of `keys`. `size` is what is left for it. */
   readonly view: (model: Model, size: Size, capabilities: Capabilities) => Frame;
   readonly keys: (model: Model) => KeyMap<Action>;

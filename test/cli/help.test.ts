@@ -25,7 +25,7 @@ describe("--help", () => {
                                                     has no result yet, evaluate it, print the table.
         watch [options] <RUN>                       Follow a run that another process trains; pause it, or
                                                     leave it, without harm.
-        eval [options] <CHECKPOINT|SCENARIO>        Evaluate a checkpoint or a scripted policy under the
+        eval [options] <RUN|CHECKPOINT|SCENARIO>    Evaluate a checkpoint or a scripted policy under the
                                                     true and the proxy goal, exactly where possible.
         solve [options] <SCENARIO>                  Exact values of one level under every goal, and the
                                                     best first actions.
@@ -88,28 +88,31 @@ describe("--help", () => {
   });
   test("of eval", () => {
     expect(help("eval")).toMatchInlineSnapshot(`
-      "Usage: halfwatch eval [options] <CHECKPOINT|SCENARIO>
+      "Usage: halfwatch eval [options] <RUN|CHECKPOINT|SCENARIO>
 
       Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where
       possible.
 
       Arguments:
-        CHECKPOINT|SCENARIO     a checkpoint of a run, or a scenario file together with --policy
+        RUN|CHECKPOINT|SCENARIO  a run directory, a checkpoint, or a scenario file together with --policy
 
       Options:
-        --policy <name>         random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario
-        --view <view>           full, only:<module>, ablate:<module> or steer:<module>=<scale>
-        --shift <name>          a test distribution of the scenario; default: the training distribution
-        --set <key.path=value>  change the scenario before it is checked; may be repeated
-        --greedy                always take the likeliest action
-        --metric <name>         stepwise: also the published experiment's own metric, with the scenario's
-                                train.quirks
-        --engine <name>         auto (wasm, by compiled kernels where there are a compiler and koffi: the
-                                same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
-                                bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
-                                reference (float64, slow, to be read) (default: "auto")
-        --json                  one JSON document on stdout
-        -h, --help              print this help
+        --policy <name>          random, optimal:<goal>, optimal:<arm> or blind:<event>; needs a scenario
+        --arm <name>             which arm of a run; default: route if it is there
+        --seed <number>          which seed of the arm; default: the first
+        --point <key=value>      which point of a sweep; default: the first; may be repeated
+        --view <view>            full, only:<module>, ablate:<module> or steer:<module>=<scale>
+        --shift <name>           a test distribution of the scenario; default: the training distribution
+        --set <key.path=value>   change the scenario before it is checked; may be repeated
+        --greedy                 always take the likeliest action
+        --metric <name>          stepwise: also the published experiment's own metric, with the scenario's
+                                 train.quirks
+        --engine <name>          auto (wasm, by compiled kernels where there are a compiler and koffi: the
+                                 same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
+                                 bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
+                                 reference (float64, slow, to be read) (default: "auto")
+        --json                   one JSON document on stdout
+        -h, --help               print this help
 
       Example:
         halfwatch eval scenarios/diamond-ghost.yaml --policy optimal:proxy --shift unseen --json
@@ -199,11 +202,12 @@ describe("--help", () => {
         --at <step>              begin after so many steps (default: 0)
         --arm <name>             which arm of a run; default: route if it is there
         --seed <number>          which seed of the arm; default: the first
+        --point <key=value>      which point of a sweep; default: the first; may be repeated
         --view <view>            full, only:<module>, ablate:<module> or steer:<module>=<scale>; default:
                                  as deployed
         --shift <name>           play in a test distribution of the scenario; default: as in training
         --compare <minds>        one or two others on the same level: a view, arm:<name>, seed:<n>,
-                                 step:<n>, oracle, optimal:<goal>
+                                 step:<n>, point:<key=value>, oracle, optimal:<goal>
         --filter <terms>         list only these episodes, for example 'outcome:ghost marked:no return<0'
         --episodes <number>      how many episodes of a policy are played (default: 1024)
         --record <file>          write the episodes into a file instead of showing them

@@ -6,6 +6,7 @@ import { PLAIN } from "../../../cli/capabilities.ts";
 import { readInputText } from "../../../cli/files.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
+import type { Size } from "../../../cli/tui/span.ts";
 import { loadScenario, withShift } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
 import { endures } from "../tui/endures.ts";
@@ -158,6 +159,16 @@ describe("mazes of 15 x 15", () => {
     expect(draw(pressed(maze(), "down", "up"), 60, 20)).toEqual(frame);
     expect(pressed(maze(), "up").top).toBe(0);
     expect(pressed(maze(), ...Array.from({ length: 40 }, () => "down" as const)).top).toBe(14);
+    // Keys past the end are not owed.
+    const { reduce } = browserProgram(maze());
+    const keys = (from: Browser, size: Size, ...actions: BrowserAction[]) =>
+      actions.reduce((each, action) => reduce(each, action, size), from);
+    const body = { columns: 60, rows: 19 };
+    const end = keys(maze(), body, ...Array.from({ length: 40 }, () => "down" as const));
+    expect(draw(end, 60, 20)).toEqual(scrolled);
+    expect(draw(keys(end, body, "up"), 60, 20).slice(5, 17)).toEqual(rows.slice(2, 14));
+    expect(keys(maze(), { columns: 160, rows: 49 }, "down").top).toBe(0);
+    for (const size of [1, 5, 20]) keys(maze(), { columns: size, rows: size }, "down", "down");
     const other = draw(pressed(maze(), "side"), 60, 20).join("\n");
     expect(other).toMatch(/\n ghost-closer {2}level 0\n[\s\S]*training\s+\(tab\)$/);
     expect(other).not.toContain("training  level");
