@@ -78,6 +78,8 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
 async function evaluateScripted(path: string, options: EvalOptions): Promise<void> {
   refuseChoice({ path, ...options });
   if (options.policy === undefined) {
+    // What is not there, or is no text, is the first thing to say.
+    readInputText(path);
     throw new UserError(
       "eval of a scenario needs --policy",
       "for a trained policy name a run directory or a checkpoint (.safetensors)",
