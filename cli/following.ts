@@ -8,7 +8,7 @@ import type { CellEvent } from "../src/experiment/launch.ts";
 import { type Claim, holdersIn } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
-import type { Past } from "./progress.ts";
+import { candidateOf, type Past } from "./progress.ts";
 
 /** What is known of a cell so far. */
 interface Followed {
@@ -129,7 +129,7 @@ export function pastOf(run: string, plans: readonly CellPlan[]): Map<string, Pas
     try {
       const { curve, last } = newsIn(new LineFollower(cellPaths(run, id).metrics));
       past.set(id, {
-        curve: curve.flatMap(({ step, curve: point }) => (point === undefined ? [] : [[step, point.trueReturn]])),
+        candidates: curve.flatMap(({ step, curve: point }) => (point === undefined ? [] : [candidateOf(step, point)])),
         metrics: last,
       });
     } catch (error) {
@@ -162,7 +162,10 @@ function newsIn(log: LineFollower): { curve: Metrics[]; last: Metrics | null; is
 function metricsIn(text: string, path: string): Metrics {
   try {
     const found = JSON.parse(text) as Metrics;
-    if ([found.update, found.updates, found.step].every(Number.isFinite)) return found;
+    const { update, updates, step, curve } = found;
+    const isPoint =
+      curve === undefined || (Number.isFinite(curve.trueReturn) && Number.isFinite(curve.validation.labelled));
+    if (isPoint && [update, updates, step].every(Number.isFinite)) return found;
   } catch {
     // said below
   }

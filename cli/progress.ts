@@ -1,6 +1,7 @@
 import type { Metrics } from "../src/experiment/cell.ts";
 import type { CellEvent } from "../src/experiment/launch.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
+import type { Candidate } from "../src/experiment/select.ts";
 
 /** `elsewhere`: another process trains it. */
 export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";
@@ -23,7 +24,8 @@ export interface CellView {
   readonly taken: number;
   /** Latest discounted true return of the deployed view under the primary shift; null before the first. */
   readonly trueReturn: number | null;
-  readonly curve: Curve;
+  /** The points of its learning curve, each a checkpoint, steps ascending. */
+  readonly candidates: readonly Candidate[];
   /** Of its latest update; null before the first. */
   readonly metrics: Metrics | null;
   readonly seconds: number | null;
@@ -46,7 +48,7 @@ export interface RunView {
 }
 
 /** What a cell's log says of its past. */
-export type Past = Pick<CellView, "curve" | "metrics">;
+export type Past = Pick<CellView, "candidates" | "metrics">;
 
 /** A run before its first event. By id: the returns of cells that are finished, and what logs say of earlier attempts. */
 export function beginRun(
@@ -68,7 +70,7 @@ export function beginRun(
           step: 0,
           taken: 0,
           trueReturn: finished.get(plan.id) ?? null,
-          curve: [],
+          candidates: [],
           metrics: null,
           ...past.get(plan.id),
           seconds: null,
@@ -117,7 +119,8 @@ export function advance(run: RunView, event: CellEvent): RunView {
       device = event.process?.device ?? device;
       steps += step - before.step;
       // A cell that began anew or went back to where it was saved makes the later points of its curve again.
-      const kept = before.curve.some(([at]) => at >= step) ? before.curve.filter(([at]) => at < step) : before.curve;
+      const isAgain = before.candidates.some((each) => each.step >= step);
+      const kept = isAgain ? before.candidates.filter((each) => each.step < step) : before.candidates;
       after = {
         ...before,
         fraction: update / updates,
@@ -125,7 +128,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
         taken: before.taken + step - before.step,
         metrics: event.metrics,
         peakMemory: event.process?.peakMemory ?? before.peakMemory,
-        curve: curve === undefined ? kept : [...kept, [step, curve.trueReturn]],
+        candidates: curve === undefined ? kept : [...kept, candidateOf(step, curve)],
         trueReturn: curve?.trueReturn ?? before.trueReturn,
       };
       break;
@@ -148,6 +151,14 @@ export function advance(run: RunView, event: CellEvent): RunView {
   }
   return { ...run, cells: new Map(run.cells).set(event.plan.id, after), steps, device };
 }
+
+/** A point of the curve as the rules of selection see it. */
+export function candidateOf(step: number, { trueReturn, validation }: NonNullable<Metrics["curve"]>): Candidate {
+  return { step, trueReturn, validation };
+}
+
+export const curveOf = ({ candidates }: CellView): Curve =>
+  candidates.map(({ step, trueReturn }) => [step, trueReturn]);
 
 export function countCells({ cells }: RunView): Record<CellState, number> {
   const counts = { waiting: 0, running: 0, elsewhere: 0, done: 0, failed: 0 };

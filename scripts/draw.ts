@@ -86,10 +86,13 @@ async function drawDashboard(): Promise<string> {
     if (plan === undefined) throw new RangeError(`drawDashboard: the quickstart has no cell ${arm} ${seed}`);
     return { plan, ...rest };
   });
+  // What labels said is not in the file, nor in the picture.
+  const validation = { episodes: 0, labelled: 0, trueReturn: null };
   // The latest update brings the last point of its curve with it.
-  const past = told.map(
-    ({ plan, curve, latest }) => [plan.id, { curve: curve.slice(0, -1), metrics: latest }] as const,
-  );
+  const past = told.map(({ plan, curve, latest }) => {
+    const candidates = curve.slice(0, -1).map(([step, trueReturn]) => ({ step, trueReturn, validation }));
+    return [plan.id, { candidates, metrics: latest }] as const;
+  });
   let run = beginRun(plans, new Map(), new Map(past));
   let model = beginDashboard(scenario, run, {
     ...{ title: "halfwatch run: quickstart", role: "run" },

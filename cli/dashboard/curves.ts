@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import type { Curve } from "../progress.ts";
+import { type Curve, curveOf } from "../progress.ts";
 import { plot, type Series } from "../tui/plot.ts";
 import { beside, type Frame, line, type Row, type Style } from "../tui/span.ts";
 import { type Dashboard, matrixOf, meanCurve } from "./model.ts";
@@ -28,7 +28,7 @@ export function drawCurves(
 ): Frame {
   const { arms, arm: selected, points, point, shift, isZoomed } = model;
   const { steps, bounds } = points[point];
-  const curves = matrixOf(model).map((cells) => cells.map((cell) => cell?.curve ?? []));
+  const curves = matrixOf(model).map((cells) => cells.map((cell) => (cell === undefined ? [] : curveOf(cell))));
   const means = curves.map((own, a) => (isZoomed ? (a === selected ? own[model.seed] : []) : meanCurve(own)));
   const theory = bounds?.theory.get(arms[selected]);
   const levels: Label[] = [

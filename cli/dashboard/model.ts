@@ -6,6 +6,7 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import type { Bounds } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { nameOf, remarkOn } from "../events.ts";
+import { short, thousands } from "../numbers.ts";
 import type { CellView, Curve, RunView } from "../progress.ts";
 import type { Episode } from "./live.ts";
 
@@ -199,8 +200,15 @@ function seen(model: Dashboard, run: RunView, elapsed: number): Dashboard {
 }
 
 /** An event as a line of the log; null where it is no news. */
-function sentence({ shift, role }: Dashboard, run: RunView, event: CellEvent): string | null {
+function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: CellEvent): string | null {
   if (event.kind === "resumed" && event.update === event.updates) return null;
+  if (event.kind === "progress") {
+    const { step, curve } = event.metrics;
+    // `watch` is told of points of which the log spoke before.
+    const isKnown = before.cells.get(event.plan.id)?.candidates.some((each) => each.step === step) ?? false;
+    if (curve === undefined || isKnown) return null;
+    return `${nameOf(event.plan)} at step ${thousands(step)}  true return ${shift} ${short(curve.trueReturn)}, checkpoint saved`;
+  }
   if (event.kind === "started") return `${nameOf(event.plan)} begins`;
   if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
   return remarkOn(run, event, shift, null);

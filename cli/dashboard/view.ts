@@ -1,4 +1,6 @@
 import type { Metrics } from "../../src/experiment/cell.ts";
+import { SELECTIONS } from "../../src/experiment/schema.ts";
+import { select } from "../../src/experiment/select.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { clock, interval, roughly, short, thousands } from "../numbers.ts";
@@ -364,7 +366,7 @@ const measureColumns = (columns: number): number => (columns >= 110 ? 3 : 2);
 
 /** Rows of {@link measuresOf}. */
 function measureRows(cell: CellView | undefined, columns: number): number {
-  return cell?.metrics == null ? 1 : Math.ceil(measured(cell.metrics).length / measureColumns(columns)) + 1;
+  return cell?.metrics == null ? 1 : Math.ceil(measured(cell.metrics).length / measureColumns(columns)) + 2;
 }
 
 /** The latest update in columns of names and numbers, and the curve so far. */
@@ -379,8 +381,19 @@ function measuresOf(cell: CellView | undefined, columns: number, capabilities: C
       .slice(c * height, (c + 1) * height)
       .map(([name, value]) => badge(cut(name, Math.min(20, width - 12)), value, undefined, 11)),
   );
-  const values = cell.curve.map(([, value]) => value);
+  const values = cell.candidates.map(({ trueReturn }) => trueReturn);
   const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;
   const sparks = values.length < 2 ? [] : badge("return by step", sparkline(values, 20, range, glyphsOf(capabilities)));
-  return [...indent(beside(parts, 3, Array(count).fill(width)), 1), [span(" "), ...sparks]];
+  return [...indent(beside(parts, 3, Array(count).fill(width)), 1), [span(" "), ...sparks], selectionRow(cell)];
+}
+
+/** Which checkpoint each rule would select so far, with its true return: `oracle` looks at that, `label-legal` at labels alone. */
+function selectionRow({ candidates }: CellView): Row {
+  if (candidates.length === 0) return [];
+  const chosen = SELECTIONS.map((rule): Row => {
+    const step = select(rule, candidates);
+    const value = candidates.find((each) => each.step === step)?.trueReturn ?? 0;
+    return badge(rule, `${brief(step)} ${short(value, 2)}`);
+  });
+  return [span(" selects  ", { tone: "muted" }), ...chosen.flatMap((row) => [...row, span("   ")])];
 }

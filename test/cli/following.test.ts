@@ -12,9 +12,10 @@ import { cellPaths } from "../../src/experiment/store.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 
 const [plan, other] = planCells(tinyScenario({ seeds: 2 }), "wasm");
+const validation = { episodes: 100, labelled: 10, trueReturn: null };
 const update = (number: number, trueReturn?: number) => ({
   ...{ update: number, updates: 9, step: 100 * number },
-  ...(trueReturn !== undefined && { curve: { trueReturn } }),
+  ...(trueReturn !== undefined && { curve: { trueReturn, proxyReturn: 1, validation } }),
 });
 const written = (...updates: readonly object[]) => updates.map((each) => `${JSON.stringify(each)}\n`).join("");
 
@@ -34,15 +35,19 @@ function inRun(text: string, action: (run: string, log: string) => void): void {
 test("the past of a cell is its curve and its last whole line; a cell without a log, or with a damaged one, has none", () => {
   const lines = written(update(1), update(2, 0.25), update(3), update(4, 0.5), update(5));
   inRun(`${lines}{"update":6,`, (run, log) => {
-    const curve = [
-      [200, 0.25],
-      [400, 0.5],
+    const candidates = [
+      { step: 200, trueReturn: 0.25, validation },
+      { step: 400, trueReturn: 0.5, validation },
     ];
     const past = pastOf(run, [plan, other]);
-    expect(past.get(plan.id)).toEqual({ curve, metrics: update(5) });
-    expect(past.get(other.id)).toEqual({ curve: [], metrics: null });
+    expect(past.get(plan.id)).toEqual({ candidates, metrics: update(5) });
+    expect(past.get(other.id)).toEqual({ candidates: [], metrics: null });
     appendFileSync(log, "\n");
     expect(pastOf(run, [plan]).has(plan.id)).toBe(false);
+    for (const curve of [{ trueReturn: 0.5 }, { trueReturn: "1", validation }, null]) {
+      writeFileSync(log, written({ ...update(1), curve }));
+      expect(pastOf(run, [plan]).has(plan.id), JSON.stringify(curve)).toBe(false);
+    }
   });
 });
 

@@ -7,10 +7,17 @@ import { tinyScenario } from "../experiment/tiny.ts";
 const plans = planCells(tinyScenario({ arms: ["naive", "route"], seeds: 2 }), "wasm");
 const all = (events: readonly unknown[], begin = beginRun(plans, new Map([[plans[0].id, 0.5]]))) =>
   (events as CellEvent[]).reduce(advance, begin);
+const validation = { episodes: 100, labelled: 10, trueReturn: 0.5 };
+const at = (step: number, trueReturn: number) => ({ step, trueReturn, validation });
 const progress = (update: number, trueReturn?: number) => ({
   plan: plans[1],
   kind: "progress",
-  metrics: { update, updates: 4, step: 1000 * update, ...(trueReturn !== undefined && { curve: { trueReturn } }) },
+  metrics: {
+    update,
+    updates: 4,
+    step: 1000 * update,
+    ...(trueReturn !== undefined && { curve: { trueReturn, proxyReturn: 1, validation } }),
+  },
 });
 
 test("the view of a run follows its events: states, fractions, steps taken and time left", () => {
@@ -46,14 +53,13 @@ test("a curve grows by the points that updates carry; a cell that went back make
   const cellAfter = (events: readonly unknown[]) => all(events).cells.get(plans[1].id);
   const first = [progress(1, 0.1), progress(2), progress(3, 0.3)];
   const seen = cellAfter(first);
-  expect(seen?.curve).toEqual([
-    [1000, 0.1],
-    [3000, 0.3],
-  ]);
+  expect(seen?.candidates).toEqual([at(1000, 0.1), at(3000, 0.3)]);
   expect(seen?.metrics).toMatchObject({ update: 3 });
   const back = [{ plan: plans[1], kind: "resumed", update: 1, updates: 4, step: 1000 }, progress(2)];
-  expect(cellAfter([...first, ...back])).toMatchObject({ curve: [[1000, 0.1]], taken: 4000 });
-  expect(cellAfter([...first, { plan: plans[1], kind: "started" }, progress(1, 0.2)])?.curve).toEqual([[1000, 0.2]]);
+  expect(cellAfter([...first, ...back])).toMatchObject({ candidates: [at(1000, 0.1)], taken: 4000 });
+  expect(cellAfter([...first, { plan: plans[1], kind: "started" }, progress(1, 0.2)])?.candidates).toEqual([
+    at(1000, 0.2),
+  ]);
 });
 
 test("a log that was there before is told as its last update and the curve's; steps are those taken since", () => {

@@ -89,9 +89,14 @@ test("events that are news are logged as sentences, with their time", () => {
   // What watch tells of a cell that was done before is no news.
   const resumed: CellEvent = { plan: planned("naive", 0), kind: "resumed", update: 100, updates: 100, step: 12_800 };
   expect(reduce(START, { kind: "told", run: after([resumed]), event: resumed, elapsed: 1 }).log).toEqual([]);
+  // Nor is a point of the curve that the log had.
+  const told = { kind: "told", run: after(EVENTS.slice(0, 3)), event: EVENTS[1], elapsed: 5 } as const;
+  expect(reduce(model, told).log).toEqual(model.log);
   const failed = reduce(model, { kind: "told", run: after(EVENTS.slice(0, 10)), event: EVENTS[9], elapsed: 9 });
   expect(failed.log).toEqual([
     { elapsed: 1, text: "naive seed 0 begins", isBad: false },
+    { elapsed: 2, text: "naive seed 0 at step 6,400  true return unseen .300, checkpoint saved", isBad: false },
+    { elapsed: 3, text: "naive seed 0 at step 12,800  true return unseen .200, checkpoint saved", isBad: false },
     { elapsed: 4, text: "[1/6] naive seed 0  done in 2.5 s  true return unseen .200 (discounted)", isBad: false },
     { elapsed: 9, text: "[3/6] naive seed 1  failed at update 12 of 100: the loss is not finite", isBad: true },
   ]);

@@ -24,10 +24,14 @@ const MEASURED = {
   ...{ gateLoss: 0, approxKl: 0.004, clipFraction: 0.125, explainedVariance: 0.5, gradNorms: { policy: 0.75 } },
 };
 
+/** What labels say of a true return: a worse one looks better. */
+const validated = (trueReturn: number) => ({ episodes: 100, labelled: 10, trueReturn: 1 - trueReturn });
+
 export function progress(arm: string, seed: number, update: number, trueReturn?: number): CellEvent {
   const step = 128 * update;
   const counted = { update, updates: 100, step, episodes: 20 * update, labelled: 10 * update };
-  const curve = trueReturn === undefined ? {} : { curve: { trueReturn } };
+  const curve =
+    trueReturn === undefined ? {} : { curve: { trueReturn, proxyReturn: 0.5, validation: validated(trueReturn) } };
   return {
     ...{ plan: planned(arm, seed), kind: "progress", metrics: { ...MEASURED, ...counted, ...curve } },
     process: { device: "cpu", peakMemory: (80 + seed) * 2 ** 20 },

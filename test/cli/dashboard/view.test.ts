@@ -75,8 +75,8 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
       " true return unseen .400   1,000 episodes, 500 labels",
       " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
+      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
     ]
   `);
 });
@@ -112,14 +112,14 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       " true return unseen .400   1,000 episodes, 500 labels",
       " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all · auto: the same bytes",
       "",
-      " 00:00:00  naive seed 0 begins",
-      " 00:00:06  [1/6] naive seed 0  done in 2.5 s  true return unseen .200 (discounted)",
       " 00:00:08  route seed 0 begins",
+      " 00:00:10  route seed 0 at step 6,400  true return unseen .400, checkpoint saved",
+      " 00:00:12  route seed 0 at step 12,800  true return unseen .800, checkpoint saved",
       " 00:00:14  [2/6] route seed 0  done in 3.5 s  true return unseen .800 (discounted)",
       " 00:00:16  naive seed 1 begins",
       " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finite",
       " 00:00:20  route seed 1 begins",
-      "",
+      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
       "",
       "",
     ]
@@ -137,8 +137,7 @@ test("a cell in full: its own curve and what its latest update measured", () => 
       " true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
       "     │",
-      " .45 ┤                              ⢀                               route",
-      "     │",
+      " .45 ┤                              ⠈                               route",
       " .00 ┤",
       "     └┬─────────────────────────────┬─────────────────────────────┬",
       "      0                           6.4k                        12.8k",
@@ -151,6 +150,7 @@ test("a cell in full: its own curve and what its latest update measured", () => 
       " entropy weight           0.02000       explained var.            0.5000",
       " policy loss             -0.01230       grad policy               0.7500",
       "",
+      " selects  last 6.4k .40   label-legal 6.4k .40   oracle 6.4k .40",
     ]
   `);
 });
@@ -185,8 +185,8 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       " at update 12 of 100: the loss is not finite",
       " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
       "",
-      " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finit",
       " 00:00:20  route seed 1 begins",
+      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
     ]
   `);
 });
