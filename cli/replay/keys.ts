@@ -5,7 +5,7 @@ import { lengthOf, type Player, type PlayerAction } from "./player.ts";
 
 type Bindings = readonly Binding<PlayerAction>[];
 
-const LEAVE: Bindings = [{ keys: ["q", "ctrl-c"], action: { kind: "quit" }, hint: "quit", help: "leave the player" }];
+const LEAVE: Bindings = [{ keys: ["q", "ctrl-c"], action: { kind: "quit" }, hint: "leave", help: "leave the player" }];
 const BACK: Bindings = [{ keys: ["escape"], action: { kind: "back" }, hint: "back", help: "back to the episode" }];
 
 /** Through the steps of whatever is shown. */

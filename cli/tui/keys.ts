@@ -1,4 +1,4 @@
-import { type Frame, fitTo, line, type Row, rowOf, rowWidth, type Size, span } from "./span.ts";
+import { type Frame, fitTo, line, type Row, rowOf, rowWidth, type Size, span, wrapText } from "./span.ts";
 
 /**
  * A key: a letter as it is typed (`q`, `N`, `[`), or a name: `up down left right pageup pagedown home end enter escape tab shift-tab
@@ -115,37 +115,76 @@ function writeKeys(keys: readonly Key[], { unicode }: Lettering): string {
   return shown.join(shown.every((text) => text.length === 1) ? "" : " ");
 }
 
-/** The last line: what the keys do here, as much as fits; `? keys` always does. */
+/** The last line: what the keys do here, as much as fits; how to leave and `? keys` have their room first. */
 export function hintLine<Action>({ bindings, text }: KeyMap<Action>, columns: number, lettering: Lettering): Row {
-  const last = text === undefined ? "? keys" : "";
+  const hinted = bindings.filter(({ hint }) => hint !== undefined);
+  const leaving = hinted.find(({ keys }) => keys.includes("q")) ?? hinted.find(({ keys }) => keys.includes("escape"));
+  const partOf = ({ keys, hint }: Binding<Action>, only = keys.length): Row =>
+    rowOf(span(writeKeys(keys.slice(0, only), lettering), { bold: true }), span(` ${hint}  `, { tone: "muted" }));
+  const help = text !== undefined ? [] : rowOf(span("?", { bold: true }), span(" keys", { tone: "muted" }));
+  const last = leaving === undefined ? help : [...partOf(leaving, 1), ...help];
   const parts: Row[] = [];
-  let room = columns - 1 - last.length;
-  for (const { keys, hint } of bindings) {
-    if (hint === undefined) continue;
-    const part = rowOf(span(writeKeys(keys, lettering), { bold: true }), span(` ${hint}  `, { tone: "muted" }));
+  let room = columns - 1 - rowWidth(last);
+  for (const binding of hinted) {
+    if (binding === leaving) continue;
+    const part = partOf(binding);
     if (rowWidth(part) > room) break;
     room -= rowWidth(part);
     parts.push(part);
   }
-  const help = last === "" ? [] : rowOf(span("?", { bold: true }), span(" keys", { tone: "muted" }));
-  return fitTo([span(" "), ...parts.flat(), ...help], columns);
+  return fitTo([span(" "), ...parts.flat(), ...last], columns);
 }
 
-/** Every key of a view with what it does: what `?` shows. In two columns where they fitTo; what is too much is left out. */
+/** What `?` shows. */
+export interface Help {
+  readonly frame: Frame;
+  /** Pages that there are at this size, and which one this is, from 0 on. */
+  readonly pages: number;
+  readonly page: number;
+}
+
+/** Rows around a page of the help: its head with a blank row above and below, and how to go on below. */
+const AROUND_HELP = 4;
+
+/** Every key of a view with what it does, in as many pages as it takes. */
 export function helpFrame<Action>(
   title: string,
   { bindings }: KeyMap<Action>,
   { columns, rows }: Size,
   lettering: Lettering,
-): Frame {
-  const own = bindings.map(({ keys, help }) => [writeKeys(keys, lettering), help] as const);
-  const entries = [...own, ["?", "this help; any key closes it"], ["ctrl-z", "suspend; `fg` comes back"]] as const;
-  const wide = Math.max(...entries.map(([keys]) => keys.length)) + 3;
-  const body = entries.map(([keys, help]) => rowOf(span(`  ${keys}`.padEnd(wide), { bold: true }), ` ${help}`));
-  return [
-    line(""),
-    line(`  ${title}: keys`, { bold: true }),
-    line(""),
-    ...body.slice(0, rows - 4).map((row) => fitTo(row, columns)),
+  wanted: number,
+): Help {
+  const entries = [
+    ...bindings.map(({ keys, help }) => [writeKeys(keys, lettering), help] as const),
+    ["?", "this help"] as const,
+    ["ctrl-z", "suspend; `fg` comes back"] as const,
   ];
+  const longest = Math.max(...entries.map(([keys]) => keys.length));
+  // The ten digits would push every text aside.
+  const wide = Math.min(longest, 12) + 3;
+  const told = entries.map(([keys, help]): Frame => {
+    const text = wrapText(help, columns - wide - 2);
+    const name = span(`  ${keys}`.padEnd(wide), { bold: true });
+    if (keys.length + 3 > wide) return [[name], ...text.map((row) => [span(" ".repeat(wide + 1)), ...row])];
+    return text.map((row, i) => [i === 0 ? name : span(" ".repeat(wide)), span(" "), ...row]);
+  });
+  const pages: Row[][] = [[]];
+  for (const rowsOfKey of told) {
+    if ((pages.at(-1)?.length ?? 0) + rowsOfKey.length > rows - AROUND_HELP) pages.push([]);
+    pages.at(-1)?.push(...rowsOfKey);
+  }
+  const page = Math.min(wanted, pages.length - 1);
+  const which = pages.length === 1 ? "" : `, page ${page + 1} of ${pages.length}`;
+  return {
+    frame: [line(""), line(`  ${title}: keys${which}`, { bold: true }), line(""), ...pages[page]],
+    pages: pages.length,
+    page,
+  };
+}
+
+/** The last line under the help. */
+export function helpHint({ page, pages }: Help, columns: number): Row {
+  const turn = page + 1 < pages ? rowOf(span("space", { bold: true }), span(" next page  ", { tone: "muted" })) : [];
+  const other = turn.length > 0 ? "any other key" : "any key";
+  return fitTo([span(" "), ...turn, span(other, { bold: true }), span(" closes this", { tone: "muted" })], columns);
 }

@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import type { listenToKeys } from "./keyboard.tsx";
-import { actionOf, helpFrame, hintLine, type InkKey, type Key, keysOf } from "./keys.ts";
+import { actionOf, helpFrame, helpHint, hintLine, type InkKey, type Key, keysOf } from "./keys.ts";
 import { type Mouse, mouseIn } from "./mouse.ts";
 import { toAnsi } from "./paint.ts";
 import { type Program, type Screen, SMALLEST } from "./program.ts";
@@ -116,7 +116,8 @@ export async function openScreen<Model, Action>(
   /** Run a program; `leave` is called once when it closes or fails, and `ended` awaited before that is told. */
   function start<M, A>(program: Program<M, A>, maxFps: number, leave: () => void, ended: () => Promise<unknown>) {
     let model = program.start;
-    let isHelp = false;
+    /** The page of the help that is shown; null where there is none. */
+    let help: number | null = null;
     let isOver = false;
     let settle = (_model: M): void => {};
     let reject = (_error: unknown): void => {};
@@ -146,19 +147,23 @@ export async function openScreen<Model, Action>(
         program.effect?.(action, screen, model, before);
       });
     };
+    const isMoreHelp = (page: number): boolean => {
+      const { pages } = helpFrame(program.title, program.keys(model), bodyOf(sizeNow()), capabilities, page);
+      return page + 1 < pages;
+    };
     const press = (key: Key) => {
       const keys = program.keys(model);
       if (key === "ctrl-z") return terminal.suspend();
       // A ? in a text that is being typed is a letter.
-      if (isHelp || (key === "?" && keys.text === undefined)) {
-        isHelp = !isHelp;
+      if (help !== null || (key === "?" && keys.text === undefined)) {
+        help = help === null ? 0 : key === "space" && isMoreHelp(help) ? help + 1 : null;
         if (key !== "ctrl-c") return changed();
       }
       const action = actionOf(keys, key);
       if (action !== undefined) dispatch(action);
     };
     const point = (mouse: Mouse, size: Size) => {
-      if (isHelp) return;
+      if (help !== null) return;
       const action = program.mouse?.(model, mouse, size);
       if (action !== undefined) dispatch(action);
     };
@@ -180,10 +185,12 @@ export async function openScreen<Model, Action>(
       frame: (size: Size): string[] => {
         const body = bodyOf(size);
         const keys = program.keys(model);
-        const drawn = isHelp
-          ? helpFrame(program.title, keys, body, capabilities)
-          : program.view(model, body, capabilities);
-        return toAnsi([...fitFrame(drawn, body), hintLine(keys, body.columns, capabilities)], capabilities);
+        if (help === null) {
+          const drawn = program.view(model, body, capabilities);
+          return toAnsi([...fitFrame(drawn, body), hintLine(keys, body.columns, capabilities)], capabilities);
+        }
+        const shownHelp = helpFrame(program.title, keys, body, capabilities, help);
+        return toAnsi([...fitFrame(shownHelp.frame, body), helpHint(shownHelp, body.columns)], capabilities);
       },
     };
     return running;

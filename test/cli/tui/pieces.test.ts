@@ -3,7 +3,7 @@ import { PLAIN } from "../../../cli/capabilities.ts";
 import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
 import { type Board, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
 import { arrow, glyphsOf } from "../../../cli/tui/glyphs.ts";
-import { actionOf, type Binding, hintLine, type InkKey, keysOf } from "../../../cli/tui/keys.ts";
+import { actionOf, type Binding, helpFrame, helpHint, hintLine, type InkKey, keysOf } from "../../../cli/tui/keys.ts";
 import { moveSelection, scrollbar } from "../../../cli/tui/list.ts";
 import { mouseIn } from "../../../cli/tui/mouse.ts";
 import { toAnsi, toText } from "../../../cli/tui/paint.ts";
@@ -339,10 +339,59 @@ describe("keys", () => {
     expect(actionOf({ ...map, text: (key: string) => `typed ${key}` }, "x")).toBe("typed x");
   });
 
-  test("the last line shows as many hints as fit, and always ?", () => {
+  test("the last line shows as many hints as fit, and always how to leave and ?", () => {
     expect(toText([hintLine(map, 60, PLAIN)])).toEqual([" ←→ step  q quit  ? keys"]);
-    expect(toText([hintLine(map, 18, ASCII)])).toEqual([" ? keys"]);
-    expect(toText([hintLine(map, 30, ASCII)])).toEqual([" left right step  ? keys"]);
+    expect(toText([hintLine(map, 18, ASCII)])).toEqual([" q quit  ? keys"]);
+    expect(toText([hintLine(map, 32, ASCII)])).toEqual([" left right step  q quit  ? keys"]);
+    expect(toText([hintLine(map, 31, ASCII)])).toEqual([" q quit  ? keys"]);
+    // The first of its keys; q before escape, and escape where there is no q.
+    const back: Binding<string> = { keys: ["escape", "ctrl-c"], action: "back", hint: "back", help: "back" };
+    const both = { bindings: [back, { ...bindings[1], keys: ["q", "ctrl-c"] }] };
+    expect(toText([hintLine(both, 60, PLAIN)])).toEqual([" esc ctrl-c back  q quit  ? keys"]);
+    const typing = { bindings: [back, bindings[0]], text: () => undefined };
+    expect(toText([hintLine(typing, 60, PLAIN)])).toEqual([" ←→ step  esc back"]);
+  });
+
+  test("the help has every key and every word of what it does, on pages that fit", () => {
+    const words = "the overlays one after another: policy, value, gate, best, Q*, cost, visits";
+    const many = { bindings: [...bindings, { keys: ["page", "pagedown"], action: "page", help: words }] };
+    const at = (columns: number, rows: number, page = 0) => helpFrame("player", many, { columns, rows }, PLAIN, page);
+    const whole = at(100, 20);
+    expect(whole).toMatchObject({ page: 0, pages: 1 });
+    expect(toText(whole.frame)).toEqual([
+      "",
+      "  player: keys",
+      "",
+      "  ←→            one step",
+      "  q             leave",
+      "  page page down",
+      `                ${words}`,
+      "  ?             this help",
+      "  ctrl-z        suspend; `fg` comes back",
+    ]);
+    expect(toText([helpHint(whole, 60)])).toEqual([" any key closes this"]);
+    for (const [columns, rows] of [
+      [40, 9],
+      [60, 8],
+      [60, 10],
+    ]) {
+      const { pages } = at(columns, rows);
+      expect(pages).toBeGreaterThan(1);
+      const texts = Array.from({ length: pages }, (_, page) => toText(at(columns, rows, page).frame));
+      texts.forEach((text, page) => {
+        expect(text.length).toBeLessThanOrEqual(rows);
+        expect(Math.max(...text.map((row) => row.length))).toBeLessThanOrEqual(columns);
+        expect(text[1]).toBe(`  player: keys, page ${page + 1} of ${pages}`);
+      });
+      const said = texts
+        .flatMap((text) => text.slice(3))
+        .join(" ")
+        .replace(/ +/g, " ");
+      for (const part of ["←→ one step", "q leave", words, "? this help", "ctrl-z suspend; `fg` comes back"])
+        expect(said).toContain(part);
+      expect(toText([helpHint(at(columns, rows), 60)])).toEqual([" space next page  any other key closes this"]);
+      expect(toText([helpHint(at(columns, rows, 99), 60)])).toEqual([" any key closes this"]);
+    }
   });
 });
 

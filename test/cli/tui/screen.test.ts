@@ -50,7 +50,7 @@ test("keys reach the model and the frame shows it; the last row says what keys d
   await terminal.press("up", "up", "+", "down");
   const rows = terminal.visible();
   expect(rows.slice(0, 3)).toEqual(["count 2", "60 x 19", ""]);
-  expect(rows[19]).toBe(" ↑+ more  ↓- less  q ctrl-c quit  ? keys");
+  expect(rows[19]).toBe(" ↑+ more  ↓- less  q quit  ? keys");
   await terminal.press("q");
   expect(await terminal.screen.closed).toEqual({ count: 2, at: null });
   expect(terminal.state()).toEqual(CLEAN);
@@ -106,10 +106,33 @@ test("? shows every key, and any key closes it without doing anything else", asy
     "  ↓-        count one less",
     "  t         throw an error while drawing",
     "  q ctrl-c  leave",
-    "  ?         this help; any key closes it",
+    "  ?         this help",
     "  ctrl-z    suspend; `fg` comes back",
   ]);
+  expect(terminal.visible()[19]).toBe(" any key closes this");
   await terminal.press("up");
+  expect(terminal.visible()[0]).toBe("count 0");
+  await terminal.end();
+});
+
+test("space turns the help's pages, and the last one closes", async () => {
+  const many = Array.from({ length: 20 }, (_, i) => ({
+    keys: [`${i}`],
+    action: "less" as const,
+    help: `number ${i}.`,
+  }));
+  const crowded = { ...counter, keys: () => ({ bindings: [...many, ...counter.keys(counter.start).bindings] }) };
+  const terminal = await FakeTerminal.open(crowded, { columns: 60, rows: 20 });
+  await terminal.press("?");
+  expect(terminal.visible()[1]).toBe("  counter: keys, page 1 of 2");
+  expect(terminal.visible()[19]).toBe(" space next page  any other key closes this");
+  expect(terminal.visible().join("\n")).not.toContain("number 19.");
+  await terminal.press("space");
+  expect(terminal.visible()[1]).toBe("  counter: keys, page 2 of 2");
+  expect(terminal.visible().join("\n")).toContain("number 19.");
+  await terminal.press("space");
+  expect(terminal.visible()[0]).toBe("count 0");
+  await terminal.press("?", "up");
   expect(terminal.visible()[0]).toBe("count 0");
   await terminal.end();
 });
