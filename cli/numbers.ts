@@ -15,6 +15,22 @@ export function thousands(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** `.97`, `1.0`, `-.5`: with as many decimals, two at most, as go into so many columns. */
+export function within(value: number, columns: number): string {
+  const forms = [2, 1, 0].map((decimals) => short(value, decimals));
+  return forms.find((text) => text.length <= columns) ?? forms[2];
+}
+
+/** `1,204`, `12k`, `.6M`: a count in so many columns. */
+export function countWithin(value: number, columns: number): string {
+  const units = [
+    [1e3, "k"],
+    [1e6, "M"],
+  ] as const;
+  const forms = units.flatMap(([unit, letter]) => [1, 0].map((d) => `${short(value / unit, d)}${letter}`));
+  return [thousands(value), ...forms].find((text) => text.length <= columns) ?? forms[forms.length - 1];
+}
+
 /** `00:07:41` from seconds. */
 export function clock(seconds: number): string {
   const total = Math.max(0, Math.round(seconds));

@@ -33,10 +33,10 @@ export function sceneOf(world: World, goals: readonly Goal[], marksVisible: bool
 /** The tone of a goal by its name: the two that are drawn have names of their own. */
 export const toneOfGoal = (goal: string): Tone | undefined => (goal === "true" || goal === "proxy" ? goal : undefined);
 
-/** What the letters of a map mean. */
-export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities): Row {
+/** What the letters of a map mean; of one without walls, if it is given, not what a wall is. */
+export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities, map = "#"): Row {
   const parts = [...letters]
-    .filter(([letter]) => letter !== ".")
+    .filter(([letter]) => letter !== "." && (letter !== "#" || map.includes("#")))
     .flatMap(([letter, meaning]) => [
       span(` ${letter === "#" && unicode ? "█" : letter}`, { bold: true, ...toned(tones.get(letter)) }),
       span(` ${meaning} `, { tone: "muted" }),

@@ -1,12 +1,13 @@
 import { actionValuesInto } from "../../src/envs/solver.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { short } from "../numbers.ts";
+import { short, within } from "../numbers.ts";
 import { legendRow, toneOfGoal } from "../scene.ts";
 import { bar, sparkline, track } from "../tui/bars.ts";
 import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import {
   beside,
+  cut,
   type Frame,
   line,
   type Row,
@@ -36,11 +37,10 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
   const isHeat = overlayOf(player, shown)?.kind === "heat";
   const layout = layOut(scene.width, ordered.length, room, isHeat, views);
   const main: Board = boardOf(player, shown);
+  const mainWidth = 3 + scene.width * layout.main;
+  const title = cut(overlayTitle(player, shown, capabilities), mainWidth - 4, glyphsOf(capabilities));
   const boards: Frame[] = [
-    [
-      line(`    ${overlayTitle(player, shown, capabilities)}`, { bold: true }),
-      ...drawBoard(main, { cell: layout.main, axes: true }, capabilities),
-    ],
+    [line(`    ${title}`, { bold: true }), ...drawBoard(main, { cell: layout.main, axes: true }, capabilities)],
     ...ordered.slice(0, layout.views).map((v) => {
       const title = span(
         v === focus ? `[${views[v]}]` : ` ${views[v]} `,
@@ -50,13 +50,17 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
       return [[title], [], ...drawBoard(board, { cell: layout.cell }, capabilities)];
     }),
   ];
-  const widths = [
-    3 + scene.width * layout.main,
-    ...ordered.map((v) => Math.max(scene.width * layout.cell, views[v].length + 2)),
-  ].slice(0, layout.views + 1);
-  const top = beside([...boards, [[], ...badges]], 3, [...widths, badgeWidth]).map((row) => [span(" "), ...row]);
+  const widths = [mainWidth, ...ordered.map((v) => Math.max(scene.width * layout.cell, views[v].length + 2))].slice(
+    0,
+    layout.views + 1,
+  );
+  const hidden = views.length - layout.views;
+  const more = layout.views > 0 && hidden > 0 ? line(`+ ${hidden} more (m)`, { tone: "muted" }) : [];
+  const top = beside([...boards, [more, ...badges]], 3, [...widths, Math.max(badgeWidth, rowWidth(more))]).map(
+    (row) => [span(" "), ...row],
+  );
   const details = detailRows(player, shown, columns, capabilities);
-  const legend = legendRow(shown.scene, capabilities);
+  const legend = legendRow(scene, capabilities, shown.maps[0]);
   const left = rows - top.length;
   if (left <= 0) return top.slice(0, rows);
   // What is said here before the legend, and air where there is room for it.
@@ -88,6 +92,7 @@ function badgeFrame({ step, goals }: Player, shown: Shown, capabilities: Capabil
   const isOver = at === trace.actions.length;
   const name = (text: string) => span(text.padEnd(7), { tone: "muted" });
   const marked = trace.beginning.marks.reduce((sum, mark) => sum + mark, 0);
+  // At the end nothing is to be valued any more; its row stays, so that nothing jumps.
   const value = opinions?.[Math.min(at, opinions.length - 1)]?.value;
   const { minus } = glyphsOf(capabilities);
   const label = !isOver ? minus : trace.label;
@@ -101,7 +106,9 @@ function badgeFrame({ step, goals }: Player, shown: Shown, capabilities: Capabil
       span(label.padEnd(10), label === "unlabelled" || !isOver ? { tone: "muted" } : toned(scene.tones.get(label))),
     ),
     rowOf(name("marks"), `${marked === 0 ? "none" : marked}${scene.marksVisible ? "" : " hidden"}`),
-    ...(value === null || value === undefined ? [] : [rowOf(name("value"), short(value, 2).padStart(6))]),
+    ...(value === null || value === undefined
+      ? []
+      : [rowOf(name("value"), (isOver ? minus : short(value, 2)).padStart(6))]),
   ];
 }
 
@@ -109,14 +116,14 @@ function badgeFrame({ step, goals }: Player, shown: Shown, capabilities: Capabil
 function detailRows(player: Player, shown: Shown, columns: number, capabilities: Capabilities): Frame {
   const { opinions, best, actions, scene } = shown;
   const glyphs = glyphsOf(capabilities);
-  const step = Math.min(player.step, Math.max(0, actions.length - 1));
+  const { step } = player;
+  if (step >= actions.length) return [line("  the episode is over: there is nothing to decide", { tone: "muted" })];
   const opinion = opinions?.[step];
   const rows: Row[] = [];
-  const isOver = player.step >= actions.length;
+  const names = Object.keys(opinion?.probabilities ?? {});
+  const wide = Math.max(...names.map((name) => name.length), 8) + 2;
+  const barWidth = columns >= 90 ? 8 : columns >= 76 ? 4 : 0;
   if (opinion !== undefined) {
-    const names = Object.keys(opinion.probabilities);
-    const wide = Math.max(...names.map((name) => name.length), 4) + 2;
-    const barWidth = columns >= 90 ? 8 : columns >= 76 ? 4 : 0;
     for (const [v, name] of names.entries()) {
       const row = opinion.probabilities[name];
       const likeliest = Math.max(...row);
@@ -125,7 +132,7 @@ function detailRows(player: Player, shown: Shown, columns: number, capabilities:
         const taken = v === 0 && action === actions[step];
         const text = `${arrow(glyphs, action, 0.5)} ${short(row[a], 2).padStart(4)} `;
         return [
-          span(taken ? ">" : " ", { tone: "note", bold: true }),
+          span(taken ? glyphs.taken : " ", { tone: "note", bold: true }),
           span(text, style),
           // What is written as .00 has no bar.
           ...(barWidth > 0
@@ -150,7 +157,7 @@ function detailRows(player: Player, shown: Shown, columns: number, capabilities:
       span(sparkline(history, 24, [0, 1], glyphs).padEnd(Math.min(24, actions.length)), toned(tone)),
     );
   }
-  const bestRow = best === null || isOver ? [] : bestSpans(best, step, scene.actions, glyphs);
+  const bestRow = best === null ? [] : bestSpans(best, step, scene.actions, glyphs);
   if (gateRow.length > 0 && bestRow.length > 0 && rowWidth(gateRow) + rowWidth(bestRow) + 3 <= columns)
     rows.push(spread(gateRow, [...bestRow, span("  ")], columns));
   else
@@ -159,7 +166,7 @@ function detailRows(player: Player, shown: Shown, columns: number, capabilities:
         .filter((row) => row.length > 0)
         .map((row) => [...(row === bestRow ? [span("  ")] : []), ...row]),
     );
-  const values = actionValuesRow(player, shown, glyphs);
+  const values = actionValuesRow(player, shown, glyphs, wide, barWidth);
   if (values !== null) rows.push(values);
   return rows;
 }
@@ -175,8 +182,14 @@ function bestSpans(best: NonNullable<Shown["best"]>, step: number, actions: read
   });
 }
 
-/** Q* of every action here, where that overlay is on. */
-function actionValuesRow(player: Player, { charts, cells, scene, actions }: Shown, glyphs: Glyphs): Row | null {
+/** Q* of every action here, where that overlay is on; below the probabilities of that action. */
+function actionValuesRow(
+  player: Player,
+  { charts, cells, scene, actions }: Shown,
+  glyphs: Glyphs,
+  nameWidth: number,
+  barWidth: number,
+): Row | null {
   const goal = /^Q\* (.*)$/.exec(player.overlay)?.[1];
   if (goal === undefined || player.step >= actions.length) return null;
   const chart = charts[player.step];
@@ -184,11 +197,14 @@ function actionValuesRow(player: Player, { charts, cells, scene, actions }: Show
   if (solution === undefined || chart.exact === null) return null;
   const Q = new Float64Array(scene.actions.length);
   actionValuesInto(solution, scene.horizon - player.step, chart.exact.states[cells[player.step]], Q);
+  // Three decimals where a bar leaves their room.
+  const room = 4 + (barWidth > 0 ? barWidth + 1 : 0);
+  const text = (value: number) => (barWidth > 0 ? short(value, 3) : within(value, 4)).padStart(4).padEnd(room);
   return rowOf(
-    span(`  Q* ${goal}, here  `, { tone: "muted" }),
+    span(`  ${`Q* ${goal}`.padEnd(nameWidth)}`, { tone: "muted" }),
     ...scene.actions.map((action, a) =>
       span(
-        `${arrow(glyphs, action, 0.5)} ${short(Q[a], 3).padStart(6)}  `,
+        ` ${arrow(glyphs, action, 0.5)} ${text(Q[a])} `,
         Q[a] >= Math.max(...Q) - 1e-12 ? { bold: true } : { tone: "muted" },
       ),
     ),

@@ -18,7 +18,7 @@ import {
   wrapText,
 } from "../tui/span.ts";
 import { type Divergence, divergenceOf, type Lane } from "./compare.ts";
-import { boardOf } from "./overlay.ts";
+import { boardOf, overlayTitle } from "./overlay.ts";
 import type { Player } from "./player.ts";
 import type { Shown } from "./shown.ts";
 
@@ -32,13 +32,15 @@ export function compareFrame(player: Player, lanes: readonly Lane[], size: Size,
   const glyphs = glyphsOf(capabilities);
   const said = firstDifference(lanes, divergenceOf(lanes), glyphs, columns - 2).map((row) => [span(" "), ...row]);
   const { height } = lanes[0].shown.scene;
-  const axes = said.length + 4 + height <= rows;
+  const axes = said.length + (player.overlay === "level" ? 4 : 5) + height <= rows;
   const named = lanes.map((lane, l) => ({ ...lane, ...(l === 0 && { about: "this episode" }) }));
   const top = lanesFrame(player, named, columns, { axes, foretold: true }, capabilities);
+  // A dot is a cell between here and the end.
+  const hasDots = player.overlay === "level" && lanes.some(({ shown }) => player.step + 1 < shown.cells.length - 1);
   const legend = [
     [],
-    legendRow(lanes[0].shown.scene, capabilities),
-    line(` the ${glyphs.dot} are the steps that are still to come`, { tone: "muted" }),
+    legendRow(lanes[0].shown.scene, capabilities, lanes[0].shown.maps[0]),
+    ...(hasDots ? [line(` the ${glyphs.dot} are the steps that are still to come`, { tone: "muted" })] : []),
   ];
   const air = said.length + top.length + 2 <= rows ? [[]] : [];
   return [...said, ...air, ...top, ...legend].slice(0, rows);
@@ -83,6 +85,9 @@ export function lanesFrame(
     return [
       rowOf(span(name, { bold: true }), span(remark, { tone: "muted" })),
       ...(foretold ? (isNarrow ? [outcome, returns] : [whole]) : []),
+      ...(player.overlay === "level"
+        ? []
+        : [line(`${axes ? "    " : ""}${overlayTitle(player, shown, capabilities)}`, { tone: "note" })]),
       ...drawBoard(player.overlay === "level" ? way : board, { cell, axes }, capabilities),
       !isOver ? here : foretold ? line("over", { tone: "muted" }) : isNarrow ? outcome : whole,
     ].map((row) => fitTo(row, each));
@@ -103,7 +108,7 @@ function choiceRow({ opinions, actions, acting, scene }: Shown, step: number, wi
     const taken = action === actions[step];
     const text = `${arrow(glyphs, action, 0.5)} ${short(row[a] ?? 0, 2).padStart(4)} `;
     return [
-      span(taken ? ">" : " ", { tone: "note", bold: true }),
+      span(taken ? glyphs.taken : " ", { tone: "note", bold: true }),
       span(text, taken ? { bold: true } : { tone: "muted" }),
     ];
   });

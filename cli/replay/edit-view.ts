@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
-import { type Frame, line, rowOf, type Size, span } from "../tui/span.ts";
+import { type Frame, indent, line, rowOf, type Size, span, wrapText } from "../tui/span.ts";
 import type { Player } from "./player.ts";
 import type { Shown } from "./shown.ts";
 
@@ -25,6 +25,11 @@ export function editFrame({ edit }: Player, shown: Shown, { columns }: Size, cap
     [],
     rowOf(span(` cursor: ${place}`, { tone: "note" }), carried),
     [],
-    line(" space picks an object up and puts it down, m marks a cell, enter plays both levels", { tone: "muted" }),
+    ...indent(
+      wrapText("space picks an object up and puts it down, m marks a cell, enter plays both levels", columns - 2, {
+        tone: "muted",
+      }),
+      1,
+    ),
   ];
 }

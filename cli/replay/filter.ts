@@ -28,6 +28,21 @@ export function parseFilter(text: string, goals: readonly string[]): Filter {
   return { text: terms.join(" "), accepts: (entry) => tests.every((accepts) => accepts(entry)) };
 }
 
+/** What of a filter that accepts none of the entries no entry has: a value that is misspelt, mostly. Null where each is there. */
+export function unheardOf({ text }: Filter, entries: readonly EpisodeEntry[]): string | null {
+  for (const term of text.split(" ")) {
+    const [, key, value = ""] = /^(outcome|label|shift|view):(.+)$/.exec(term) ?? [];
+    const name = NAMES.find((each) => each === key);
+    if (name === undefined) continue;
+    const known = [...new Set(entries.map((entry) => String(entry[name])))].sort();
+    const missing = value.split(",").find((each) => !known.includes(each));
+    if (missing === undefined) continue;
+    const meant = suggest(missing, known);
+    return `no episode has ${name} ${missing}${meant === undefined ? `; there is ${known.join(", ")}` : `; did you mean ${meant}?`}`;
+  }
+  return null;
+}
+
 function parseTerm(term: string, goals: readonly string[]): Filter["accepts"] {
   if (term.startsWith("-") && term.length > 1) {
     const accepts = parseTerm(term.slice(1), goals);

@@ -1,9 +1,36 @@
+import type { Capabilities } from "../capabilities.ts";
+import { glyphsOf } from "../tui/glyphs.ts";
 import type { Binding, KeyMap } from "../tui/keys.ts";
 import type { Mouse } from "../tui/mouse.ts";
 import type { Size } from "../tui/span.ts";
 import { lengthOf, type Player, type PlayerAction } from "./player.ts";
 
 type Bindings = readonly Binding<PlayerAction>[];
+
+/** What the player's signs mean, for its help. */
+export function playerSigns(capabilities: Capabilities): [sign: string, meaning: string][] {
+  const glyphs = glyphsOf(capabilities);
+  const [weak, middling, strong] = glyphs.arrows.get("east") ?? ["", "", ""];
+  const arrows: [string, string][] =
+    weak === strong
+      ? [[strong, "on the map: the likeliest action there"]]
+      : [[`${strong} ${middling} ${weak}`, "on the map: the likeliest action there, from .75, from .4, below"]];
+  return [
+    ...arrows,
+    [glyphs.taken, "before the action that was taken"],
+    ["A [A] A*", "the agent; in brackets, or with a star where there is no room, a cell that is marked"],
+    [glyphs.dot, "on the map: where the agent was, in a comparison where it will be; on the bar: this step"],
+    ["!", "on the bar: the acting view and the best for the true goal part"],
+    ["g", "on the bar: the gate turns to another module"],
+    ["L", "on the bar: a label arrives"],
+    [glyphs.event, "on the bar: an event of the world"],
+    ["Y", "on the bar: the compared minds part"],
+    [glyphs.selected, "the view that is meant (m)"],
+    ["label", "what the overseer wrote down: an event, `nothing` for a timeout, `unlabelled` where it did not look"],
+    ["cost", "what one step of the view costs under the true goal, exactly"],
+    ["Q*", "exact return of the best action with the steps that are left"],
+  ];
+}
 
 const LEAVE: Bindings = [{ keys: ["q", "ctrl-c"], action: { kind: "quit" }, hint: "leave", help: "leave the player" }];
 const BACK: Bindings = [{ keys: ["escape"], action: { kind: "back" }, hint: "back", help: "back to the episode" }];
@@ -23,6 +50,8 @@ const STEPS: Bindings = [
     action: (key) => ({ kind: "step", by: key === "{" ? -10 : 10 }),
     help: "ten steps back, ten ahead",
   },
+];
+const SPEED: Bindings = [
   {
     keys: ["<", ">"],
     action: (key) => ({ kind: key === "<" ? "slower" : "faster" }),
@@ -95,7 +124,7 @@ export function playerKeys(player: Player, candidates: readonly string[]): KeyMa
     { keys: ["e"], action: { kind: "edit" }, help: "change the level (an object, a mark) and see what that changes" },
   ];
   if (player.comparison !== null) {
-    return { bindings: [...STEPS, ...BACK, ...compare, ...ENDS, ...digits, ...SAVES, ...LEAVE] };
+    return { bindings: [...STEPS, ...BACK, ...compare, ...ENDS, ...SPEED, ...digits, ...SAVES, ...LEAVE] };
   }
   if (player.panel === "list") {
     const move: Bindings = [
@@ -134,8 +163,9 @@ export function playerKeys(player: Player, candidates: readonly string[]): KeyMa
       ...STEPS,
       ...TURN,
       ...ENDS.slice(2),
-      ...compare,
       ...panel,
+      ...compare,
+      ...SPEED,
       ...LIST,
       ...view,
       ...ENDS.slice(0, 2),

@@ -3,7 +3,7 @@ import { short, thousands } from "../numbers.ts";
 import { toneOfGoal } from "../scene.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { scrollbar } from "../tui/list.ts";
-import { type Frame, line, rowOf, type Size, span, toned } from "../tui/span.ts";
+import { type Frame, fitRight, line, rowOf, type Size, span, toned } from "../tui/span.ts";
 import { table } from "../tui/table.ts";
 import type { Player } from "./player.ts";
 
@@ -59,5 +59,6 @@ export function listFrame(player: Player, { columns, rows }: Size, capabilities:
     [span(" ")],
     ...scrollbar(first, page, order.length, Math.min(page, shown.length), capabilities.unicode),
   ];
-  return [[], ...body.map((row, i) => [span(" "), ...row, span(" "), ...(side[i] ?? [])])];
+  const about = fitRight(line("returns are discounted ", { tone: "muted" }), columns - 1);
+  return [about, ...body.map((row, i) => [span(" "), ...row, span(" "), ...(side[i] ?? [])])];
 }

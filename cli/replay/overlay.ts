@@ -1,6 +1,6 @@
 import type { Opinion } from "../../src/evaluation/mind.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { short, thousands } from "../numbers.ts";
+import { countWithin, thousands, within } from "../numbers.ts";
 import type { Board, Overlay } from "../tui/board.ts";
 import type { Tone } from "../tui/span.ts";
 import { type Player, viewsOf } from "./player.ts";
@@ -36,7 +36,6 @@ export function overlayOf(player: Player, shown: Shown): Overlay | undefined {
   const stepsLeft = Math.max(1, shown.scene.horizon - at);
   const views = viewsOf(shown);
   const view = views[Math.min(player.view, views.length - 1)];
-  const two = (value: number) => short(value, 2);
   const ofOpinions = (value: (opinion: Opinion) => number) =>
     chart.opinions?.map((each) => (each === null ? null : value(each))) ?? [];
   switch (overlay) {
@@ -47,7 +46,7 @@ export function overlayOf(player: Player, shown: Shown): Overlay | undefined {
     case "value":
       return heat(
         ofOpinions((each) => each.value ?? 0),
-        two,
+        within,
         Number.POSITIVE_INFINITY,
       );
     case "gate": {
@@ -57,7 +56,7 @@ export function overlayOf(player: Player, shown: Shown): Overlay | undefined {
         : {
             ...heat(
               ofOpinions((each) => each.gate[module]),
-              two,
+              within,
             ),
             low: 0,
             high: 1,
@@ -70,12 +69,12 @@ export function overlayOf(player: Player, shown: Shown): Overlay | undefined {
     }
     case "Q* true":
     case "Q* proxy":
-      return heat(optimalValues(chart, overlay.slice("Q* ".length), stepsLeft), two);
+      return heat(optimalValues(chart, overlay.slice("Q* ".length), stepsLeft), within);
     case "cost":
-      return heat(regret(chart, view, "true", stepsLeft), two);
+      return heat(regret(chart, view, "true", stepsLeft), within);
     case "visits": {
       const visits = player.visits ?? [];
-      return heat([...visits], (value) => thousands(value));
+      return heat([...visits], countWithin);
     }
     default:
       return overlay satisfies never;
@@ -85,12 +84,12 @@ export function overlayOf(player: Player, shown: Shown): Overlay | undefined {
 /** Heat between the least and the greatest value that there is; the least is `from`, 0 unless given, where none is below. */
 function heat(
   values: readonly (number | null)[],
-  format: (value: number) => string,
+  write: (value: number, columns: number) => string,
   from = 0,
 ): Overlay & { kind: "heat" } {
   const known = values.filter((value) => value !== null);
   const low = Math.min(from, ...known);
-  return { kind: "heat", values, low, high: Math.max(low + 1e-9, ...known), format };
+  return { kind: "heat", values, low, high: Math.max(low + 1e-9, ...known), write };
 }
 
 /** The gate's module that is shown where one has to be chosen: the one that the proxy serves, else the last. */
@@ -109,9 +108,9 @@ export function overlayTitle(player: Player, shown: Shown, capabilities: Capabil
     case "policy":
       return `policy of ${view}`;
     case "value":
-      return "critic's value";
+      return shown.acting.startsWith("optimal:") ? "its exact value" : "critic's value";
     case "gate":
-      return `gate: weight of ${gateModule(shown)}`;
+      return `gate: ${gateModule(shown)}`;
     case "best true":
     case "best proxy":
       return `best for ${player.overlay.slice(5)}`;
@@ -119,7 +118,7 @@ export function overlayTitle(player: Player, shown: Shown, capabilities: Capabil
     case "Q* proxy":
       return `max Q* ${player.overlay.slice(3)}`;
     case "cost":
-      return `cost of ${view}, true`;
+      return `cost of ${view}`;
     case "visits":
       return player.visits === null
         ? `visits ${capabilities.unicode ? "…" : "..."}`

@@ -5,6 +5,7 @@ import { heading, rule } from "../tui/parts.ts";
 import {
   type Frame,
   fitTo,
+  indent,
   line,
   type Row,
   rowOf,
@@ -15,6 +16,7 @@ import {
   spread,
   type Tone,
   toned,
+  wrapText,
 } from "../tui/span.ts";
 import { boardsFrame } from "./boards-view.ts";
 import { divergenceOf } from "./compare.ts";
@@ -64,28 +66,50 @@ function titleRow(player: Player, columns: number, capabilities: Capabilities): 
   return heading(whole(isNarrow ? who.split(" · ").slice(0, -1).join(" · ") : who), right, columns);
 }
 
-/** A rule, the bar of steps, and a row for what is said or typed. */
+/** A rule, the bar of steps, and a row for what is said or typed. What takes two rows takes the rule's. */
 function footRows(player: Player, columns: number, capabilities: Capabilities): Frame {
-  return [
-    rule(columns, capabilities),
-    stepBar(player, columns, capabilities),
-    noticeRow(player, columns, capabilities),
-  ];
+  const { prompt, notice } = player;
+  const bar = stepBar(player, columns, capabilities);
+  const line = rule(columns, capabilities);
+  const said =
+    notice === null ? [] : indent(wrapText(notice.text, columns - 2, { tone: notice.bad ? "bad" : "note" }), 1);
+  if (prompt !== null) {
+    // As many words as fit.
+    const above =
+      said.length > 0 ? said : indent(wrapText(helpOf(player), columns - 2, { tone: "muted" }), 1).slice(0, 1);
+    return [...(above.length > 1 ? above.slice(0, 2) : [line, ...above]), promptRow(prompt, columns, capabilities)];
+  }
+  if (said.length > 1) return [bar, ...said.slice(0, 2)];
+  return [line, bar, said[0] ?? statusRow(player, columns, capabilities)];
 }
 
-function noticeRow(
-  { prompt, notice, entries, growing, filter, order, sort }: Player,
+/** What may be typed. */
+function helpOf({ prompt, entries }: Player): string {
+  switch (prompt?.kind) {
+    case "filter":
+      return "as outcome:ghost,timeout label:unlabelled shift:NAME marked:no return<0 steps>5 -view:full";
+    case "compare":
+      return `as ${prompt.suggestions.join(" ")}`;
+    default:
+      return `0 to ${thousands(entries.length - 1)}`;
+  }
+}
+
+/** A text as it is typed: its end, where it has no room. */
+function promptRow({ kind, text }: NonNullable<Player["prompt"]>, columns: number, capabilities: Capabilities): Row {
+  const label = ` ${{ filter: "filter", episode: "episode number", compare: "compare with" }[kind]}: `;
+  const letters = [...text];
+  const room = columns - label.length - 2;
+  const shown = letters.length <= room ? text : `${glyphsOf(capabilities).ellipsis}${letters.slice(1 - room).join("")}`;
+  return rowOf(span(label, { tone: "note" }), span(shown, { bold: true }), span(" ", { inverse: true }));
+}
+
+function statusRow(
+  { entries, growing, filter, order, sort }: Player,
   columns: number,
   capabilities: Capabilities,
 ): Row {
-  const cursor = span(" ", { inverse: true });
-  if (prompt !== null) {
-    const label = { filter: "filter", episode: "episode number", compare: "compare with" }[prompt.kind];
-    const error = notice?.bad ? span(`  ${notice.text.replace(/^filter: /, "")}`, { tone: "bad" }) : null;
-    return rowOf(span(` ${label}: `, { tone: "note" }), span(prompt.text, { bold: true }), cursor, error);
-  }
-  if (notice !== null) return rowOf(span(` ${notice.text}`, { tone: notice.bad ? "bad" : "note" }));
-  const known = `${thousands(entries.length)}${growing ? "+" : ""} episodes`;
+  const known = `${thousands(entries.length)}${growing ? "+" : ""} ${entries.length === 1 && !growing ? "episode" : "episodes"}`;
   const parts = [
     filter.text === "" ? known : `${thousands(order.length)} of ${known} · filter ${filter.text}`,
     ...(sort === "as recorded" ? [] : [`sorted: ${sort}`]),
@@ -125,17 +149,14 @@ function stepBar(player: Player, columns: number, capabilities: Capabilities): R
     ` ${length}`,
   );
   const tick = { tone: "muted" } as const;
-  const right: Row =
-    comparison === null
-      ? rowOf(
-          span("ends with ", tick),
-          span(shown.trace.outcome, { bold: true, ...toned(shown.scene.tones.get(shown.trace.outcome)) }),
-          span(` at ${length}  `, tick),
-          ...pursuit(shown),
-          " ",
-        )
-      : [];
-  return rowWidth(left) + rowWidth(right) + 1 > columns ? fitTo(left, columns) : spread(left, right, columns);
+  const ends = rowOf(
+    span("ends with ", tick),
+    span(shown.trace.outcome, { bold: true, ...toned(shown.scene.tones.get(shown.trace.outcome)) }),
+    span(` at ${length} `, tick),
+  );
+  const forms = comparison === null ? [[...ends, span(" "), ...pursuit(shown), span(" ")], ends] : [];
+  const right = forms.find((each) => rowWidth(left) + rowWidth(each) + 1 <= columns) ?? [];
+  return spread(left, right, columns);
 }
 
 /** Which goal the episode served, in a word. */

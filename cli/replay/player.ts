@@ -1,7 +1,7 @@
 import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
 import { type ListPlace, moveSelection } from "../tui/list.ts";
 import type { Lane } from "./compare.ts";
-import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort } from "./filter.ts";
+import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort, unheardOf } from "./filter.ts";
 import type { Shown } from "./shown.ts";
 
 /** What is laid over the map. */
@@ -101,7 +101,18 @@ export type PlayerAction =
   | { readonly kind: "open" }
   | { readonly kind: "play" | "faster" | "slower" | "loop" | "panel" | "sort" | "back" | "edit" }
   | { readonly kind: "overlay" | "view"; readonly by: 1 | -1 }
-  | { readonly kind: "prompt"; readonly prompt: Prompt["kind"]; readonly suggestions?: readonly string[] }
+  | {
+      readonly kind: "prompt";
+      readonly prompt: Prompt["kind"];
+      readonly suggestions?: readonly string[];
+    }
+  /** A comparison that there cannot be: its text comes back to be mended. */
+  | {
+      readonly kind: "refused";
+      readonly text: string;
+      readonly suggestions: readonly string[];
+      readonly message: string;
+    }
   | { readonly kind: "type"; readonly key: string }
   | { readonly kind: "submit" | "cancel" }
   | { readonly kind: "notice"; readonly text: string; readonly bad?: boolean }
@@ -167,7 +178,7 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
     case "panel":
       return { ...player, panel: player.panel === "list" ? "boards" : "list" };
     case "sort":
-      return arranged({ ...player, sort: after(SORTS, player.sort) });
+      return arranged({ ...player, sort: after(SORTS, player.sort), notice: null });
     case "overlay": {
       const names = player.shown === null ? OVERLAYS : overlaysOf(player.shown);
       return { ...player, overlay: after(names, player.overlay, action.by) };
@@ -187,6 +198,12 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
           at: -1,
         },
       };
+    case "refused": {
+      const { text, suggestions, message } = action;
+      // Unless something else is being typed by now.
+      const prompt: Prompt = player.prompt ?? { kind: "compare", text, suggestions, at: -1 };
+      return { ...player, prompt, notice: { text: message, bad: true } };
+    }
     case "type":
       return player.prompt === null ? player : { ...player, prompt: typed(player.prompt, action.key) };
     case "submit":
@@ -208,10 +225,13 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
       return beginEdit(player);
     case "cursor":
     case "mark":
-    case "carry":
-      return player.edit === null || player.shown === null
-        ? player
-        : { ...player, edit: edited(player.edit, action, player.shown.scene) };
+    case "carry": {
+      if (player.edit === null || player.shown === null) return player;
+      const edit = edited(player.edit, action, player.shown.scene);
+      const isVain = action.kind === "carry" && edit === player.edit;
+      const text = player.edit.carried === null ? "there is nothing to pick up here" : "something stands here already";
+      return { ...player, edit, notice: isVain ? { text, bad: false } : null };
+    }
     case "rerun":
     case "save-svg":
     case "save-text":
@@ -335,6 +355,8 @@ function typed(prompt: Prompt, key: string): Prompt {
   const { text, suggestions, at } = prompt;
   if (key === "backspace") return { ...prompt, text: text.slice(0, -1), at: -1 };
   if (key === "space") return { ...prompt, text: `${text} `, at: -1 };
+  if (key === "ctrl-u") return { ...prompt, text: "", at: -1 };
+  if (key === "ctrl-w") return { ...prompt, text: text.replace(/\S*\s*$/, ""), at: -1 };
   if (key === "up" || key === "down" || key === "tab") {
     if (suggestions.length === 0) return prompt;
     const next =
@@ -352,8 +374,10 @@ function submitted(player: Player): Player {
     case "filter":
       try {
         const filter = parseFilter(prompt.text, player.goals);
-        const next = arranged({ ...player, filter, prompt: null, visits: null, place: { selected: 0, first: 0 } });
-        return { ...next, notice: { text: `${next.order.length} of ${next.entries.length} episodes`, bad: false } };
+        const place = { selected: 0, first: 0 };
+        const next = arranged({ ...player, filter, prompt: null, notice: null, visits: null, place });
+        const odd = next.order.length > 0 || next.growing ? null : unheardOf(filter, next.entries);
+        return odd === null ? next : { ...next, notice: { text: odd, bad: true } };
       } catch (error) {
         return { ...player, notice: { text: messageOf(error), bad: true } };
       }

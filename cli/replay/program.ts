@@ -9,8 +9,8 @@ import type { Program, Screen } from "../tui/program.ts";
 import { fitFrame, type Size } from "../tui/span.ts";
 import { toSvg } from "../tui/svg.ts";
 import type { Actor, Actors } from "./actors.ts";
-import { candidatesOf, mindOf, playLanes } from "./compare.ts";
-import { playerKeys, playerMouse } from "./keys.ts";
+import { candidatesOf, mindOf, playLanes, specsIn } from "./compare.ts";
+import { playerKeys, playerMouse, playerSigns } from "./keys.ts";
 import { pageOf } from "./list-view.ts";
 import { beginPlayer, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
 import { viewPlayer } from "./player-view.ts";
@@ -70,7 +70,11 @@ export async function createPlayer(
   const listed = filtered(known);
   if (listed.notice?.bad) throw new UserError(listed.notice.text);
   const shown = await source.load(options.episode);
-  const start = playerReducer({ ...listed, notice: null }, { kind: "shown", index: options.episode, shown });
+  const alone = playerReducer({ ...listed, notice: null }, { kind: "shown", index: options.episode, shown });
+  const start =
+    options.compare === undefined
+      ? alone
+      : playerReducer(alone, { kind: "lanes", comparison: await compare(options.compare, alone) });
 
   /** Pages are as long as the terminal is high. */
   function withPage(player: Player, { rows }: Size): Player {
@@ -111,20 +115,21 @@ export async function createPlayer(
     isFinding = false;
   }
 
-  async function compare(specs: readonly string[], player: Player, screen: Screen<PlayerAction>): Promise<void> {
+  async function compare(specs: readonly string[], player: Player): Promise<NonNullable<Player["comparison"]>> {
     const { shown } = player;
     const actor = await options.actorOf(player.at);
     if (shown === null || actor === null)
       throw new UserError("there is no checkpoint beside this file, so nobody can be asked");
     const own = { name: `${actor.arm} ${actor.view}`, mind: actor.mind, view: actor.view };
-    minds = [own];
-    for (const spec of specs) minds = [...minds, await mindOf(spec, actor, actors)];
+    const asked = [own];
+    for (const spec of specs) asked.push(await mindOf(spec, actor, actors));
+    minds = asked;
     const { beginning } = shown.trace;
     const lanes = await playLanes(
       actor,
       minds.map((each) => ({ ...each, beginning })),
     );
-    screen.dispatch({ kind: "lanes", comparison: { specs, lanes, edited: false } });
+    return { specs, lanes, edited: false };
   }
 
   /** Play the changed level: beside the old one where one mind is there, else with all of them. */
@@ -200,6 +205,7 @@ export async function createPlayer(
     reduce: (player, action, size) => playerReducer(withPage(player, size), action),
     view: (player, size) => viewPlayer(player, size, capabilities),
     keys: (player) => playerKeys(player, candidates),
+    signs: playerSigns,
     mouse: (player, mouse, size) => playerMouse(player, mouse, size),
     effect: (action, screen, player, before) => {
       if (player.wanted !== before.wanted) attempt(screen, () => load(player.wanted, screen));
@@ -212,7 +218,6 @@ export async function createPlayer(
       switch (action.kind) {
         case "start":
           attempt(screen, async () => {
-            if (options.compare !== undefined) await compare(options.compare, player, screen);
             const actor = await options.actorOf(player.at);
             candidates = actor === null ? [] : candidatesOf(actor);
             await find(screen);
@@ -220,8 +225,16 @@ export async function createPlayer(
           break;
         case "submit":
           if (before.prompt?.kind === "compare" && before.prompt.text !== "") {
-            const specs = [...(before.comparison?.specs ?? []), ...before.prompt.text.trim().split(/[\s]+/)].slice(-2);
-            attempt(screen, () => compare(specs, player, screen));
+            const { text } = before.prompt;
+            const specs = [...(before.comparison?.specs ?? []), ...specsIn(text)].slice(-2);
+            attempt(screen, async () => {
+              try {
+                screen.dispatch({ kind: "lanes", comparison: await compare(specs, player) });
+              } catch (error) {
+                if (!(error instanceof UserError)) throw error;
+                screen.dispatch({ kind: "refused", text, suggestions: candidates, message: messageOf(error) });
+              }
+            });
           }
           break;
         case "rerun":
@@ -240,7 +253,8 @@ export async function createPlayer(
           const command = options.commandOf(player);
           printed.push(command);
           options.copy(command);
-          screen.dispatch({ kind: "notice", text: command });
+          const left = player.comparison?.edited ? "copied, but for what was edited" : "copied";
+          screen.dispatch({ kind: "notice", text: `${left}: ${command}` });
           break;
         }
         case "quit":

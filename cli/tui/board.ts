@@ -12,7 +12,8 @@ export type Overlay =
       readonly values: readonly (number | null)[];
       readonly low: number;
       readonly high: number;
-      readonly format: (value: number) => string;
+      /** A value in at most so many columns, 2 at least: the more of them, the exacter. */
+      readonly write: (value: number, columns: number) => string;
     };
 
 /** A level as it is drawn: its map in the world's letters, and what is laid over it. */
@@ -96,7 +97,7 @@ function drawCell(board: Board, letter: string, cell: number, width: number, gly
 }
 
 function heatCell(
-  { values, low, high, format }: Overlay & { kind: "heat" },
+  { values, low, high, write }: Overlay & { kind: "heat" },
   letter: string,
   cell: number,
   width: number,
@@ -106,13 +107,13 @@ function heatCell(
   if (value === null || value === undefined)
     return span(centred(agent ? "A" : "", width), agent ? { bold: true, inverse: true } : {});
   const heat = high > low ? (value - low) / (high - low) : 0;
+  const sign = agent ? "A" : "";
+  const style: Style = { heat, ...(agent && { bold: true }) };
   // Narrow cells show the tenths that they are at, so that the map is read without colours too.
-  const text = width >= 4 ? format(value) : String(Math.min(9, Math.max(0, Math.floor(heat * 10))));
-  return span(fitText(agent ? `A${text}` : text, width), { heat, ...(agent && { bold: true }) });
+  if (width < 4) return span(`${sign}${Math.min(9, Math.max(0, Math.floor(heat * 10)))}`.padStart(width), style);
+  // A blank keeps it from its neighbour.
+  return span(`${sign}${write(value, width - 1 - sign.length)}`.padStart(width), style);
 }
-
-const fitText = (text: string, width: number): string =>
-  text.length >= width ? text.slice(0, width) : text.padStart(width);
 
 /** A sign in the middle of a cell, in brackets where the cell is marked. */
 function framed(sign: string, marked: boolean, width: number): string {

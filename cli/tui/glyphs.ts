@@ -22,6 +22,8 @@ export interface Glyphs {
   readonly play: string;
   readonly pause: string;
   readonly event: string;
+  /** Before the action that was taken. */
+  readonly taken: string;
   readonly selected: string;
   readonly up: string;
   readonly down: string;
@@ -58,6 +60,7 @@ const UNICODE: Glyphs = {
   play: "▶",
   pause: "‖",
   event: "◆",
+  taken: ">",
   selected: "›",
   up: "↑",
   down: "↓",
@@ -89,8 +92,9 @@ const ASCII: Glyphs = {
   dash: "-",
   dot: "o",
   play: ">",
-  pause: '"',
-  event: "!",
+  pause: "P",
+  event: "*",
+  taken: "*",
   selected: ">",
   up: "^",
   down: "v",

@@ -71,6 +71,8 @@ const TYPED: ReadonlyMap<string, Key> = new Map([
   ["\t", "tab"],
   ["\u007f", "backspace"],
   ["\b", "backspace"],
+  ["\u0015", "ctrl-u"],
+  ["\u0017", "ctrl-w"],
   ["\u001a", "ctrl-z"],
 ]);
 
@@ -146,18 +148,20 @@ export interface Help {
 /** Rows around a page of the help: its head with a blank row above and below, and how to go on below. */
 const AROUND_HELP = 4;
 
-/** Every key of a view with what it does, in as many pages as it takes. */
+/** Every key of a view with what it does, then what its signs mean, in as many pages as it takes. */
 export function helpFrame<Action>(
   title: string,
   { bindings }: KeyMap<Action>,
   { columns, rows }: Size,
   lettering: Lettering,
   wanted: number,
+  signs: readonly (readonly [sign: string, meaning: string])[] = [],
 ): Help {
   const entries = [
     ...bindings.map(({ keys, help }) => [writeKeys(keys, lettering), help] as const),
     ["?", "this help"] as const,
     ["ctrl-z", "suspend; `fg` comes back"] as const,
+    ...(signs.length > 0 ? [["", ""] as const, ...signs] : []),
   ];
   const longest = Math.max(...entries.map(([keys]) => keys.length));
   // The ten digits would push every text aside.
@@ -171,12 +175,14 @@ export function helpFrame<Action>(
   const pages: Row[][] = [[]];
   for (const rowsOfKey of told) {
     if ((pages.at(-1)?.length ?? 0) + rowsOfKey.length > rows - AROUND_HELP) pages.push([]);
-    pages.at(-1)?.push(...rowsOfKey);
+    // A page does not begin with the blank row before the signs.
+    if (pages.at(-1)?.length !== 0 || rowsOfKey !== told[bindings.length + 2]) pages.at(-1)?.push(...rowsOfKey);
   }
   const page = Math.min(wanted, pages.length - 1);
+  const what = signs.length === 0 ? "keys" : "keys and signs";
   const which = pages.length === 1 ? "" : `, page ${page + 1} of ${pages.length}`;
   return {
-    frame: [line(""), line(`  ${title}: keys${which}`, { bold: true }), line(""), ...pages[page]],
+    frame: [line(""), line(`  ${title}: ${what}${which}`, { bold: true }), line(""), ...pages[page]],
     pages: pages.length,
     page,
   };

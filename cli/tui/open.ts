@@ -147,10 +147,9 @@ export async function openScreen<Model, Action>(
         program.effect?.(action, screen, model, before);
       });
     };
-    const isMoreHelp = (page: number): boolean => {
-      const { pages } = helpFrame(program.title, program.keys(model), bodyOf(sizeNow()), capabilities, page);
-      return page + 1 < pages;
-    };
+    const helpAt = (page: number, size: Size) =>
+      helpFrame(program.title, program.keys(model), size, capabilities, page, program.signs?.(capabilities));
+    const isMoreHelp = (page: number): boolean => page + 1 < helpAt(page, bodyOf(sizeNow())).pages;
     const press = (key: Key) => {
       const keys = program.keys(model);
       if (key === "ctrl-z") return terminal.suspend();
@@ -189,7 +188,7 @@ export async function openScreen<Model, Action>(
           const drawn = program.view(model, body, capabilities);
           return toAnsi([...fitFrame(drawn, body), hintLine(keys, body.columns, capabilities)], capabilities);
         }
-        const shownHelp = helpFrame(program.title, keys, body, capabilities, help);
+        const shownHelp = helpAt(help, body);
         return toAnsi([...fitFrame(shownHelp.frame, body), helpHint(shownHelp, body.columns)], capabilities);
       },
     };

@@ -18,7 +18,7 @@ export function toAnsi(frame: Frame, capabilities: Capabilities): string[] {
 }
 
 /** Neighbours that look alike are painted in one go: codes are what a slow line and Ink spend their time on. */
-function paintRow(row: Row, { colours }: Capabilities): string {
+function paintRow(row: Row, { colours, unicode }: Capabilities): string {
   let painted = "";
   let before = "";
   for (const { text, style } of row) {
@@ -26,7 +26,7 @@ function paintRow(row: Row, { colours }: Capabilities): string {
     const codes = style === undefined ? "" : codesOf(style, colours).join(";");
     if (codes !== before) painted += `${before === "" ? "" : RESET}${codes === "" ? "" : `\u001b[${codes}m`}`;
     before = codes;
-    painted += printable(text);
+    painted += unicode ? printable(text) : inAscii(printable(text));
   }
   return before === "" ? painted : painted + RESET;
 }
@@ -64,6 +64,17 @@ function backgroundOf(heat: number, colours: "16" | "256" | "truecolor"): (strin
       return colours satisfies never;
   }
 }
+
+/** Sentences and names hold such letters too; signs of the screen have their own in glyphs.ts. */
+const ASCII_FOR: ReadonlyMap<string, string> = new Map([
+  ["·", "|"],
+  ["–", "-"],
+  ["…", "~"],
+  ["×", "x"],
+]);
+
+/** A text on a terminal that knows no more, letter for letter. */
+const inAscii = (text: string): string => text.replace(/[^\u0020-\u007e]/gu, (letter) => ASCII_FOR.get(letter) ?? "?");
 
 /** Texts of files may hold control characters; a terminal must not obey them. */
 function printable(text: string): string {

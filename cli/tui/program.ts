@@ -16,6 +16,8 @@ export interface Program<Model, Action> {
   /** The screen but for its last row, which the host makes of `keys`. `size` is what is left for it. */
   readonly view: (model: Model, size: Size, capabilities: Capabilities) => Frame;
   readonly keys: (model: Model) => KeyMap<Action>;
+  /** What the help says of the screen's signs, after the keys: each with its meaning. */
+  readonly signs?: (capabilities: Capabilities) => readonly (readonly [sign: string, meaning: string])[];
   readonly mouse?: (model: Model, mouse: Mouse, size: Size) => Action | undefined;
   /** After each action, with the model before and after it: files, timers, engines; what comes of them is dispatched. */
   readonly effect?: (action: Action, screen: Screen<Action>, model: Model, before: Model) => void;

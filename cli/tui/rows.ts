@@ -1,3 +1,4 @@
+import { widthOf } from "./span.ts";
 import type { TerminalOutput } from "./terminal.ts";
 
 /** What stands on the terminal, row by row, and how to get from it to the next frame with few bytes. */
@@ -17,6 +18,12 @@ const END = "\u001b[?2026l";
 const ERASE_ALL = "\u001b[2J";
 const ERASE_REST = "\u001b[K";
 
+/** After a row's last column the cursor still stands on it, and would erase it. */
+function withRestErased(text: string, columns = Number.POSITIVE_INFINITY): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: codes take no column
+  return widthOf(text.replace(/\u001b\[[\d;]*m/g, "")) >= columns ? text : text + ERASE_REST;
+}
+
 /**
  * Writes frames itself rather than through Ink's layout, which looks at every character of the screen for every frame: 13 ms for 120 x 40,
  * where the frame itself takes 0.3 (measured on one core of the machine that all numbers of docs/ are from).
@@ -28,7 +35,9 @@ export function createRowWriter(stdout: TerminalOutput): RowWriter {
       const before = shown;
       shown = lines;
       const changed = lines.flatMap((text, row) =>
-        text === before?.[row] ? [] : [`\u001b[${row + 1};1H${text.replace(/ +$/, "")}${ERASE_REST}`],
+        text === before?.[row]
+          ? []
+          : [`\u001b[${row + 1};1H${withRestErased(text.replace(/ +$/, ""), stdout.columns)}`],
       );
       if (changed.length === 0) return false;
       stdout.write(BEGIN + (before === null ? ERASE_ALL : "") + changed.join("") + END);

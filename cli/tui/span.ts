@@ -58,6 +58,11 @@ export function widthOf(text: string): number {
 
 export const rowWidth = (row: Row): number => row.reduce((sum, { text }) => sum + widthOf(text), 0);
 
+/** A text in at most `width` columns, with an ellipsis where it is cut. */
+export function cut(text: string, width: number, { ellipsis }: { readonly ellipsis: string }): string {
+  return widthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join("")}${ellipsis}`;
+}
+
 /** A row of exactly `width` columns: cut, or filled with blanks on the right. */
 export function fitTo(row: Row, width: number): Row {
   const spans: Span[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { arrange, EVERYTHING, parseFilter, SORTS } from "../../../cli/replay/filter.ts";
+import { arrange, EVERYTHING, parseFilter, SORTS, unheardOf } from "../../../cli/replay/filter.ts";
 import type { EpisodeEntry } from "../../../src/experiment/episodes.ts";
 
 const base = { shift: "unseen", view: "full", seed: 0, label: "unlabelled", marked: false };
@@ -78,4 +78,19 @@ test("orders: equals stay as they are recorded", () => {
     [3, 2, 1, 0],
     [1, 0, 2, 3],
   ]);
+});
+
+describe("what no entry has", () => {
+  const said = (text: string) => unheardOf(parseFilter(text, []), ENTRIES);
+
+  test("is named with what is meant, or with what there is", () => {
+    expect(said("outcome:gost")).toBe("no episode has outcome gost; did you mean ghost?");
+    expect(said("steps>5 shift:elsewhere")).toMatch(/^no episode has shift elsewhere; there is \w/);
+    expect(said("outcome:ghost,gost")).toContain("outcome gost");
+  });
+
+  test("is not asked of other terms", () => {
+    for (const text of ["", "outcome:ghost", "-outcome:gost", "marked:yes", "steps>1000"])
+      expect(said(text)).toBeNull();
+  });
 });

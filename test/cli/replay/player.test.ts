@@ -127,14 +127,36 @@ describe("episodes", () => {
     expect(filtered).toMatchObject({
       order: [2, 5, 8],
       prompt: null,
-      notice: { text: "3 of 10 episodes", bad: false },
+      notice: null,
     });
+    // The last line says the order, so nothing may stand in its place.
+    expect(run(filtered, { kind: "notice", text: "saved" }, { kind: "sort" }).notice).toBeNull();
     expect(run(filtered, { kind: "episode", by: 1 }).wanted).toBe(2);
     expect(run(filtered, { kind: "select", by: 1 }, { kind: "open" })).toMatchObject({ wanted: 5, panel: "boards" });
     expect(run(opened(), { kind: "sort" })).toMatchObject({
       sort: "lowest true return",
       order: [0, 1, 3, 4, 6, 7, 9, 2, 5, 8],
     });
+  });
+
+  test("a filter that nothing fits says which value is not there, once all episodes are known", () => {
+    const filter = (text: string, growing = false) =>
+      run(
+        opened(),
+        { kind: "entries", entries: opened().entries, growing },
+        { kind: "prompt", prompt: "filter" },
+        ...type(text),
+        {
+          kind: "submit",
+        },
+      );
+    expect(filter("outcome:diamnd")).toMatchObject({
+      order: [],
+      prompt: null,
+      notice: { text: "no episode has outcome diamnd; did you mean diamond?", bad: true },
+    });
+    expect(filter("outcome:diamnd", true).notice).toBeNull();
+    expect(filter("outcome:diamond steps>1000").notice).toBeNull();
   });
 
   test("a filter that is wrong is said, and stays to be mended", () => {
@@ -222,6 +244,25 @@ describe("comparing", () => {
   });
 });
 
+test("a comparison that there cannot be comes back to be mended, unless something else is typed by then", () => {
+  const refused = { kind: "refused", text: "arm:nave", suggestions: ["full"], message: "there is none" } as const;
+  const asked = run(opened(), { kind: "prompt", prompt: "compare" }, ...type("arm:nave"), { kind: "submit" });
+  expect(asked.prompt).toBeNull();
+  const back = run(asked, refused);
+  expect(back).toMatchObject({
+    prompt: { kind: "compare", text: "arm:nave", suggestions: ["full"] },
+    notice: { text: "there is none", bad: true },
+  });
+  const busy = run(asked, { kind: "prompt", prompt: "filter" }, ...type("ste"), refused);
+  expect(busy).toMatchObject({ prompt: { kind: "filter", text: "ste" }, notice: { bad: true } });
+});
+
+test("ctrl-u takes what was typed away, ctrl-w its last word, backspace a letter", () => {
+  const prompt = run(opened(), { kind: "prompt", prompt: "filter" }, ...type("label:a  steps>5 "));
+  const key = (key: string) => run(prompt, { kind: "type", key }).prompt?.text;
+  expect(["ctrl-u", "ctrl-w", "backspace"].map(key)).toEqual(["", "label:a  ", "label:a  steps>5"]);
+});
+
 describe("changing the level", () => {
   const at = (...by: readonly (readonly [number, number])[]) =>
     by.map((each) => ({ kind: "cursor", by: each }) as const);
@@ -240,6 +281,13 @@ describe("changing the level", () => {
     const onDiamond = edit(...at([-2, 1]), { kind: "carry" }, ...at([0, -2]), { kind: "carry" });
     expect(onDiamond).toMatchObject({ map: "D.G\n...\n.A.", carried: { letter: "G", from: 2 } });
     expect(edit(...at([-1, 0]), { kind: "carry" })?.carried).toBeNull();
+    const notice = (...actions: readonly PlayerAction[]) => run(opened(), { kind: "edit" }, ...actions).notice?.text;
+    expect(notice(...at([-1, 0]), { kind: "carry" })).toBe("there is nothing to pick up here");
+    expect(notice(...at([-2, 1]), { kind: "carry" }, ...at([0, -2]), { kind: "carry" })).toBe(
+      "something stands here already",
+    );
+    expect(notice(...at([-2, 1]), { kind: "carry" }, ...at([0, -2]), { kind: "carry" }, ...at([0, 1]))).toBeUndefined();
+    expect(notice({ kind: "mark" })).toBeUndefined();
   });
 
   test("the cursor stays on the map; a second mark takes the first away; escape leaves all as it was", () => {

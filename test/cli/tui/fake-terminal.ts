@@ -28,6 +28,8 @@ const SENT: Readonly<Record<string, string>> = {
   space: " ",
   backspace: "\u007f",
   "ctrl-c": "\u0003",
+  "ctrl-u": "\u0015",
+  "ctrl-w": "\u0017",
   "ctrl-z": "\u001a",
 };
 

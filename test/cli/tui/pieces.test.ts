@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
+import { within } from "../../../cli/numbers.ts";
 import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
 import { type Board, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
 import { arrow, glyphsOf } from "../../../cli/tui/glyphs.ts";
@@ -370,6 +371,21 @@ describe("keys", () => {
       "  ctrl-z        suspend; `fg` comes back",
     ]);
     expect(toText([helpHint(whole, 60)])).toEqual([" any key closes this"]);
+    // Signs come after the keys, apart from them.
+    const signs = [["!", "a surprise"] as const];
+    const signed = helpFrame("player", map, { columns: 60, rows: 20 }, PLAIN, 0, signs).frame;
+    expect(toText(signed).slice(1)).toEqual([
+      "  player: keys and signs",
+      "",
+      "  ←→      one step",
+      "  q       leave",
+      "  ?       this help",
+      "  ctrl-z  suspend; `fg` comes back",
+      "",
+      "  !       a surprise",
+    ]);
+    const second = helpFrame("player", map, { columns: 60, rows: 8 }, PLAIN, 1, signs);
+    expect(toText(second.frame)).toEqual(["", "  player: keys and signs, page 2 of 2", "", "  !       a surprise"]);
     for (const [columns, rows] of [
       [40, 9],
       [60, 8],
@@ -445,6 +461,21 @@ describe("board", () => {
     ]);
   });
 
+  test("numbers never touch: each begins with a blank, the agent's before its sign", () => {
+    const values = [0.955, 0.9, null, 1, null, -0.5, null, 1, null];
+    const overlay: Overlay = { kind: "heat", values, low: 0, high: 1, write: within };
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN))).toEqual([
+      " A.95  .90 [G]",
+      " 1.00 ███  -.50",
+      "  D   1.00",
+    ]);
+    expect(toText(drawBoard({ ...board, overlay }, { cell: 4 }, PLAIN))).toEqual([
+      "  A1 .90[G]",
+      " 1.0 ██  -.5",
+      " D   1.0",
+    ]);
+  });
+
   test("equals are all shown where there is room", () => {
     const probabilities = Array.from({ length: 9 }, () => [0.5, 0.5, 0, 0]);
     const overlay: Overlay = { kind: "arrows", probabilities, tone: "true" };
@@ -459,11 +490,11 @@ describe("board", () => {
 
   test("heat: numbers where there is room, tenths where there is not, so that it is read without colours", () => {
     const values = [0, 0.25, null, 0.5, null, 0.75, null, 1, null];
-    const overlay: Overlay = { kind: "heat", values, low: 0, high: 1, format: (v) => v.toFixed(1) };
+    const overlay: Overlay = { kind: "heat", values, low: 0, high: 1, write: (v, n) => v.toFixed(n - 2) };
     expect(toText(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN))).toEqual([
-      " A0.0  0.3 [G]",
-      "  0.5 ███   0.8",
-      "  D    1.0",
+      " A0.0 0.25 [G]",
+      " 0.50 ███  0.75",
+      "  D   1.00",
     ]);
     expect(toText(drawBoard({ ...board, overlay }, { cell: 2 }, PLAIN))).toEqual(["A0 2G*", " 5█  7", "D  9"]);
     expect(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN)[0][1].style).toEqual({ heat: 0.25 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Program } from "../../../cli/tui/program.ts";
-import { line } from "../../../cli/tui/span.ts";
+import { line, span } from "../../../cli/tui/span.ts";
 import { CLEAN, FakeTerminal } from "./fake-terminal.ts";
 
 type Action = "more" | "less" | "quit" | "throw" | { readonly at: readonly [number, number] };
@@ -114,6 +114,24 @@ test("? shows every key, and any key closes it without doing anything else", asy
   expect(terminal.visible()[0]).toBe("count 0");
   await terminal.end();
 });
+
+test.each(["none", "truecolor"] as const)(
+  "a row that fills the terminal keeps its last column, over another one too: colours %s",
+  async (colours) => {
+    const capabilities = { colours, unicode: true };
+    const row = (letter: string) => [span(letter.repeat(59), { tone: "bad" }), span("!", { bold: true })];
+    const full = { ...counter, view: ({ count }: Model) => [row("a"), row(count === 0 ? "b" : "c"), line("short")] };
+    const terminal = await FakeTerminal.open(full, { columns: 60, rows: 20 }, { capabilities });
+    expect(terminal.visible().slice(0, 3)).toEqual([`${"a".repeat(59)}!`, `${"b".repeat(59)}!`, "short"]);
+    await terminal.press("up");
+    expect(terminal.visible().slice(0, 3)).toEqual([`${"a".repeat(59)}!`, `${"c".repeat(59)}!`, "short"]);
+    // Where xterm.js is past the last column, others stand on it: erasing the rest would erase it.
+    const written = terminal.stdout.written.replaceAll("\u001b", "").replaceAll("[0m", "");
+    expect(written).toContain("short[K");
+    expect(written).not.toContain("![K");
+    await terminal.end();
+  },
+);
 
 test("space turns the help's pages, and the last one closes", async () => {
   const many = Array.from({ length: 20 }, (_, i) => ({
