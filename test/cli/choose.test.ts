@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Point, parsePoint, wantedPath } from "../../cli/choose.ts";
 import { type Actors, createActors } from "../../cli/replay/actors.ts";
-import { candidatesOf, mindOf } from "../../cli/replay/compare.ts";
+import { candidatesOf, mindOf, specsIn } from "../../cli/replay/compare.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { runCell } from "../../src/experiment/cell.ts";
@@ -128,6 +128,13 @@ test("terms of a point are JSON, or else text", () => {
       `--point ${term}: expected key.path=value, as oversight.coverage=0.1`,
     );
   }
+});
+
+test("specs are apart by blanks or commas; a number may have commas of its own", () => {
+  expect(specsIn(" only:ghost, step:1,000,000  full,arm:naive ,")).toEqual([
+    ...["only:ghost", "step:1,000,000", "full", "arm:naive"],
+  ]);
+  expect(specsIn(" ")).toEqual([]);
 });
 
 describe("a comparison", () => {

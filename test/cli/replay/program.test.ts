@@ -113,6 +113,32 @@ describe("frames", () => {
     await terminal.end();
   });
 
+  test("of the end: nothing is decided there any more, and no action looks as if it were taken", async () => {
+    const { terminal } = await open({ columns: 120, rows: 30 });
+    const before = terminal.visible().slice(10).join("\n");
+    expect(before).toMatch(/only:diamond +↑/);
+    expect(before).toContain("best for true");
+    await terminal.press("end");
+    const after = terminal.visible();
+    expect(after.slice(10, -1).join("\n")).not.toMatch(/only:diamond|best for|gate|>/);
+    expect(after[10]).toBe("  the episode is over: there is nothing to decide");
+    expect(after.find((row) => row.includes("value"))).toMatch(/value +–$/);
+    await terminal.end();
+  });
+
+  test("of a comparison under an overlay: each lane says what its numbers are, dots are explained where there are any", async () => {
+    const { terminal } = await open({ columns: 120, rows: 30, compare: ["optimal:true"] });
+    const dots = "the ● are the steps that are still to come";
+    expect(terminal.visible().join("\n")).toContain(dots);
+    await terminal.press("v", "v");
+    const shown = terminal.visible();
+    expect(shown.find((row) => row.includes("critic"))).toMatch(/critic's value +│ +its exact value$/);
+    expect(shown.join("\n")).not.toContain(dots);
+    await terminal.press("V", "V", "end");
+    expect(terminal.visible().join("\n")).not.toContain(dots);
+    await terminal.end();
+  });
+
   test("in ASCII", async () => {
     const { terminal } = await open({ columns: 80, rows: 24, capabilities: ASCII, episode: 1 });
     const rows = terminal.visible();
@@ -165,6 +191,10 @@ describe("a session", () => {
     await terminal.press("ctrl-u", ..."only:ghost, ablate:ghost", "enter");
     expect(terminal.visible()[4]).toMatch(/^ route full .*│ only:ghost +│ ablate:ghost$/);
     await terminal.end();
+  });
+
+  test("a comparison that is asked for on the command line is refused before the terminal is touched", async () => {
+    await expect(open({ compare: ["wish"] })).rejects.toThrow("--compare wish: unknown form");
   });
 
   test.each([
