@@ -5,6 +5,7 @@ import { suggest } from "../src/core/suggest.ts";
 import { Interrupted } from "./interrupted.ts";
 import { say } from "./output.ts";
 import { packageVersion } from "./package.ts";
+import { isRun, newestRun } from "./runs.ts";
 
 /*
  * The command line as data: names, options, examples. Each command's module is imported when it runs, so that `--help` costs
@@ -287,7 +288,10 @@ function createProgram(): Command {
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .addHelpText("after", "\nExample:\n  halfwatch run scenarios/quickstart.yaml");
+    .addHelpText(
+      "after",
+      "\nExample:\n  halfwatch run scenarios/quickstart.yaml\n\nFrom a clone: npx halfwatch <command>",
+    );
   prepare(program);
   for (const spec of COMMANDS) {
     const command = program
@@ -332,8 +336,12 @@ function usageError(command: Command, error: CommanderError): Error {
     case "commander.help":
       // No command at all: the help was written to stderr.
       return error;
-    case "commander.excessArguments":
+    case "commander.excessArguments": {
+      const runs = command.args.filter(isRun);
+      if (command.registeredArguments[0]?.name().startsWith("RUN") && runs.length > 1)
+        return new UserError(`${runs.length} runs are given, expected one; the newest is ${newestRun(runs)}`, help);
       return new UserError(`too many arguments${of}: ${command.args.join(" ")}`, help);
+    }
     default:
       return new UserError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}${of}`, help);
   }

@@ -11,13 +11,14 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { isRun, loadWanted, refuseChoice, wantedPath } from "../choose.ts";
+import { loadWanted, refuseChoice, wantedPath } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { createActors } from "../replay/actors.ts";
 import type { Lane } from "../replay/compare.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
+import { isRun, noRun, whereRunsAre } from "../runs.ts";
 import { openScreen } from "../tui/open.ts";
 
 export interface ReplayOptions extends PlayerRequest {
@@ -44,10 +45,10 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
 }
 
 function nothingToReplay(path: string): UserError {
-  if (!pathExists(path)) return new UserError(`cannot read ${path}: there is no such file or folder (ENOENT)`);
+  if (!pathExists(path)) return noRun(path);
   return new UserError(
     `${path} is nothing to replay`,
-    "expected a run directory, a .safetensors checkpoint or an episode file (.jsonl)",
+    `expected a run directory, a .safetensors checkpoint or an episode file (.jsonl); ${whereRunsAre(path)}`,
   );
 }
 
