@@ -33,15 +33,26 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
   const isFile = path.endsWith(".jsonl");
   if (isFile) refuseChoice({ path, ...options });
   if (!isFile && !isCheckpointPath(path) && !isRun(path)) throw nothingToReplay(path);
+  const capabilities = liveCapabilities(options);
+  if (options.record !== undefined || capabilities === null) refusePlayerOptions(options, isFile);
   if (options.record !== undefined) {
     await record(path, options.record, options);
     return;
   }
-  const capabilities = liveCapabilities(options);
   if (capabilities !== null) await openPlayer(path, options, capabilities);
   else if (isFile) await tellRecorded(path, options);
   else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
   else await tell(path, options);
+}
+
+/** What only the player heeds. @throws UserError where there is none, rather than to show what was not asked for. */
+function refusePlayerOptions({ at, filter }: ReplayOptions, isFile: boolean): void {
+  if (at > 0) throw new UserError(`--at ${at}: only the player begins there; in lines an episode is told whole`);
+  if (filter === undefined || isFile) return;
+  throw new UserError(
+    `--filter ${filter}: only the player and an episode file have a list; of a run one episode is told, by --episode`,
+    "--record FILE without --filter writes the episodes of a run into such a file",
+  );
 }
 
 function nothingToReplay(path: string): UserError {
@@ -61,6 +72,11 @@ export async function openPlayer(
 ): Promise<void> {
   const { program, dispose } = await preparePlayer(path, request, capabilities);
   try {
+    const steps = program.start.shown?.actions.length ?? 0;
+    // Others that it is compared with may take longer.
+    if (request.compare === undefined && request.at > steps) {
+      throw new UserError(`--at ${request.at}: episode ${request.episode} has ${steps} steps`);
+    }
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
     if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });
