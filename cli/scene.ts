@@ -33,13 +33,14 @@ export function sceneOf(world: World, goals: readonly Goal[], marksVisible: bool
 /** The tone of a goal by its name: the two that are drawn have names of their own. */
 export const toneOfGoal = (goal: string): Tone | undefined => (goal === "true" || goal === "proxy" ? goal : undefined);
 
-/** What the letters of a map mean. */
-export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities): Row {
+/** What the letters of a map mean, and its brackets where it has marks. */
+export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities, hasMarks = true): Row {
   const parts = [...letters]
     .filter(([letter]) => letter !== ".")
     .flatMap(([letter, meaning]) => [
       span(` ${letter === "#" && unicode ? "█" : letter}`, { bold: true, ...toned(tones.get(letter)) }),
       span(` ${meaning} `, { tone: "muted" }),
     ]);
-  return [span(" "), ...parts, span(" [ ]", { bold: true }), span(" marked", { tone: "muted" })];
+  const marks = [span(" [ ]", { bold: true }), span(" marked", { tone: "muted" })];
+  return [span(" "), ...parts, ...(hasMarks ? marks : [])];
 }
