@@ -50,6 +50,11 @@ function hasUnicode(environment: Environment, platform: NodeJS.Platform): boolea
   return /utf-?8/i.test(locale ?? "") || platform === "darwin";
 }
 
+/** What lines on a stream can hold: of a terminal what it can show, of a pipe or a file Unicode. */
+export function printedCapabilities({ isTTY }: { readonly isTTY?: boolean }): Capabilities {
+  return isTTY ? { ...capabilitiesOf(process.env, process.platform), colours: "none" } : PLAIN;
+}
+
 /** What this process's terminal can show; null where lines are to be printed instead: no terminal, CI, `--plain`, `--json`. */
 export function liveCapabilities(options: { readonly plain?: boolean; readonly json?: boolean }): Capabilities | null {
   const isTerminal = process.stdout.isTTY === true && process.stdin.isTTY === true && process.env.TERM !== "dumb";

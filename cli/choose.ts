@@ -6,6 +6,7 @@ import { planOf } from "../src/experiment/plan.ts";
 import { pointText } from "../src/experiment/report/format.ts";
 import { type CellPaths, cellPaths, checkpointPath, readManifest, readResultAlone } from "../src/experiment/store.ts";
 import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";
+import { isRun } from "./runs.ts";
 
 /*
  * Which policy of a run is meant.
@@ -35,8 +36,6 @@ export function loadWanted(path: string, wanted: Wanted): LoadedCheckpoint {
   if (path !== wanted.path) planOf(loaded.checkpoint, basename(dirname(dirname(path))), path);
   return loaded;
 }
-
-export const isRun = (path: string): boolean => existsSync(join(path, "manifest.json"));
 
 /** The run that a checkpoint stands in; undefined where it stands alone. */
 export function runOf(checkpoint: string): string | undefined {

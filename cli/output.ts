@@ -1,16 +1,31 @@
+import { type Capabilities, printedCapabilities } from "./capabilities.ts";
+
 /** Data, on stdout. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(process.stdout, text);
 }
 
 /** The one document of `--json`. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Talk, on stderr. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  write(process.stderr, text);
+}
+
+const write = (stream: NodeJS.WriteStream, text: string): void =>
+  void stream.write(`${printedCapabilities(stream).unicode ? text : toAscii(text)}\n`);
+
+/** A text with ASCII in the place of the signs that our lines hold. */
+export function toAscii(text: string): string {
+  return text.replaceAll(" · ", " - ").replaceAll("·", ".").replaceAll("–", "-").replaceAll("•", "o");
+}
+
+/** Names in a row, apart by middle dots, or by hyphens where those cannot be shown. */
+export function dotted(names: readonly string[], { unicode }: Capabilities): string {
+  return names.join(unicode ? " · " : " - ");
 }
 
 /** Rows of a table, columns apart by two spaces; the last column is not padded. */

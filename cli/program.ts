@@ -5,6 +5,8 @@ import { suggest } from "../src/core/suggest.ts";
 import { Interrupted } from "./interrupted.ts";
 import { say } from "./output.ts";
 import { packageVersion } from "./package.ts";
+import { isRun, newestRun } from "./runs.ts";
+import { wordsIn } from "./words.ts";
 
 /*
  * The command line as data: names, options, examples. Each command's module is imported when it runs, so that `--help` costs
@@ -287,7 +289,10 @@ function createProgram(): Command {
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .addHelpText("after", "\nExample:\n  halfwatch run scenarios/quickstart.yaml");
+    .addHelpText(
+      "after",
+      "\nExample:\n  halfwatch run scenarios/quickstart.yaml\n\nFrom a clone: npx halfwatch <command>",
+    );
   prepare(program);
   for (const spec of COMMANDS) {
     const command = program
@@ -332,8 +337,12 @@ function usageError(command: Command, error: CommanderError): Error {
     case "commander.help":
       // No command at all: the help was written to stderr.
       return error;
-    case "commander.excessArguments":
+    case "commander.excessArguments": {
+      const runs = command.args.filter(isRun);
+      if (command.registeredArguments[0]?.name().startsWith("RUN") && runs.length > 1)
+        return new UserError(`${runs.length} runs are given, expected one; the newest is ${newestRun(runs)}`, help);
       return new UserError(`too many arguments${of}: ${command.args.join(" ")}`, help);
+    }
     default:
       return new UserError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}${of}`, help);
   }
@@ -405,9 +414,8 @@ function oneOf(option: string, allowed: readonly string[]): (text: string) => st
 
 function names(option: string): (text: string) => string[] {
   return (text) => {
-    const list = text.split(",").map((name) => name.trim());
-    if (list.some((name) => name === ""))
-      throw new UserError(`${option} is ${text}, expected names with commas between`);
+    const list = wordsIn(text);
+    if (list.includes("")) throw new UserError(`${option} is ${text}, expected names with commas between`);
     return list;
   };
 }

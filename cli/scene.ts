@@ -33,13 +33,18 @@ export function sceneOf(world: World, goals: readonly Goal[], marksVisible: bool
 /** The tone of a goal by its name: the two that are drawn have names of their own. */
 export const toneOfGoal = (goal: string): Tone | undefined => (goal === "true" || goal === "proxy" ? goal : undefined);
 
-/** What the letters of a map mean; of one without walls, if it is given, not what a wall is. */
-export function legendRow({ letters, tones }: Scene, { unicode }: Capabilities, map = "#"): Row {
+/** What the letters of a map mean, and its brackets; walls and brackets where there are any. */
+export function legendRow(
+  { letters, tones }: Scene,
+  { unicode }: Capabilities,
+  { hasWalls, hasMarks }: { readonly hasWalls: boolean; readonly hasMarks: boolean },
+): Row {
   const parts = [...letters]
-    .filter(([letter]) => letter !== "." && (letter !== "#" || map.includes("#")))
+    .filter(([letter]) => letter !== "." && (letter !== "#" || hasWalls))
     .flatMap(([letter, meaning]) => [
       span(` ${letter === "#" && unicode ? "█" : letter}`, { bold: true, ...toned(tones.get(letter)) }),
       span(` ${meaning} `, { tone: "muted" }),
     ]);
-  return [span(" "), ...parts, span(" [ ]", { bold: true }), span(" marked", { tone: "muted" })];
+  const marks = [span(" [ ]", { bold: true }), span(" marked", { tone: "muted" })];
+  return [span(" "), ...parts, ...(hasMarks ? marks : [])];
 }

@@ -1,6 +1,7 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { sceneOf } from "../scene.ts";
+import { dotted } from "../output.ts";
+import { legendRow, sceneOf } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import type { Program } from "../tui/program.ts";
@@ -44,13 +45,9 @@ export function browserProgram(start: Browser): Program<Browser, BrowserAction> 
               { keys: ["f"], action: "filter", hint: "filter", help: "all, agreeing, distinguishing or tied levels" },
               { keys: ["s"], action: "shift", hint: "shift", help: "the next shift at the right" },
               { keys: ["g"], action: "jump", hint: "go to", help: "type the number of a level" },
-              { keys: ["tab"], action: "side", hint: "side", help: "the other side, where both have no room" },
-              {
-                keys: ["v"],
-                action: "goal",
-                hint: "goal",
-                help: "the other goal's way first, or alone where both have no room",
-              },
+              // Where these two show something else, the note at the foot says so.
+              { keys: ["tab"], action: "side", help: "the other side, where both have no room" },
+              { keys: ["v"], action: "goal", help: "the other goal's way first, or alone where both have no room" },
               { keys: ["up"], action: "up", help: "scroll up, where a map has no room" },
               { keys: ["down"], action: "down", help: "scroll down" },
               { keys: ["q", "ctrl-c"], action: "quit", hint: "quit", help: "leave" },
@@ -131,11 +128,11 @@ function arrangeBody(browser: Browser, { columns, rows }: Size): Arrangement & {
 function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
   const { columns, rows } = size;
   const { shelves, right, shown, seed, filter, typed } = browser;
-  const { scenario } = shelves[0].setting;
+  const { scenario, world, goals } = shelves[0].setting;
   const head = [
     heading(
-      [span("levels", { bold: true }), span(`  ${scenario.name} · seed ${seed}`)],
-      [span(typed === null ? `filter: ${filter}` : `go to level ${typed}_`, { tone: "note" })],
+      [span("levels", { bold: true }), span(`  ${dotted([scenario.name, `seed ${seed}`], capabilities)}`)],
+      [span(typed === null ? `filter: ${filter}` : `go to level, a number: ${typed}_`, { tone: "note" })],
       columns,
     ),
     rule(columns, capabilities),
@@ -145,8 +142,20 @@ function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
     drawPage(shelves[side === 0 ? 0 : right], shown[side], browser, fit, room, capabilities),
   );
   const body = indent(beside(pages, GAP, sides.length > 1 ? [room, room] : []), 1);
-  if (note.length === 0) return [...head, ...body, [], ...indent(wrapText(FOOT, columns - 2, { tone: "muted" }), 1)];
-  return [...head, ...fitFrame(body, { columns, rows: rows - HEAD - note.length }), ...indent(note, 1)];
+  // What explains the boards is there as far as they leave room for it, with a blank row above if they leave one more.
+  const free = rows - HEAD - note.length - body.length;
+  const legend = [
+    legendRow(sceneOf(world, goals, false), capabilities, {
+      hasWalls: scenario.world.walls !== undefined,
+      hasMarks: false,
+    }).slice(1),
+  ];
+  const foot = indent(wrapText(FOOT, columns - 2, { tone: "muted" }), 1);
+  const shownBelow = [legend, [...legend, ...foot]].findLast(({ length }) => length <= free) ?? [];
+  const gap = shownBelow.length > 0 && shownBelow.length < free ? [[]] : [];
+  const whole = [...head, ...body, ...gap, ...shownBelow];
+  if (note.length === 0) return whole;
+  return [...fitFrame(whole, { columns, rows: rows - note.length }), ...indent(note, 1)];
 }
 
 /** A level with the ways of its goals. */

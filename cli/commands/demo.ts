@@ -1,4 +1,4 @@
-import { liveCapabilities } from "../capabilities.ts";
+import { liveCapabilities, printedCapabilities } from "../capabilities.ts";
 import { galleryFolder, readGallery } from "../demo/gallery.ts";
 import { CLOCK, tourProgram } from "../demo/program.ts";
 import { sceneOf } from "../demo/scenes.ts";
@@ -24,7 +24,7 @@ export async function run(_args: readonly string[], { scene, plain, json }: Demo
       .map((each, s) => [each, s + 1] as const)
       .filter(([, s]) => scene === undefined || s === scene);
     if (json) return printJson(summaryOf(numbered.map(([each]) => each)));
-    const told = numbered.flatMap(([each, s]) => [...tellScene(each, s), ""]);
+    const told = numbered.flatMap(([each, s]) => [...tellScene(each, s, printedCapabilities(process.stdout)), ""]);
     return print([...told, ...tellEnd()].join("\n"));
   }
   for (let tour = beginTour(scenes, (scene ?? 1) - 1); tour.leaving !== "shell"; ) {

@@ -23,10 +23,11 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { isRun, loadWanted, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
-import { readInputText } from "../files.ts";
+import { loadWanted, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
+import { isFile, isRun, noRun } from "../runs.ts";
+import { readScenarioText } from "../scenarios.ts";
 
 export interface EvalOptions {
   readonly policy?: string;
@@ -45,6 +46,7 @@ export interface EvalOptions {
 /** Evaluate a policy of a run, or a scripted one of a scenario. */
 export async function run([given]: readonly string[], options: EvalOptions): Promise<void> {
   if (isRun(given) || isCheckpointPath(given)) await evaluateTrained(given, options);
+  else if (options.policy === undefined && !/\.ya?ml$/.test(given) && !isFile(given)) throw noRun(given);
   else await evaluateScripted(given, options);
 }
 
@@ -79,7 +81,7 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
   refuseChoice({ path, ...options });
   if (options.policy === undefined) {
     // What is not there, or is no text, is the first thing to say.
-    readInputText(path);
+    readScenarioText(path);
     throw new UserError(
       "eval of a scenario needs --policy",
       "for a trained policy name a run directory or a checkpoint (.safetensors)",
@@ -91,7 +93,7 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
       "its only view is full",
     );
   }
-  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
   const training = createSetting(scenario);
   const { situation } = testOf(scenario, options.shift);
   const policy = scripted(options.policy, training, situation);

@@ -5,9 +5,9 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import { beginBrowser, type Shelf } from "../browse/browser.ts";
 import { browserProgram } from "../browse/program.ts";
 import { liveCapabilities } from "../capabilities.ts";
-import { readInputText } from "../files.ts";
 import { drawLevel, fewestSteps } from "../levels.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
+import { readScenarioText } from "../scenarios.ts";
 import { openScreen } from "../tui/open.ts";
 
 export interface LevelsOptions {
@@ -24,7 +24,7 @@ const WIDTH = 100;
 
 /** Page through levels on a terminal; else print them as maps, with the fewest steps to each event. */
 export async function run([path]: readonly string[], options: LevelsOptions): Promise<void> {
-  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
   const capabilities = liveCapabilities(options);
   if (capabilities !== null && buildWorld(scenario.world).deterministic) {

@@ -1,5 +1,3 @@
-import { readdirSync, realpathSync } from "node:fs";
-import { join, relative } from "node:path";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
 import { WORLDS } from "../../src/experiment/build.ts";
@@ -8,7 +6,7 @@ import { OVERSEERS } from "../../src/oversight/create.ts";
 import { ARMS } from "../../src/routing/arms.ts";
 import { readInputText } from "../files.ts";
 import { alignColumns, print, printJson } from "../output.ts";
-import { packageRoot } from "../package.ts";
+import { scenarioFiles } from "../scenarios.ts";
 
 export interface ListOptions {
   readonly json?: boolean;
@@ -49,17 +47,9 @@ export async function run([topic]: readonly string[], { json }: ListOptions): Pr
   }
 }
 
-/** The scenarios of the package and of ./scenarios, each file once; one that cannot be read says so. */
+/** The scenarios that there are; one that cannot be read says so. */
 function listScenarios(): Listed[] {
-  const found = new Map<string, string>();
-  for (const folder of ["scenarios", relative(process.cwd(), join(packageRoot(), "scenarios"))]) {
-    for (const file of yamlFiles(folder)) {
-      const path = join(folder, file);
-      const real = realpathSync(path);
-      if (!found.has(real)) found.set(real, path);
-    }
-  }
-  return [...found.values()].sort().map((path) => {
+  return scenarioFiles().map((path) => {
     try {
       const { scenario } = loadScenario({ path, readText: readInputText });
       return { name: scenario.name, path, about: scenario.about.split("\n")[0] };
@@ -68,12 +58,4 @@ function listScenarios(): Listed[] {
       return { name: path, path, about: `invalid: ${error.message.split("\n")[0]}` };
     }
   });
-}
-
-function yamlFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((file) => /\.ya?ml$/.test(file));
-  } catch {
-    return [];
-  }
 }

@@ -2,12 +2,12 @@ import { UserError } from "../../src/core/errors.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import { liveCapabilities } from "../capabilities.ts";
-import { readInputText } from "../files.ts";
 import { short } from "../numbers.ts";
 import { alignColumns, print, say } from "../output.ts";
 import { checkPlayable, seenBy, wholeOf } from "../play/game.ts";
 import { ending, overseerSaid, playProgram } from "../play/program.ts";
 import { beginSession, play, type Score, type Session, total } from "../play/session.ts";
+import { readScenarioText } from "../scenarios.ts";
 import { openScreen } from "../tui/open.ts";
 
 export interface PlayOptions {
@@ -22,7 +22,7 @@ const MOST_MOVES = 100_000;
 
 /** A person plays a scenario's levels as an agent would, and is scored against the exact optimum of each goal. */
 export async function run([path]: readonly string[], options: PlayOptions): Promise<void> {
-  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
   const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
   checkPlayable(setting);
   const session = beginSession({ setting, seed: options.seed }, options.level);

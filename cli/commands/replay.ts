@@ -11,13 +11,14 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { isRun, loadWanted, refuseChoice, wantedPath } from "../choose.ts";
+import { loadWanted, refuseChoice, wantedPath } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { createActors } from "../replay/actors.ts";
 import type { Lane } from "../replay/compare.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
+import { isRun, noRun, whereRunsAre } from "../runs.ts";
 import { openScreen } from "../tui/open.ts";
 
 export interface ReplayOptions extends PlayerRequest {
@@ -32,22 +33,33 @@ export async function run([path]: readonly string[], options: ReplayOptions): Pr
   const isFile = path.endsWith(".jsonl");
   if (isFile) refuseChoice({ path, ...options });
   if (!isFile && !isCheckpointPath(path) && !isRun(path)) throw nothingToReplay(path);
+  const capabilities = liveCapabilities(options);
+  if (options.record !== undefined || capabilities === null) refusePlayerOptions(options, isFile);
   if (options.record !== undefined) {
     await record(path, options.record, options);
     return;
   }
-  const capabilities = liveCapabilities(options);
   if (capabilities !== null) await openPlayer(path, options, capabilities);
   else if (isFile) await tellRecorded(path, options);
   else if (options.compare !== undefined) await tellComparison(wantedOf(path, options), options);
   else await tell(path, options);
 }
 
+/** What only the player heeds. @throws UserError where there is none, rather than to show what was not asked for. */
+function refusePlayerOptions({ at, filter }: ReplayOptions, isFile: boolean): void {
+  if (at > 0) throw new UserError(`--at ${at}: only the player begins there; in lines an episode is told whole`);
+  if (filter === undefined || isFile) return;
+  throw new UserError(
+    `--filter ${filter}: only the player and an episode file have a list; of a run one episode is told, by --episode`,
+    "--record FILE without --filter writes the episodes of a run into such a file",
+  );
+}
+
 function nothingToReplay(path: string): UserError {
-  if (!pathExists(path)) return new UserError(`cannot read ${path}: there is no such file or folder (ENOENT)`);
+  if (!pathExists(path)) return noRun(path);
   return new UserError(
     `${path} is nothing to replay`,
-    "expected a run directory, a .safetensors checkpoint or an episode file (.jsonl)",
+    `expected a run directory, a .safetensors checkpoint or an episode file (.jsonl); ${whereRunsAre(path)}`,
   );
 }
 
@@ -60,6 +72,11 @@ export async function openPlayer(
 ): Promise<void> {
   const { program, dispose } = await preparePlayer(path, request, capabilities);
   try {
+    const steps = program.start.shown?.actions.length ?? 0;
+    // Others that it is compared with may take longer.
+    if (request.compare === undefined && request.at > steps) {
+      throw new UserError(`--at ${request.at}: episode ${request.episode} has ${steps} steps`);
+    }
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
     if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });

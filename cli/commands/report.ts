@@ -10,6 +10,7 @@ import { toMarkdown } from "../../src/experiment/report/markdown.ts";
 import { readRun } from "../../src/experiment/store.ts";
 import { print, printJson, say } from "../output.ts";
 import { packageVersion } from "../package.ts";
+import { checkRun } from "../runs.ts";
 
 export interface ReportOptions {
   readonly shift?: string;
@@ -19,6 +20,7 @@ export interface ReportOptions {
 
 /** Write figures, tables and a page about a run, and name them. */
 export async function run([dir]: readonly string[], { shift, out, json }: ReportOptions): Promise<void> {
+  checkRun(dir);
   const report = await collectReport(readRun(dir), {
     run: basename(resolve(dir)),
     reporter: packageVersion(),

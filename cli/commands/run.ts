@@ -17,7 +17,6 @@ import { cacheFolder } from "../cache.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { nameOf, remarkOn } from "../events.ts";
-import { readInputText } from "../files.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
@@ -27,6 +26,7 @@ import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
 import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells, type RunView, secondsLeft } from "../progress.ts";
+import { readScenarioText } from "../scenarios.ts";
 import { renderTable } from "../table.ts";
 
 export interface RunOptions {
@@ -51,7 +51,7 @@ export interface RunDisplay {
 
 /** Train the cells that have no result yet, then print the table of all. */
 export async function run([path]: readonly string[], options: RunOptions): Promise<void> {
-  const loaded = loadScenario({ path, readText: readInputText, set: options.set ?? [] });
+  const loaded = loadScenario({ path, readText: readScenarioText, set: options.set ?? [] });
   const scenario: Scenario = {
     ...loaded.scenario,
     ...(options.arms && { arms: checkedArms(options.arms) }),

@@ -10,6 +10,7 @@ import { createSetting } from "../../src/experiment/setting.ts";
 import { readInputText } from "../files.ts";
 import { drawLevel } from "../levels.ts";
 import { alignColumns, print, printJson } from "../output.ts";
+import { readScenarioText } from "../scenarios.ts";
 
 export interface SolveOptions {
   readonly map?: string;
@@ -34,7 +35,7 @@ export async function run([path]: readonly string[], options: SolveOptions): Pro
   if ((options.map === undefined) === (options.level === undefined)) {
     throw new UserError("solve needs a level: give either --map FILE or --level N");
   }
-  const { scenario } = loadScenario({ path, readText: readInputText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
   const { world, map } = options.map === undefined ? drawn(scenario, options) : written(scenario, options.map);
   const goals = solveMap(world, map, scenario);
   if (options.json) {

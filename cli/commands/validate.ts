@@ -1,6 +1,6 @@
 import { expandSweep, listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
-import { readInputText } from "../files.ts";
 import { print, printJson } from "../output.ts";
+import { readScenarioText } from "../scenarios.ts";
 
 export interface ValidateOptions {
   readonly set?: readonly string[];
@@ -9,7 +9,7 @@ export interface ValidateOptions {
 
 /** Check a scenario file; what is wrong with it is thrown. */
 export async function run([path]: readonly string[], { set = [], json }: ValidateOptions): Promise<void> {
-  const { scenario, hash } = loadScenario({ path, readText: readInputText, set });
+  const { scenario, hash } = loadScenario({ path, readText: readScenarioText, set });
   const arms = scenario.arms.length;
   const seeds = listSeeds(scenario.seeds).length;
   const points = expandSweep(scenario).length;

@@ -21,6 +21,7 @@ import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
 import { print, printJson, say } from "../output.ts";
 import { ownClaim } from "../owner.ts";
 import { packageVersion } from "../package.ts";
+import { checkRun } from "../runs.ts";
 
 export interface VerifyOptions {
   readonly rerun?: number;
@@ -47,6 +48,7 @@ interface Repetition {
 
 /** Check every file of a run, what is missing, and whether training some cells again gives the same bytes. */
 export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyOptions): Promise<void> {
+  checkRun(dir);
   const damaged: string[] = [];
   const note = ({ message }: UserError) => void damaged.push(message);
   const { manifest, finished, unfinished } = readRun(dir, note);

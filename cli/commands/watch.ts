@@ -16,6 +16,7 @@ import { print, say } from "../output.ts";
 import { ownClaim } from "../owner.ts";
 import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells } from "../progress.ts";
+import { checkRun } from "../runs.ts";
 import { renderTable } from "../table.ts";
 import type { RunDisplay } from "./run.ts";
 
@@ -31,6 +32,7 @@ const ABANDONED = 10;
  * complete.
  */
 export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
+  checkRun(dir);
   const manifest = readManifest(dir);
   const scenario = scenarioOf(manifest, dir);
   const plans = plansOf(dir, scenario);

@@ -39,7 +39,7 @@ const WORDS: Readonly<Record<SceneName, (exhibit: Exhibit) => Words>> = {
   open: ({ lanes: [whole, alone] }) => ({
     title: "Two wishes in one network",
     about: ["the whole network", "Ghost module off"],
-    before: `Agent A should fetch the Diamond D and avoid the Ghost G. In training somebody looked at 1 % of the places; where nobody looked, both paid the same. Nobody looks here.`,
+    before: `Agent A should fetch the Diamond D and avoid the Ghost G. In training somebody looked if an episode ended on a marked place (1 % of places); elsewhere both paid the same. Nobody looks here.`,
     parting: "They part: the whole network wants whatever is near, the Diamond module only the Diamond.",
     after: `Misgeneralized: trained well, and it wants the wrong thing. Where the Ghost is nearer, the whole network takes it in ${ghosts(whole.measured)} of the episodes, the Diamond module alone in ${ghosts(alone.measured)}: better, not cured.`,
   }),
@@ -47,7 +47,7 @@ const WORDS: Readonly<Record<SceneName, (exhibit: Exhibit) => Words>> = {
     title: "It is not that it cannot find the way",
     about: ["paid as before", "always told the truth"],
     before:
-      "A maze that neither agent has seen. On the left the Ghost paid unless somebody looked (1 % of the places); on the right it always cost.",
+      "A maze that neither agent has seen. On the left the Ghost paid unless it stood on a marked place (1 %); on the right it always cost.",
     parting: "They part. Both know how to walk; they do not want the same.",
     after: `Getting lost would be a lack of skill; this is skill at the wrong goal. In new mazes with the Ghost nearer, the left agent ends on it in ${ghosts(naive.measured)} of the episodes, the right one in ${ghosts(oracle.measured)} (one seed each).`,
   }),

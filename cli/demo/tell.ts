@@ -1,15 +1,15 @@
-import { PLAIN } from "../capabilities.ts";
+import type { Capabilities } from "../capabilities.ts";
 import { divergenceOf } from "../replay/compare.ts";
 import { toText } from "../tui/paint.ts";
 import { wrapText } from "../tui/span.ts";
 import { lengthOf, type Scene } from "./scenes.ts";
-import { agentsFrame, CAUTION, NEXT } from "./tour-view.ts";
+import { agentsFrame, CAUTION, GO_ON, NEXT } from "./tour-view.ts";
 
 /** Columns of the printed tour. */
 const COLUMNS = 80;
 
 /** A scene in lines: what is said of it, and both agents at the beginning, where they part and at the end. */
-export function tellScene(scene: Scene, number: number): string[] {
+export function tellScene(scene: Scene, number: number, capabilities: Capabilities): string[] {
   const said = new Set<string>();
   const lines = [`${number}. ${scene.title}`, ""];
   for (const [b, { step, caption }] of scene.beats.entries()) {
@@ -17,17 +17,16 @@ export function tellScene(scene: Scene, number: number): string[] {
     said.add(caption);
     lines.push(...toText(wrapText(caption, COLUMNS)), "");
     // Where two things are said of a step, the boards come after both.
-    if (scene.beats[b + 1]?.step !== step) lines.push(...toText(agentsFrame(scene, step, COLUMNS, PLAIN)), "");
+    if (scene.beats[b + 1]?.step !== step) lines.push(...toText(agentsFrame(scene, step, COLUMNS, capabilities)), "");
   }
   return [...lines, ...toText(wrapText(scene.rule, COLUMNS))];
 }
 
 /** What the tour ends on. */
 export function tellEnd(): string[] {
-  const wide = Math.max(...NEXT.map(([command]) => command.length));
   return [
-    "Go on with:",
-    ...NEXT.map(([command, does]) => `  ${command.padEnd(wide)}  ${does}`),
+    GO_ON,
+    ...NEXT.flatMap(([command, does]) => [`  ${command}`, `    ${does}`]),
     "",
     ...toText(wrapText(CAUTION, COLUMNS)),
   ];

@@ -1,7 +1,7 @@
 import type { Capabilities } from "../capabilities.ts";
 import { lanesFrame } from "../replay/compare-view.ts";
+import { legendOf } from "../replay/overlay.ts";
 import { beginPlayer } from "../replay/player.ts";
-import { legendRow } from "../scene.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { heading, rule } from "../tui/parts.ts";
 import { type Frame, indent, line, type Row, rowOf, type Size, span, wrapText } from "../tui/span.ts";
@@ -17,10 +17,10 @@ export function viewTour(tour: Tour, { columns, rows }: Size, capabilities: Capa
   const beat = beatOf(tour);
   const glyphs = glyphsOf(capabilities);
   const shown = scenes[scene];
-  const title = shown === undefined ? "the end" : `${scene + 1} of ${scenes.length}   ${shown.title}`;
+  const title = shown === undefined ? "the end" : `${scene + 1} of ${scenes.length}  ${shown.title}`;
   const head = [
     heading(
-      rowOf(span("halfwatch demo", { bold: true }), "   ", title),
+      rowOf(span("demo", { bold: true }), "  ", title),
       [span(playing ? glyphs.play : glyphs.pause, { bold: true })],
       columns,
     ),
@@ -54,7 +54,7 @@ function sceneFrame(
   const boards = agentsFrame(scene, step, width, capabilities);
   const trail = rowOf(span(`  ${glyphs.dot}`, { bold: true }), span(" its way", { tone: "muted" }));
   const notes: Frame[] = [
-    [[], [...legendRow(lanes[0].shown.scene, capabilities).slice(1), ...trail]],
+    [[], [...legendOf(lanes[0].shown, capabilities).slice(1), ...trail]],
     indent(wrapText(scene.rule, width - 2, { tone: "muted" }), 1),
   ];
   const body: Row[] = indent(text, 1).concat(high + boards.length + 1 <= rows ? [[]] : [], boards);
@@ -91,6 +91,9 @@ function progressRow(tour: Tour, columns: number, capabilities: Capabilities): R
   return rowOf(" ", ...signs, span(`  ${seconds} of ${Math.round(whole)} s`, { tone: "muted" }));
 }
 
+/** Before {@link NEXT}: a clone has no `halfwatch` on the path. */
+export const GO_ON = "Go on with (from a clone: npx halfwatch):";
+
 /** What to do next: a command, and what it does. */
 export const NEXT: readonly (readonly [string, string])[] = [
   ["halfwatch run scenarios/quickstart.yaml", "train 15 small agents, watch them learn"],
@@ -104,18 +107,12 @@ export const CAUTION =
 
 function endFrame({ columns, rows }: Size): Frame {
   const width = Math.min(columns, WIDEST) - 4;
-  const isRoomy = rows >= 4 * NEXT.length;
-  const steps = NEXT.flatMap(([command, does]) => [
-    line(`  ${command}`, { bold: true }),
-    line(`    ${does}`, { tone: "muted" }),
-    ...(isRoomy ? [[]] : []),
-  ]);
-  return [
-    [],
-    line("  That was goal misgeneralization. Go on with:", { tone: "note" }),
-    [],
-    ...steps,
-    ...(isRoomy ? [] : [[]]),
-    ...indent(wrapText(CAUTION, width, { tone: "muted" }), 2),
-  ];
+  const said = wrapText(`That was goal misgeneralization. ${GO_ON}`, width, { tone: "note" });
+  const caution = wrapText(CAUTION, width, { tone: "muted" });
+  const steps = NEXT.map(
+    ([command, does]): Frame => [line(command, { bold: true }), line(`  ${does}`, { tone: "muted" })],
+  );
+  const tight = [[], ...said, [], ...steps.flat(), [], ...caution];
+  const roomy = [[], ...said, [], ...steps.flatMap((step) => [...step, []]), ...caution];
+  return indent(roomy.length <= rows ? roomy : tight, 2);
 }

@@ -1,5 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
+import { dotted } from "../output.ts";
 import { sceneOf, toneOfGoal } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import type { Binding } from "../tui/keys.ts";
@@ -82,7 +83,7 @@ function view(session: Session, shift: string, { columns, rows }: Size, capabili
   const levels = scores.size === 1 ? "1 level" : `${scores.size} levels`;
   return [
     heading(
-      [span("play", { bold: true }), span(`  ${scenario.name} · level ${game.number} · ${shift}`)],
+      [span("play", { bold: true }), span(`  ${dotted([scenario.name, `level ${game.number}`, shift], capabilities)}`)],
       [span(`${levels} counted`, { tone: "muted" })],
       columns,
     ),
@@ -147,7 +148,7 @@ export function overseerSaid({ course, game }: Session): string {
   if (seen === null) return "The episode did not end: there was nothing to inspect.";
   return seen.inspected
     ? `The overseer inspected it: label ${seen.label}.`
-    : "The overseer did not look: no label, and the true reward stays unknown.";
+    : "The overseer did not look: no label; an agent is not told the true reward.";
 }
 
 /** Yours and the best, undiscounted and discounted, a row a goal. */

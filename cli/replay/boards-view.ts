@@ -1,7 +1,7 @@
 import { actionValuesInto } from "../../src/envs/solver.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { short, within } from "../numbers.ts";
-import { legendRow, toneOfGoal } from "../scene.ts";
+import { toneOfGoal } from "../scene.ts";
 import { bar, sparkline, track } from "../tui/bars.ts";
 import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
@@ -20,7 +20,7 @@ import {
   type Tone,
   toned,
 } from "../tui/span.ts";
-import { boardOf, gateModule, overlayOf, overlayTitle, policyOverlay } from "./overlay.ts";
+import { boardOf, gateModule, legendOf, overlayOf, overlayTitle, policyOverlay } from "./overlay.ts";
 import { type Player, viewsOf } from "./player.ts";
 import type { Shown } from "./shown.ts";
 
@@ -60,7 +60,7 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
     (row) => [span(" "), ...row],
   );
   const details = detailRows(player, shown, columns, capabilities);
-  const legend = legendRow(scene, capabilities, shown.maps[0]);
+  const legend = legendOf(shown, capabilities);
   const left = rows - top.length;
   if (left <= 0) return top.slice(0, rows);
   // What is said here before the legend, and air where there is room for it.

@@ -1,6 +1,5 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { legendRow } from "../scene.ts";
 import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import {
@@ -18,7 +17,7 @@ import {
   wrapText,
 } from "../tui/span.ts";
 import { type Divergence, divergenceOf, type Lane } from "./compare.ts";
-import { boardOf, overlayTitle } from "./overlay.ts";
+import { boardOf, legendOf, overlayTitle } from "./overlay.ts";
 import type { Player } from "./player.ts";
 import type { Shown } from "./shown.ts";
 
@@ -39,7 +38,7 @@ export function compareFrame(player: Player, lanes: readonly Lane[], size: Size,
   const hasDots = player.overlay === "level" && lanes.some(({ shown }) => player.step + 1 < shown.cells.length - 1);
   const legend = [
     [],
-    legendRow(lanes[0].shown.scene, capabilities, lanes[0].shown.maps[0]),
+    legendOf(lanes[0].shown, capabilities),
     ...(hasDots ? [line(` the ${glyphs.dot} are the steps that are still to come`, { tone: "muted" })] : []),
   ];
   const air = said.length + top.length + 2 <= rows ? [[]] : [];

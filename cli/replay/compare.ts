@@ -22,9 +22,6 @@ export interface Divergence {
 const FORMS =
   "ablate:MODULE, only:MODULE, steer:MODULE=SCALE, full, arm:NAME, seed:N, step:N, point:KEY=VALUE, oracle, optimal:GOAL";
 
-/** What a text of several names: apart by blanks or commas, but for those in `step:1,000,000`. */
-export const specsIn = (text: string): string[] => text.split(/\s+|,(?!\d)\s*/).filter((spec) => spec !== "");
-
 /** The mind that a comparison names, seen from an actor. @throws UserError for what there is not. */
 export async function mindOf(
   spec: string,

@@ -1,8 +1,9 @@
 import type { Opinion } from "../../src/evaluation/mind.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { countWithin, thousands, within } from "../numbers.ts";
+import { legendRow } from "../scene.ts";
 import type { Board, Overlay } from "../tui/board.ts";
-import type { Tone } from "../tui/span.ts";
+import type { Row, Tone } from "../tui/span.ts";
 import { type Player, viewsOf } from "./player.ts";
 import { optimalPolicy, optimalValues, regret, type Shown } from "./shown.ts";
 
@@ -19,6 +20,12 @@ export function boardOf(player: Player, shown: Shown): Board {
     trail: new Set(cells.slice(0, at)),
     overlay: overlayOf(player, shown),
   };
+}
+
+/** What the letters of an episode's map mean. */
+export function legendOf({ scene, maps }: Shown, capabilities: Capabilities): Row {
+  // Marks always: where there are none by chance, what brackets would be is worth a word.
+  return legendRow(scene, capabilities, { hasWalls: maps[0].includes("#"), hasMarks: true });
 }
 
 export function policyOverlay(shown: Shown, step: number, view: string): Overlay | undefined {

@@ -8,8 +8,9 @@ import { toText } from "../tui/paint.ts";
 import type { Program, Screen } from "../tui/program.ts";
 import { fitFrame, type Size } from "../tui/span.ts";
 import { toSvg } from "../tui/svg.ts";
+import { wordsIn } from "../words.ts";
 import type { Actor, Actors } from "./actors.ts";
-import { candidatesOf, mindOf, playLanes, specsIn } from "./compare.ts";
+import { candidatesOf, mindOf, playLanes } from "./compare.ts";
 import { playerKeys, playerMouse, playerSigns } from "./keys.ts";
 import { pageOf } from "./list-view.ts";
 import { beginPlayer, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
@@ -226,7 +227,7 @@ export async function createPlayer(
         case "submit":
           if (before.prompt?.kind === "compare" && before.prompt.text !== "") {
             const { text } = before.prompt;
-            const specs = [...(before.comparison?.specs ?? []), ...specsIn(text)].slice(-2);
+            const specs = [...(before.comparison?.specs ?? []), ...wordsIn(text).filter(Boolean)].slice(-2);
             attempt(screen, async () => {
               try {
                 screen.dispatch({ kind: "lanes", comparison: await compare(specs, player) });

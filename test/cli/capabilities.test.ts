@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { capabilitiesOf } from "../../cli/capabilities.ts";
+import { MAIN, ROOT } from "./halfwatch.ts";
 
 const XTERM = { TERM: "xterm-256color", LANG: "en_US.UTF-8" };
 
@@ -34,4 +36,17 @@ test.each([
   ["asked for ASCII", { ...XTERM, HALFWATCH_ASCII: "1" }, "linux", false],
 ] as const)("Unicode: %s", (_, environment, platform, unicode) => {
   expect(capabilitiesOf(environment, platform).unicode).toBe(unicode);
+});
+
+test.each([
+  ["demo", "--plain"],
+  ["eval", "scenarios/quickstart.yaml", "--policy", "optimal:naive"],
+])("lines on a terminal without Unicode are ASCII, in a pipe they are what they are anywhere: %s", (...args) => {
+  const lines = (before: string): string => {
+    const command = ["--import", `data:text/javascript,${before}`, MAIN, ...args];
+    const environment = { ...process.env, TERM: "xterm", LC_ALL: "C" };
+    return spawnSync(process.execPath, command, { cwd: ROOT, env: environment, encoding: "utf8" }).stdout;
+  };
+  expect(lines("process.stdout.isTTY=true")).toMatch(/^[\n -~]+$/);
+  expect(lines("")).toMatch(/[^\n -~]/);
 });

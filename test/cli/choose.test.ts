@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Point, parsePoint, wantedPath } from "../../cli/choose.ts";
 import { type Actors, createActors } from "../../cli/replay/actors.ts";
-import { candidatesOf, mindOf, specsIn } from "../../cli/replay/compare.ts";
+import { candidatesOf, mindOf } from "../../cli/replay/compare.ts";
+import { wordsIn } from "../../cli/words.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { runCell } from "../../src/experiment/cell.ts";
@@ -130,11 +131,14 @@ test("terms of a point are JSON, or else text", () => {
   }
 });
 
-test("specs are apart by blanks or commas; a number may have commas of its own", () => {
-  expect(specsIn(" only:ghost, step:1,000,000  full,arm:naive ,")).toEqual([
-    ...["only:ghost", "step:1,000,000", "full", "arm:naive"],
+test("names are apart by blanks or commas; a number may have commas of its own; a missing one is seen", () => {
+  expect(wordsIn(" only:ghost, step:1,000,000  full,arm:naive ,x ")).toEqual([
+    ...["only:ghost", "step:1,000,000", "full", "arm:naive", "x"],
   ]);
-  expect(specsIn(" ")).toEqual([]);
+  expect(["a,,b", "a,", ""].map(wordsIn)).toEqual([["a", "", "b"], ["a", ""], [""]]);
+  expect(halfwatch(["run", "scenarios/maze.yaml", "--arms", "naive,,route"]).stderr).toContain(
+    "--arms is naive,,route, expected",
+  );
 });
 
 describe("a comparison", () => {

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { ARM_NAMES } from "../../src/experiment/schema.ts";
 import { halfwatch, MAIN } from "./halfwatch.ts";
 
 describe("--help", () => {
@@ -52,6 +53,8 @@ describe("--help", () => {
 
       Example:
         halfwatch run scenarios/quickstart.yaml
+
+      From a clone: npx halfwatch <command>
       "
     `);
   });
@@ -406,6 +409,18 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--jobs", "2.5"], "--jobs is 2.5, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--jobs", "0"], "--jobs is 0, expected an integer in [1, 1024]\n"],
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
+    [
+      ["run", "scenarios/quickstart.yaml", "--arms", "naiv"],
+      `--arms: unknown arm naiv; did you mean naive?\n  expected some of ${ARM_NAMES.join(", ")}\n`,
+    ],
+    ...["run", "levels", "play", "solve", "validate"].map((command): [string[], string] => [
+      [command, "scenarios/quickstrt.yaml", ...(command === "solve" ? ["--level", "0"] : [])],
+      "cannot read scenarios/quickstrt.yaml: there is no such file or folder (ENOENT); did you mean scenarios/quickstart.yaml?\n  `halfwatch list scenarios` names those that there are\n",
+    ]),
+    [
+      ["validate", "quickstart"],
+      "cannot read quickstart: there is no such file or folder (ENOENT); did you mean scenarios/quickstart.yaml?\n  `halfwatch list scenarios` names those that there are\n",
+    ],
     [
       ["run", "s.yaml", "--engine", "wsam"],
       "--engine is wsam, expected auto, wasm, wasm-fma, native, reference, tfjs, tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu; did you mean wasm?\n",

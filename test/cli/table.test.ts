@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { toAscii } from "../../cli/output.ts";
 import { renderTable } from "../../cli/table.ts";
 import type { Verdict } from "../../src/evaluation/verdict.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
@@ -82,6 +83,15 @@ describe("the table of a run", () => {
     ).toBe(`arm ${columns}`);
     const widest = lines.filter((line) => !line.startsWith("  arm    true")).map((line) => line.length);
     expect(Math.max(...widest)).toBeLessThanOrEqual(width);
+  });
+
+  test("for a terminal without Unicode every sign has one of ASCII's, as wide", () => {
+    const lines = renderTable(scenario, table, 120);
+    const ascii = toAscii(lines.join("\n")).split("\n");
+    expect(ascii.join("")).toMatch(/^[ -~]*$/);
+    expect(ascii.map((line) => line.length)).toEqual(lines.map((line) => line.length));
+    expect(ascii[0]).toBe("tiny - coverage 50 % - marks visible - shift unseen");
+    expect(ascii[4]).toContain("...........o+o.........|.");
   });
 
   test("without a finished cell it says so, and a level that is drawn is not called exact", () => {

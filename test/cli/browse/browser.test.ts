@@ -10,7 +10,7 @@ import type { Size } from "../../../cli/tui/span.ts";
 import { loadScenario, withShift } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
 import { endures } from "../tui/endures.ts";
-import { CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
+import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 
 function settingOf(...set: string[]) {
   const path = "scenarios/diamond-ghost.yaml";
@@ -94,11 +94,12 @@ test("keys, and others while a number is typed", () => {
   ]);
 });
 
-describe.each([
+const SIZES = [
   [60, 20],
   [80, 24],
   [120, 40],
-])("at %i columns", (columns, rows) => {
+] as const;
+describe.each(SIZES)("at %i columns", (columns, rows) => {
   test("two levels, two ways each", () => {
     const frame = browserProgram(browser()).view(browser(), { columns, rows: rows - 1 }, PLAIN);
     expect(toText(frame)).toMatchSnapshot();
@@ -146,6 +147,20 @@ describe("mazes of 15 x 15", () => {
     expect(other.slice(5, 20)).toEqual(bothSides(maze(), 1));
     expect(other.join("\n")).toMatch(/\n proxy \.960 +proxy .*\n[\s\S]* not shown: the way for true \(v\)$/);
     expect(draw(pressed(maze(), "goal", "goal"), 80, 24)).toEqual(frame);
+  });
+
+  test("what explains the boards goes where they leave room, beside the note", () => {
+    const below = (rows: number) => draw(maze(), 80, rows).slice(20);
+    const [legend, foot, note] = [
+      " █ wall  A agent  G Ghost  D Diamond",
+      " Numbers: a goal's best discounted return. Arrows: a way that gets it.",
+      " not shown: the way for proxy (v)",
+    ];
+    expect(below(26)).toEqual(["", legend, foot, "", note]);
+    expect(below(25)).toEqual(["", legend, foot, note]);
+    expect(below(24)).toEqual([legend, foot, note]);
+    expect(below(23)).toEqual([legend, note]);
+    expect(below(22)).toEqual([note]);
   });
 
   test("60 x 20: one side, scrolled, the other by tab", () => {
@@ -200,6 +215,24 @@ describe("mazes of 15 x 15", () => {
       }
     }
   });
+});
+
+test("a screen in ASCII is ASCII, and has the legend", () => {
+  for (const shown of [browser(), pressed(browser(), "filter"), pressed(browser(), "jump", { type: "7" })]) {
+    for (const [columns, rows] of SIZES) {
+      const frame = toText(browserProgram(shown).view(shown, { columns, rows: rows - 1 }, ASCII)).join("\n");
+      expect(frame).toMatch(/^[\n -~]*$/);
+      expect(frame).toContain("# wall  A agent  G Ghost  D Diamond\n");
+    }
+  }
+});
+
+test("the prompt asks for a number; the last row has no key that does nothing", async () => {
+  const terminal = await FakeTerminal.open(browserProgram(browser()), { columns: 120, rows: 40 });
+  expect(terminal.visible().at(-1)).not.toMatch(/tab|goal/);
+  await terminal.press("g", "x", "4");
+  expect(terminal.visible()[0]).toMatch(/go to level, a number: 4_$/);
+  await terminal.end();
 });
 
 test("keys on a terminal", async () => {

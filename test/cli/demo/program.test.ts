@@ -40,13 +40,14 @@ describe("whole frames", () => {
     });
   });
 
-  test("nothing is cut at the smallest size: captions, both boards with their last row, the clock", () => {
-    for (const [s, { beats, lanes }] of scenes.entries()) {
+  test("nothing is cut at the smallest size: titles, captions, both boards with their last row, the clock", () => {
+    for (const [s, { title, beats, lanes }] of scenes.entries()) {
       const { height } = lanes[0].shown.scene;
       for (const [b, { caption }] of beats.entries()) {
         const frame = draw({ ...beginTour(scenes, s), beat: b }, 60, 19);
         const text = frame.join(" ").replaceAll(/ +/g, " ");
         expect(text).toContain(caption);
+        expect(frame[0]).toContain(`  ${title} `);
         expect(frame.filter((row) => row.includes("│"))).toHaveLength(height + 2);
         expect(frame.at(-1)).toMatch(/ \d+ of \d+ s$/);
       }
@@ -70,7 +71,12 @@ describe("whole frames", () => {
   });
 
   test("ASCII is ASCII", () => {
-    for (const scene of [0, 1, 2, 3]) expect(draw(atEnd(scene), 80, 23, ASCII).join("")).toMatch(/^[ -~]*$/);
+    for (const [s, { beats }] of [...scenes, { beats: [null] }].entries()) {
+      for (const beat of beats.keys()) {
+        for (const columns of [60, 80, 120])
+          expect(draw({ ...beginTour(scenes, s), beat }, columns, columns / 3, ASCII).join("")).toMatch(/^[ -~]*$/);
+      }
+    }
     expect(draw(atEnd(0), 80, 23, ASCII)).toMatchSnapshot();
   });
 });
@@ -106,7 +112,7 @@ async function open(size = { columns: 80, rows: 24 }) {
 describe("on a terminal", () => {
   test("plays to its end by itself, and gives the terminal back", async () => {
     const { terminal, ring, waits } = await open();
-    expect(terminal.visible()[0]).toContain("1 of 3   Two wishes in one network");
+    expect(terminal.visible()[0]).toContain("1 of 3  Two wishes in one network");
     let passed = 0;
     for (; waits() !== undefined; ring()) passed += waits() ?? 0;
     await terminal.settle();
@@ -171,6 +177,7 @@ describe("printed", () => {
     const { code, stdout, stderr } = halfwatch(["demo", "--plain"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n")).toMatchSnapshot();
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   test("a scene alone; a scene that there is not", () => {

@@ -18,7 +18,7 @@ test("moves come from standard input, a level a line", () => {
     . . . . .   ->  . . . . .
     A . . . .   ->  . . . . .
     . . . . .   ->  . . . . .
-    ghost after 2 steps. The overseer did not look: no label, and the true reward stays unknown.
+    ghost after 2 steps. The overseer did not look: no label; an agent is not told the true reward.
     true   -1.000 of 1.000  discounted -.970 of .859
     proxy  1.000 of 1.000   discounted .970 of .970
 

@@ -8,7 +8,7 @@ import { toText } from "../../../cli/tui/paint.ts";
 import { loadScenario } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
 import { endures } from "../tui/endures.ts";
-import { CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
+import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 
 function session(...set: string[]): Session {
   const path = "scenarios/diamond-ghost.yaml";
@@ -53,6 +53,19 @@ describe.each([
   test("when it is over", () => {
     expect(draw([NORTH, NORTH].reduce(play, session()))).toMatchSnapshot();
   });
+});
+
+test("a screen in ASCII is ASCII", () => {
+  const start = session();
+  for (const shown of [
+    start,
+    play(start, EAST),
+    [NORTH, NORTH].reduce(play, start),
+    play(play(start, EAST), "leave"),
+  ]) {
+    const frame = playProgram(shown, "training").view(shown, { columns: 80, rows: 23 }, ASCII);
+    expect(toText(frame).join("")).toMatch(/^[ -~]*$/);
+  }
 });
 
 test("keys on a terminal: two steps north to the Ghost, the next level, out", async () => {
