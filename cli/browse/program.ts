@@ -150,7 +150,6 @@ function page(
   const missing = [
     ...(isBoth ? [] : [`the way for ${other} (v)`]),
     ...(seen < height ? [`rows but ${from} to ${from + seen - 1} of ${height} (up, down)`] : []),
-    ...(cell * width > columns ? [`columns from ${Math.floor(columns / cell)} on`] : []),
   ];
   return { frame: [...head, ...(isBeside ? beside(boards, 2) : boards.flat())], missing };
 }

@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
@@ -10,8 +11,11 @@ import { toAnsi, toText } from "../../../cli/tui/paint.ts";
 import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
 import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
 import { plot, type Series } from "../../../cli/tui/plot.ts";
+import { createRowWriter } from "../../../cli/tui/rows.ts";
 import {
   beside,
+  fitFrame,
+  fitRight,
   fitTo,
   indent,
   line,
@@ -34,6 +38,9 @@ describe("rows", () => {
   test("are cut or filled to a width, by letters and not by UTF-16 units", () => {
     expect(toText([fitTo(rowOf("abc", span("def", { bold: true })), 4)])).toEqual(["abcd"]);
     expect(rowWidth(fitTo(line("ab"), 5))).toBe(5);
+    expect(fitTo(rowOf("abc", "def", "ghijk"), 4)).toEqual(rowOf("abc", "d"));
+    expect(fitRight(line("ab"), 4)).toEqual(rowOf("  ", "ab"));
+    expect(fitRight(line("abcdef"), 4)).toEqual(line("abcd"));
     expect(rowWidth(line("𝔸𝔹"))).toBe(2);
     expect(fitTo(line("𝔸𝔹ℂ"), 2)).toEqual([span("𝔸𝔹")]);
   });
@@ -41,6 +48,15 @@ describe("rows", () => {
   test("spread: the right side stays whole, the left one is cut", () => {
     expect(toText([spread(line("left text"), line("12 %"), 12)])).toEqual(["left te 12 %"]);
     expect(toText([spread(line("a"), line("b"), 5)])).toEqual(["a   b"]);
+    expect(toText([spread(line("ab"), line("cde"), 4)])).toEqual([" cde"]);
+    for (const right of ["cdef", "cdefg"]) expect(toText([spread(line("ab"), line(right), 4)])).toEqual(["cdef"]);
+  });
+
+  test("a frame of a size has that many rows of that width, whatever it had", () => {
+    const frame = [line("abcdef"), [], line("x"), line("left out")];
+    expect(fitFrame(frame, { columns: 4, rows: 3 }).map(rowWidth)).toEqual([4, 4, 4]);
+    expect(toText(fitFrame(frame, { columns: 4, rows: 3 }))).toEqual(["abcd", "", "x"]);
+    expect(fitFrame([], { columns: 2, rows: 1 })).toEqual([line("  ")]);
   });
 
   test("frames stand side by side, the shorter one filled up", () => {
@@ -79,6 +95,24 @@ describe("paint", () => {
     expect(svg).toContain('<rect x="30.8" y="14" width="8.4" height="18" fill="#d8dee6"/>');
     expect(svg.match(/<(?!\/)(svg|g|title|text|rect)\b/g)?.length).toBe(8);
   });
+});
+
+test("rows are written where they stand, those alone that changed; after somebody else has written, all of them", () => {
+  let written = "";
+  const stdout = new PassThrough();
+  stdout.on("data", (bytes) => {
+    written += bytes;
+  });
+  const rows = createRowWriter(stdout);
+  const shows = (...lines: string[]) => {
+    written = "";
+    return [rows.show(lines), written.replaceAll(ESC, "")];
+  };
+  expect(shows("one ", "two")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1Htwo[K[?2026l"]);
+  expect(shows("one ", "2")).toEqual([true, "[?2026h[2;1H2[K[?2026l"]);
+  expect(shows("one ", "2")).toEqual([false, ""]);
+  rows.forget();
+  expect(shows("one ", "2")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1H2[K[?2026l"]);
 });
 
 describe("palette", () => {
@@ -128,7 +162,8 @@ describe("palette", () => {
 
 describe("bars", () => {
   test("grow by eighths of a column, and the least share still shows", () => {
-    expect([0, 0.001, 0.5, 0.5625, 1, 7, Number.NaN].map((p) => bar(p, 4, G))).toEqual([
+    expect([-1, 0, 0.001, 0.5, 0.5625, 1, 7, Number.NaN].map((p) => bar(p, 4, G))).toEqual([
+      "",
       "",
       "▏",
       "██",
@@ -141,8 +176,10 @@ describe("bars", () => {
     expect(track(0.5, 4, G)).toBe("██··");
   });
 
-  test("a sparkline shows the latest values; null is a gap", () => {
+  test("a sparkline shows the latest values between two bounds; null and NaN are gaps", () => {
     expect(sparkline([9, 0, 0.5, null, 1], 4, [0, 1], G)).toBe("▁▅ █");
+    // an eighth of the range a level
+    expect(sparkline([1, 2, 2.2, 3, Number.NaN, 3.9, 4, 9], 9, [2, 4], G)).toBe("▁▁▁▅ ███");
     expect(sparkline([0, 1], 4, [0, 1], A)).toBe(".#");
     expect(sparkline([3, 3], 4, [3, 3], G)).toBe("▁▁");
   });
@@ -265,23 +302,25 @@ describe("table", () => {
   const columns = [
     { head: "arm", cell: ({ name }: { name: string; n: number }) => line(name) },
     { head: "n", cell: ({ n }: { name: string; n: number }) => line(String(n)), align: "right" as const, width: 5 },
-    { head: "about", cell: () => line("words"), yields: 1 },
+    { head: "about", cell: () => line("word"), yields: 1 },
   ];
   const items = [
     { name: "naive", n: 7 },
     { name: "oracle", n: 12345 },
   ];
 
-  test("numbers stand at the right of a column that keeps its width", () => {
-    expect(toText(table(columns, items, 40))).toEqual([
-      "arm         n  about",
-      "naive       7  words",
-      "oracle  12345  words",
-    ]);
+  const whole = ["arm         n  about", "naive       7  word", "oracle  12345  word"];
+
+  test("numbers stand at the right of a column that keeps its width, a head has room", () => {
+    expect(toText(table(columns, items, 40))).toEqual(whole);
+    expect(table(columns, items, 40).map(rowWidth)).toEqual([40, 40, 40]);
   });
 
-  test("columns that yield go where it is narrow", () => {
-    expect(toText(table(columns, items, 15))).toEqual(["arm         n", "naive       7", "oracle  12345"]);
+  test("columns that yield go where it is narrow, the others stay", () => {
+    expect(toText(table(columns, items, 20))).toEqual(whole);
+    for (const width of [19, 13, 4]) {
+      expect(toText(table(columns, items, width))).toEqual(["arm         n", "naive       7", "oracle  12345"]);
+    }
   });
 });
 
