@@ -10,7 +10,7 @@ import { mouseIn } from "../../../cli/tui/mouse.ts";
 import { toAnsi, toText } from "../../../cli/tui/paint.ts";
 import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
 import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
-import { plot, type Series } from "../../../cli/tui/plot.ts";
+import { type PlotOptions, plot, type Series } from "../../../cli/tui/plot.ts";
 import { createRowWriter } from "../../../cli/tui/rows.ts";
 import {
   beside,
@@ -296,6 +296,59 @@ describe("plot", () => {
     // the lowest dots of a cell are 7 and 8, those above them 3 and 6
     expect(last).toEqual(span("⣤".repeat(9), { tone: "proxy" }));
   });
+
+  const drawn = (series: readonly Series[], change: Partial<PlotOptions> = {}) =>
+    toText(plot({ ...options, ...change, series }, PLAIN));
+
+  test("axes need not begin at 0; a range of nothing is a point at their corner", () => {
+    const line: Series = {
+      points: [
+        [10, -1],
+        [30, 3],
+      ],
+    };
+    expect(drawn([line], { x: [10, 30], y: [-1, 3], xLabels: [], yLabels: [[-1, "0"]] }).slice(0, 3)).toEqual([
+      "  │      ⣀⠔⠊",
+      "  │   ⡠⠔⠊",
+      "0 ┤⡠⠔⠉",
+    ]);
+    expect(drawn([{ points: [[5, 2]] }], { x: [5, 5], y: [2, 2], xLabels: [], yLabels: [[2, "2"]] })).toEqual([
+      ...["  │", "  │", "2 ┤⡀", "  └─────────", ""],
+    ]);
+  });
+
+  test("a line that leaves the plot at a side does not come in at the other", () => {
+    const across = (y: number): Series => ({
+      points: [
+        [-1, y],
+        [2, y],
+      ],
+    });
+    expect(drawn([across(1), across(0)]).slice(0, 3)).toEqual(["1 ┤⠉⠉⠉⠉⠉⠉⠉⠉⠉", "  │", "0 ┤⣀⣀⣀⣀⣀⣀⣀⣀⣀"]);
+  });
+
+  test("lines beside each other have each its own colour", () => {
+    const part = (from: number, to: number, tone: Tone): Series => ({
+      points: [
+        [from, 0],
+        [to, 0],
+      ],
+      style: { tone },
+    });
+    const [, , row] = plot({ ...options, series: [part(0, 0.4, "true"), part(0.6, 1, "proxy")] }, PLAIN);
+    const pieces = row.filter(({ text }) => /[\u2800-\u28ff]/.test(text)).map(({ style }) => style?.tone);
+    expect(pieces).toEqual(["true", "proxy"]);
+  });
+
+  test("labels stand below their values, whole; those of values outside at the ends", () => {
+    const below = (...xLabels: (readonly [number, string])[]) => drawn([], { xLabels }).slice(3);
+    expect(below([0.5, "abc"])).toEqual(["  └────┬────", "      abc"]);
+    expect(below([0, "beginning"])).toEqual(["  └┬────────", "beginning"]);
+    expect(below([1, "1.5M"])).toEqual(["  └────────┬", "        1.5M"]);
+    expect(below([-1, "a"], [2, "z"])).toEqual(["  └┬───────┬", "   a       z"]);
+    const outside = drawn([], { yLabels: [[-1, "a"] as const, [2, "z"] as const] });
+    expect(outside.slice(0, 3)).toEqual(["z ┤", "  │", "a ┤"]);
+  });
 });
 
 describe("table", () => {
@@ -422,6 +475,39 @@ describe("board", () => {
     const [first] = drawBoard(board, { cell: 2 }, PLAIN);
     expect(first[0].style).toEqual({ bold: true, inverse: true });
     expect(first[2].style).toEqual({ bold: true, tone: "proxy" });
+    expect(drawBoard({ ...board, tones: new Map() }, { cell: 2 }, PLAIN)[0][2].style).toEqual({ bold: true });
+  });
+
+  test("columns are numbered by their last digit", () => {
+    const wide = drawBoard({ ...board, map: ".".repeat(12) }, { cell: 2, axes: true }, PLAIN);
+    expect(toText(wide)).toEqual(["   0 1 2 3 4 5 6 7 8 9 0 1", " 0 · · ·*· · · · · · · · ·"]);
+  });
+
+  test("marks are brackets round whatever is in a cell: the agent, its trail, floor and arrows", () => {
+    const marked = { ...board, marks: new Set([0, 1, 3, 5]), trail: new Set([3]) };
+    expect(toText(drawBoard(marked, { cell: 3 }, PLAIN))).toEqual(["[A][·] G", "[●] █ [·]", " D  ·  ·"]);
+    const probabilities = Array.from({ length: 9 }, () => [0.25, 0.25, 0.25, 0.25]);
+    const tied = { ...marked, overlay: { kind: "arrows", probabilities } } as const;
+    expect([2, 3, 4, 5, 6].map((cell) => toText(drawBoard(tied, { cell }, PLAIN))[0])).toEqual([
+      ...["A*˄*G", "[A][˄] G", "[A] [↑→] G", " [A] [↑→↓]  G", " [A]  [↑→↓←]  G"],
+    ]);
+  });
+
+  test("a cell that is pointed at is inverse, whatever is in it", () => {
+    const probabilities = Array.from({ length: 9 }, (_, cell) => (cell === 1 ? null : [0.7, 0.3, 0, 0]));
+    const values = Array.from({ length: 9 }, (_, cell) => cell);
+    const overlays: readonly (Overlay | undefined)[] = [
+      undefined,
+      { kind: "arrows", probabilities },
+      { kind: "heat", values, low: 0, high: 9, format: String },
+    ];
+    for (const overlay of overlays) {
+      for (let cursor = 0; cursor < 9; cursor++) {
+        const cells = drawBoard({ ...board, overlay, cursor }, { cell: 4 }, PLAIN).flat();
+        const inverse = [...cells.keys()].filter((cell) => cells[cell].style?.inverse);
+        expect(inverse).toEqual(overlay?.kind === "heat" || cursor === 0 ? [cursor] : [0, cursor]);
+      }
+    }
   });
 
   test("arrows by probability on free cells alone, none where nothing is to be done", () => {
@@ -433,6 +519,21 @@ describe("board", () => {
       " ⇓  █  ↓",
       " D  ↓  ↓",
     ]);
+  });
+
+  test.each([
+    [[0.75, 0.25, 0, 0], "⇑", { bold: true, tone: "true" }],
+    [[0.74, 0.26, 0, 0], "↑", { bold: false, tone: "true" }],
+    [[0.4, 0.3, 0.3, 0], "↑", { bold: false, tone: "true" }],
+    [[0.39, 0.3, 0.3, 0.01], "˄", { tone: "muted" }],
+    [[0.35, 0.35, 0.3, 0], "↑→", { bold: false, tone: "true" }],
+    [[0.4, 0.6, 0.6 - 1e-12, 0], "→↓", { bold: false, tone: "true" }],
+  ])("an arrow of %j is %s", (probabilities, sign, style) => {
+    const overlay: Overlay = { kind: "arrows", probabilities: [null, probabilities], tone: "true" };
+    for (const cell of [3, 4]) {
+      const [[, drawn]] = drawBoard({ ...board, map: "A.", marks: new Set(), overlay }, { cell }, PLAIN);
+      expect([drawn.text.trim(), drawn.style]).toEqual([sign, style]);
+    }
   });
 
   test("equals are all shown where there is room", () => {
@@ -457,6 +558,24 @@ describe("board", () => {
     ]);
     expect(toText(drawBoard({ ...board, overlay }, { cell: 2 }, PLAIN))).toEqual(["A0 2G*", " 5█  7", "D  9"]);
     expect(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN)[0][1].style).toEqual({ heat: 0.25 });
+  });
+
+  test("heat is a share of the range; numbers are cut to their cell; the agent stays to be seen", () => {
+    const heat = (values: readonly (number | null)[], low: number, high: number, cell: number) => {
+      const overlay: Overlay = { kind: "heat", values, low, high, format: (v) => v.toFixed(3) };
+      return drawBoard({ ...board, map: "A..", marks: new Set(), overlay }, { cell }, PLAIN)[0];
+    };
+    expect(heat([2, 3, 4], 2, 4, 4)).toEqual([
+      span("A2.0", { heat: 0, bold: true }),
+      span("3.00", { heat: 0.5 }),
+      span("4.00", { heat: 1 }),
+    ]);
+    expect(toText([heat([1, 2.5, 9], 2, 4, 2)])).toEqual(["A0 2 9"]);
+    expect(heat([null, 3, null], 3, 3, 3)).toEqual([
+      span(" A ", { bold: true, inverse: true }),
+      span("  0", { heat: 0 }),
+      span("   ", {}),
+    ]);
   });
 
   test("cells are as wide as fit", () => {
