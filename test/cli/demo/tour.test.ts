@@ -96,7 +96,10 @@ test("keys", () => {
   expect(press(TINY, "down")).toEqual({ kind: "scene", by: 1 });
   expect(press(TINY, "r")).toEqual({ kind: "player" });
   for (const key of ["q", "escape", "ctrl-c"]) expect(press(TINY, key)).toEqual({ kind: "quit" });
-  expect(press({ ...TINY, scene: 2 }, "r")).toBeUndefined();
+  const over = { ...TINY, scene: 2 };
+  expect(press(over, "r")).toBeUndefined();
+  expect(press(over, "space")).toEqual({ kind: "play" });
+  expect(press(over, "left")).toEqual({ kind: "beat", by: -1 });
 });
 
 describe("the scenes of the gallery", () => {

@@ -65,6 +65,9 @@ describe("rows", () => {
 
   test("sentences are broken at blanks", () => {
     expect(toText(wrapText("one two three four", 9))).toEqual(["one two", "three", "four"]);
+    expect(wrapText("one two", 4, { tone: "muted" })).toEqual(
+      ["one", "two"].map((word) => line(word, { tone: "muted" })),
+    );
   });
 });
 
