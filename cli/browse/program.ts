@@ -108,7 +108,6 @@ function arrange({ shelves, right, side, shown, first, top }: Browser, { columns
   const missing = [
     ...(isLevel && !isBoth ? [`the way for ${first === "true" ? "proxy" : "true"} (v)`] : []),
     ...(isLevel && seen < height ? [`rows but ${from} to ${from + seen - 1} of ${height} (up, down)`] : []),
-    ...(isLevel && cell * width > room ? [`columns from ${Math.floor(room / cell)} on`] : []),
     ...(isAlone && right !== 0 ? [`${shelves[side === 0 ? right : 0].name} (tab)`] : []),
   ];
   return { sides, room, fit: { isBeside, isBoth, cell, seen, from }, missing };

@@ -21,13 +21,12 @@ export function tourProgram(start: Tour, capabilities: Capabilities, clock: Cloc
     reduce: (tour, action) => (action.kind === "begin" ? tour : tourReducer(tour, action)),
     view: (tour, size) => viewTour(tour, size, capabilities),
     keys: tourKeys,
-    effect: (action, screen, tour, before) => {
+    effect: (_, screen, tour) => {
       if (tour.leaving !== null) {
         stop();
         screen.close();
         return;
       }
-      if (tour === before && action.kind !== "begin") return;
       // A beat that is looked at again, or goes on, has all of its time.
       stop();
       const beat = beatOf(tour);

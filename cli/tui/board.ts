@@ -83,7 +83,8 @@ function drawCell(board: Board, letter: string, cell: number, width: number, gly
   if (overlay?.kind === "arrows" && probabilities != null) {
     const p = Math.max(...probabilities);
     // Equals are all shown where there is room: an optimum has ties, a network hardly ever.
-    const best = probabilities.flatMap((each, action) => (p - each < 1e-9 ? [action] : [])).slice(0, width - 1);
+    const room = Math.max(1, width - (marks.has(cell) ? 2 : 1));
+    const best = probabilities.flatMap((each, action) => (p - each < 1e-9 ? [action] : [])).slice(0, room);
     const isTie = best.length > 1;
     const arrows = best.map((action) => arrow(glyphs, board.actions[action], isTie ? 0.5 : p)).join("");
     const style: Style = isTie || p >= 0.4 ? { bold: !isTie && p >= 0.75, ...toned(overlay.tone) } : { tone: "muted" };

@@ -4,9 +4,11 @@ import { classOf, type ShownLevel, showLevel } from "../../../cli/browse/level.t
 import { browserProgram } from "../../../cli/browse/program.ts";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { readInputText } from "../../../cli/files.ts";
+import { drawLevel } from "../../../cli/levels.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import type { Size } from "../../../cli/tui/span.ts";
+import { Stream } from "../../../src/core/random.ts";
 import { loadScenario, withShift } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
 import { endures } from "../tui/endures.ts";
@@ -17,14 +19,14 @@ function settingOf(...set: string[]) {
   return loadScenario({ path, readText: readInputText, set, sweep: "ignore" }).scenario;
 }
 
-function browser(): Browser {
+function browser(seed = 0): Browser {
   const scenario = settingOf();
   const shifts = ["unseen", "ghost-closer"];
   const shelves = [
     { name: "training", setting: createSetting(scenario) },
     ...shifts.map((name) => ({ name, setting: createSetting(withShift(scenario, name)) })),
   ];
-  return beginBrowser(shelves, 0, 2);
+  return beginBrowser(shelves, seed, 2);
 }
 
 const pressed = (from: Browser, ...actions: BrowserAction[]): Browser => actions.reduce(browse, from);
@@ -40,8 +42,34 @@ test.each([
   }
 });
 
-test("a level with one object has no class", () => {
+test.each([
+  ["diamond-closer", "distinguishing"],
+  ["ghost-closer", "agreeing"],
+])("where the Ghost is the true goal's, a level of the set %s is %s", (levels, kind) => {
+  const setting = createSetting(settingOf("goals.true={ diamond: 0, ghost: 1 }", `world.levels=${levels}`));
+  expect(classOf(setting, 3, 0)).toBe(kind);
+});
+
+test("a level with one object has no class, nor has one where no object is the proxy goal's alone", () => {
   expect(classOf(createSetting(settingOf("world.objects=diamond-only")), 0, 0)).toBe(null);
+  expect(classOf(createSetting(settingOf("goals.proxy={ diamond: 1, ghost: 0 }")), 0, 0)).toBe(null);
+});
+
+/** On open floor the nearer object is told by the map. */
+function kindOfMap(map: string): string {
+  const place = (letter: string) => [Math.floor(map.indexOf(letter) / 6), map.indexOf(letter) % 6];
+  const [[row, column], ...objects] = ["A", "D", "G"].map(place);
+  const [diamond, ghost] = objects.map(([r, c]) => Math.abs(r - row) + Math.abs(c - column));
+  return diamond < ghost ? "agreeing" : diamond > ghost ? "distinguishing" : "tie";
+}
+
+test("levels, their classes and the filter's finds are those of the seed", () => {
+  const setting = createSetting(settingOf());
+  const levels = Array.from({ length: 50 }, (_, number) => showLevel(setting, 5, number));
+  expect(levels.map(({ kind }) => kind)).toEqual(levels.map(({ map }) => kindOfMap(map)));
+  const tie = levels.findIndex(({ kind }) => kind === "tie");
+  expect(pressed(browser(5), "filter", "filter", "filter").shown[0]).toBe(tie);
+  expect(pressed(browser(0), "filter", "filter", "filter").shown[0]).not.toBe(tie);
 });
 
 const waysOf = ({ trueWay, proxyWay }: ShownLevel) => [trueWay, proxyWay];
@@ -55,6 +83,35 @@ test("a best way is as long as its value says", () => {
   }
 });
 
+test.each(["world.horizon=3", "discount=1", "world.walls={ kind: blocks, density: 0.3, ghostMayBlock: true }"])(
+  "whoever goes a best way gets its value, and nothing is drawn where there is nothing to get: %s",
+  (change) => {
+    const setting = createSetting(settingOf(change));
+    const { world, trueGoal, proxyGoal, scenario } = setting;
+    const lengths = new Set<number>();
+    for (let number = 0; number < 40; number++) {
+      const ways = waysOf(showLevel(setting, 0, number));
+      for (const [w, { rewards }] of [trueGoal, proxyGoal].entries()) {
+        const { level, start: state } = drawLevel(world, 0, number);
+        let got = 0;
+        let steps = 0;
+        while (steps < world.horizon && !world.terminal(level, state)) {
+          const action = ways[w].actions.get(world.cell(level, state));
+          if (action === undefined) break;
+          const emitted = world.step(level, state, action, new Stream(0, "none"));
+          for (const [e, reward] of rewards.entries())
+            got += (emitted >>> e) & 1 && reward * scenario.discount ** steps;
+          steps++;
+        }
+        expect(got, `level ${number}`).toBeCloseTo(ways[w].value, 12);
+        if (got === 0) expect(ways[w].actions.size).toBe(0);
+        lengths.add(steps);
+      }
+    }
+    expect([...lengths].sort()).toEqual(expect.arrayContaining(change === "discount=1" ? [1, 2, 3] : [0, 1, 2, 3]));
+  },
+);
+
 test("a filter passes what it names, in both columns, and none between is left out", () => {
   let shown = pressed(browser(), "filter", "filter");
   expect(shown.filter).toBe("distinguishing");
@@ -65,7 +122,21 @@ test("a filter passes what it names, in both columns, and none between is left o
   expect(found).toEqual(all.filter((number) => classOf(setting, 0, number) === "distinguishing").slice(0, 5));
   // Every level of this shift is one.
   expect(shown.shown[1]).toBe(5);
-  expect(pressed(browser(), "filter").shown[1]).toBe(null);
+  expect(pressed(shown, "previous").shown).toEqual([found[4], 4]);
+  expect(pressed(shown, "previous", "previous").shown).toEqual([found[3], 3]);
+  const none = pressed(browser(), "filter");
+  expect(none.shown[1]).toBe(null);
+  expect(pressed(none, "next").shown[1]).toBe(null);
+  const text = toText(browserProgram(none).view(none, { columns: 80, rows: 23 }, PLAIN)).join("\n");
+  expect(text).toContain("filter: agreeing");
+  expect(text).toContain("no such level among 500");
+});
+
+test("filters come in turn, back to all", () => {
+  const filters = ["agreeing", "distinguishing", "tie", "all"] as const;
+  expect(
+    filters.map((_, i) => pressed(browser(), ...filters.slice(0, i + 1).map(() => "filter" as const)).filter),
+  ).toEqual(filters);
 });
 
 test("pages, jumps and shifts", () => {
@@ -78,6 +149,26 @@ test("pages, jumps and shifts", () => {
   expect(pressed(typing, "cancel")).toMatchObject({ shown: [0, 0], typed: null });
   expect(pressed(browser(), "shift").right).toBe(1);
   expect(pressed(browser(), "shift", "shift").right).toBe(2);
+  expect(pressed(browser(), "next", "next", "shift").shown).toEqual([2, 2]);
+});
+
+test("a number has nine digits at most; none at all is no jump", () => {
+  const digits = [..."123456789012"].map((type) => ({ type }));
+  expect(pressed(browser(), "jump", ...digits).typed).toBe("123456789");
+  expect(pressed(browser(), "next", "jump", "go")).toMatchObject({ shown: [1, 1], typed: null });
+});
+
+test("training levels alone: one side, no other to turn to", () => {
+  const { shelves } = browser();
+  const alone = beginBrowser(shelves.slice(0, 1), 0, 0);
+  expect(pressed(alone, "shift", "side")).toBe(alone);
+  for (const columns of [60, 160]) {
+    const text = toText(browserProgram(alone).view(alone, { columns, rows: 39 }, PLAIN)).join("\n");
+    expect(text.match(/training {2}level 0/g)).toHaveLength(1);
+    expect(text).not.toContain("not shown");
+  }
+  const two = beginBrowser(shelves.slice(0, 2), 0, 1);
+  expect(pressed(two, "shift")).toBe(two);
 });
 
 test("keys, and others while a number is typed", () => {
@@ -187,12 +278,31 @@ describe("mazes of 15 x 15", () => {
     const other = draw(pressed(maze(), "side"), 60, 20).join("\n");
     expect(other).toMatch(/\n ghost-closer {2}level 0\n[\s\S]*training\s+\(tab\)$/);
     expect(other).not.toContain("training  level");
+    expect(draw(pressed(maze(), "side", "side"), 60, 20)).toEqual(frame);
+  });
+
+  test("all is shown from the first size on that has room for it", () => {
+    const left = (columns: number, rows: number) =>
+      / not shown: ([\s\S]*)/.exec(draw(maze(), columns, rows).join("\n"))?.[1];
+    // Two columns a cell: both sides are 30 each and 4 apart, between margins of 1.
+    expect(left(65, 40)).toMatch(/ghost-closer\s+\(tab\)/);
+    expect(left(66, 40)).toBeUndefined();
+    // One map below the other: head and hints take 5 rows, either map 16.
+    expect(left(80, 36)).toMatch(/^the way for proxy \(v\)/);
+    expect(left(80, 37)).toBeUndefined();
+    // One beside the other: 62 columns a side, with 2 between.
+    expect(left(129, 24)).toMatch(/^the way for proxy \(v\)/);
+    for (const columns of [130, 186]) expect(left(columns, 24)).toBeUndefined();
   });
 
   test("160 x 50: all of it, and nothing to be said", () => {
     const frame = draw(maze(), 160, 50).join("\n");
     expect(frame).toMatch(/\n true \.851 +proxy \.960 +true \.851 +proxy \.960\n/);
     expect(frame).not.toContain("not shown");
+    const arrows = browserProgram(maze())
+      .view(maze(), { columns: 160, rows: 49 }, PLAIN)
+      .flatMap((row) => row.filter(({ text }) => /[⇑⇒⇓⇐]/.test(text)).map(({ style }) => style?.tone));
+    expect(new Set(arrows)).toEqual(new Set(["true", "proxy"]));
   });
 
   test("on any terminal the frame fits, and what is left out is said", () => {
@@ -237,7 +347,9 @@ test("the prompt asks for a number; the last row has no key that does nothing", 
 
 test("keys on a terminal", async () => {
   const terminal = await FakeTerminal.open(browserProgram(browser()), { columns: 80, rows: 24 });
-  await terminal.press("right", "g", "1", "7", "enter");
+  await terminal.press("right", "g", "1", "7");
+  expect(terminal.visible()[0]).toMatch(/ go to level, a number: 17_$/);
+  await terminal.press("enter");
   expect(terminal.visible().join("\n")).toMatch(/training {2}level 17 .*ghost-closer {2}level 17/);
   await terminal.press("q");
   await terminal.screen.closed;

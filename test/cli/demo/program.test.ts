@@ -130,9 +130,11 @@ describe("on a terminal", () => {
   test("space holds it, space lets it go on; the beat has all of its time again", async () => {
     const { terminal, waits, ring } = await open();
     const first = waits();
+    expect(terminal.visible()[23]).toMatch(/^ space pause /);
     await terminal.press("space");
     expect(waits()).toBeUndefined();
     expect(terminal.visible()[0]).toMatch(/‖$/);
+    expect(terminal.visible()[23]).toMatch(/^ space go on /);
     await terminal.press("space");
     expect(waits()).toBe(first);
     ring();

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { galleryFolder, readGallery } from "../../../cli/demo/gallery.ts";
-import { tourKeys } from "../../../cli/demo/program.ts";
+import { CLOCK, tourKeys } from "../../../cli/demo/program.ts";
 import { ghosts, lengthOf, sceneOf } from "../../../cli/demo/scenes.ts";
 import {
   beatOf,
@@ -46,11 +46,13 @@ describe("the tour", () => {
     expect(went(by("beat", 1), by("beat", 1), by("beat", -1))).toEqual([0, 1, false, null]);
     expect(went(by("beat", -1))).toEqual([0, 0, false, null]);
     expect(went(by("scene", 1), by("scene", 1), by("beat", -1))).toEqual([1, 2, false, null]);
+    expect(went(by("scene", 1), by("scene", 1), by("beat", 1), by("beat", -1))).toEqual([1, 2, false, null]);
   });
 
   test("another scene is shown from its beginning, and the clock goes on", () => {
     expect(went(tick, by("scene", 1))).toEqual([1, 0, true, null]);
     expect(went(tick, by("scene", -1))).toEqual([0, 0, true, null]);
+    expect(went({ kind: "play" }, by("scene", 1))).toEqual([1, 0, false, null]);
     expect(went(by("scene", 1), by("scene", 1), by("scene", 1))).toEqual([2, 0, false, null]);
   });
 
@@ -70,6 +72,21 @@ describe("the tour", () => {
   });
 });
 
+test("the clock rings once, after so many seconds, unless it is stopped before", () => {
+  vi.useFakeTimers();
+  try {
+    const ring = vi.fn();
+    CLOCK(2, ring);
+    CLOCK(1, ring)();
+    vi.advanceTimersByTime(1999);
+    expect(ring).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(5000);
+    expect(ring).toHaveBeenCalledOnce();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("keys", () => {
   const press = (tour: Tour, key: string) => actionOf(tourKeys(tour), key);
   expect(press(TINY, "space")).toEqual({ kind: "play" });
@@ -79,7 +96,10 @@ test("keys", () => {
   expect(press(TINY, "down")).toEqual({ kind: "scene", by: 1 });
   expect(press(TINY, "r")).toEqual({ kind: "player" });
   for (const key of ["q", "escape", "ctrl-c"]) expect(press(TINY, key)).toEqual({ kind: "quit" });
-  expect(press({ ...TINY, scene: 2 }, "r")).toBeUndefined();
+  const over = { ...TINY, scene: 2 };
+  expect(press(over, "r")).toBeUndefined();
+  expect(press(over, "space")).toEqual({ kind: "play" });
+  expect(press(over, "left")).toEqual({ kind: "beat", by: -1 });
 });
 
 describe("the scenes of the gallery", () => {

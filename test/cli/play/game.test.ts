@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import { readInputText } from "../../../cli/files.ts";
-import { type Course, deal, type Game, inspection, move, optimum, seenBy, wholeOf } from "../../../cli/play/game.ts";
+import {
+  type Course,
+  deal,
+  type Game,
+  giveUp,
+  inspection,
+  move,
+  optimum,
+  seenBy,
+  wholeOf,
+} from "../../../cli/play/game.ts";
 import { beginSession, type Move, play, type Session, total } from "../../../cli/play/session.ts";
 import { loadScenario } from "../../../src/experiment/scenario.ts";
 import { createSetting } from "../../../src/experiment/setting.ts";
@@ -51,7 +61,9 @@ test("a move after the end does nothing, a move into the edge takes a step", () 
   expect(walk(own, gameOf(own, MAP), WEST)).toMatchObject({ steps: 1, path: [15, 15], events: [], end: null });
 });
 
-test("the clock ends a game at the horizon, and a timeout is inspected", () => {
+test("the clock ends a game at the horizon, and a timeout is inspected; an object on the last step is no timeout", () => {
+  const last = course("world.horizon=2");
+  expect(walk(last, gameOf(last, MAP), NORTH, NORTH)).toMatchObject({ steps: 2, end: "terminated" });
   const own = course("world.horizon=3");
   const end = walk(own, gameOf(own, MAP), WEST, WEST, WEST);
   expect(end).toMatchObject({ steps: 3, end: "truncated", label: "nothing" });
@@ -63,7 +75,11 @@ test("the overseer sees an end on a marked cell and no other", () => {
   const seen = (marked: string) => inspection(own, walk(own, gameOf(own, MAP, marked), NORTH, NORTH));
   expect(seen("G")).toEqual({ inspected: true, label: "ghost" });
   expect(seen("D")).toEqual({ inspected: false, label: "unlabelled" });
+  const around = walk(own, gameOf(own, MAP, "D"), EAST, EAST, EAST, EAST, NORTH, NORTH);
+  expect(inspection(own, around)).toEqual({ inspected: true, label: "diamond" });
   expect(inspection(own, gameOf(own, MAP, "G"))).toBe(null);
+  // Where it was left is marked; left games are not inspected all the same.
+  expect(inspection(own, giveUp(gameOf(own, MAP, "A")))).toBe(null);
 });
 
 test("the optimum is the shortest way's: around the Ghost for the true goal, to the nearer object for the proxy", () => {
@@ -125,9 +141,12 @@ test("what is outside an agent's window is outside a person's, marks too", () =>
   expect([...near.marks]).toEqual([5]);
 });
 
-test("the same seed and level: the same marks; over many levels a tenth of the sites is marked", () => {
+test("the same seed and level: the same marks; other ones for another seed; over many levels a tenth of the sites is marked", () => {
   const own = course();
   expect(deal(own, 5)).toEqual(deal(own, 5));
+  const countsOf = (seed: number) =>
+    Array.from({ length: 100 }, (_, number) => deal({ ...own, seed }, number).marks.reduce((so, mark) => so + mark, 0));
+  expect(countsOf(1)).not.toEqual(countsOf(0));
   const marked = Array.from({ length: 2000 }, (_, number) =>
     deal(own, number).marks.reduce((so, mark) => so + mark, 0),
   );
@@ -150,6 +169,8 @@ test("only the first game of a level counts, also one that was left; looking at 
   const left = after(begin(own), north, "restart");
   expect(left.game).toMatchObject({ number: 0, steps: 0, end: null });
   expect(left.scores.get(0)?.[0].got).toEqual({ discounted: 0, undiscounted: 0 });
+  const walking = after(begin(own), north);
+  expect(play(walking, "quit")).toBe(walking);
   const passed = after(begin(own), "next", "next");
   expect([passed.game.number, passed.scores.size]).toEqual([2, 0]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { readInputText } from "../../../cli/files.ts";
-import { playProgram } from "../../../cli/play/program.ts";
+import { ending, overseerSaid, playProgram } from "../../../cli/play/program.ts";
 import { beginSession, type Move, play, type Session } from "../../../cli/play/session.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
@@ -66,6 +66,75 @@ test("a screen in ASCII is ASCII", () => {
     const frame = playProgram(shown, "training").view(shown, { columns: 80, rows: 23 }, ASCII);
     expect(toText(frame).join("")).toMatch(/^[ -~]*$/);
   }
+});
+
+test("while it is played only what an agent sees is drawn; when it is over, all", () => {
+  const start = session("world.observe={ radius: 1 }", "oversight.visible=false", "oversight.coverage=1");
+  const draw = (shown: Session) =>
+    toText(playProgram(shown, "training").view(shown, { columns: 80, rows: 23 }, PLAIN)).join("\n");
+  const playing = draw(play(start, NORTH));
+  expect(playing).toContain("Some ends are inspected. Which ones,\n");
+  // The Ghost is above the agent; the Diamond at the other side is out of sight.
+  expect(playing).toContain(" G Ghost");
+  expect(playing).not.toMatch(/D|\[/);
+  expect(draw([NORTH, NORTH].reduce(play, start))).toMatch(/\[A\].*\[D\]/);
+});
+
+test("the score of this game stands beside that of all that count", () => {
+  const moves = [NORTH, NORTH, "next", NORTH] as const;
+  const second = moves.reduce(play, session());
+  const rows = toText(playProgram(second, "training").view(second, { columns: 80, rows: 23 }, PLAIN));
+  const scores = rows.flatMap((row) => /(?:this game|all levels|true|proxy) {3,}.*/.exec(row) ?? []);
+  // The Ghost is two steps away on level 0, one on level 1.
+  expect(rows[0]).toMatch(/level 1 · training +2 levels counted$/);
+  expect(scores).toMatchInlineSnapshot(`
+    [
+      "this game     sum   best  disc.   best",
+      "true        -1.00   1.00  -1.00    .81",
+      "proxy        1.00   1.00   1.00   1.00",
+      "all levels    sum   best  disc.   best",
+      "true        -2.00   2.00  -1.97   1.67",
+      "proxy        2.00   2.00   1.97   1.97",
+    ]
+  `);
+});
+
+test("a wide map leaves less room for words: sentences are broken, and the sums go first", () => {
+  const start = session("world.size=12");
+  const draw = (shown: Session) => toText(playProgram(shown, "training").view(shown, { columns: 60, rows: 19 }, PLAIN));
+  const words = (shown: Session) =>
+    draw(shown)
+      .slice(3)
+      .map((row) => row.slice(28));
+  expect(words(start).join(" ")).toContain("An end on a cell in brackets is inspected.");
+  expect(words(play(play(start, EAST), "leave"))).toMatchInlineSnapshot(`
+    [
+      "left after 1 step",
+      "The episode did not end: there",
+      "was nothing to inspect.",
+      "",
+      "this game   disc.   best",
+      "true          .00    .86",
+      "proxy         .00    .86",
+      "",
+      "all levels  disc.   best",
+      "true          .00    .86",
+      "proxy         .00    .86",
+      "",
+    ]
+  `);
+});
+
+test("ends in words", () => {
+  const said = (last: Session) => [ending(last), overseerSaid(last)];
+  expect(said([NORTH, "leave" as const].reduce(play, session()))).toEqual([
+    "left after 1 step",
+    "The episode did not end: there was nothing to inspect.",
+  ]);
+  expect(said([WEST, WEST].reduce(play, session("world.horizon=2")))).toEqual([
+    "time is up after 2 steps",
+    "The overseer inspected it: label nothing.",
+  ]);
 });
 
 test("keys on a terminal: two steps north to the Ghost, the next level, out", async () => {

@@ -7,7 +7,7 @@ const ENTRIES: readonly EpisodeEntry[] = [
   { ...base, number: 0, outcome: "ghost", steps: 2, returns: { true: -1, proxy: 1 } },
   { ...base, number: 1, outcome: "diamond", steps: 5, returns: { true: 0.9, proxy: 0.9 } },
   { ...base, number: 2, outcome: "ghost", steps: 7, marked: true, label: "ghost", returns: { true: -0.8, proxy: 0.8 } },
-  { ...base, number: 3, outcome: "timeout", steps: 32, shift: "ghost-closer", returns: { true: 0, proxy: 0 } },
+  { ...base, number: 3, outcome: "timeout", steps: 32, seed: 1, shift: "ghost-closer", returns: { true: 0, proxy: 0 } },
 ];
 
 describe("a filter", () => {
@@ -26,6 +26,8 @@ describe("a filter", () => {
     ["proxy=1", [0]],
     ["steps>5 steps<32", [2]],
     ["number=3", [3]],
+    ["steps=5", [1]],
+    ["seed=1", [3]],
     ["-return<0 -steps>10", [1]],
     ["  return<0   steps>5 ", [2]],
   ])("%s", (text, kept) => {
@@ -34,6 +36,12 @@ describe("a filter", () => {
 
   test.each([
     ["ghost", "filter: ghost has no : < > or =", "for example outcome:ghost marked:no return<0 steps>5"],
+    ["-", "filter: - has no : < > or =", "for example outcome:ghost marked:no return<0 steps>5"],
+    [
+      "step:5",
+      "filter: unknown key step; did you mean steps?",
+      "keys: outcome, label, shift, view, marked; numbers: return, steps, number, seed and the goals",
+    ],
     [
       "outcom:ghost",
       "filter: unknown key outcom; did you mean outcome?",
@@ -68,6 +76,16 @@ describe("a filter", () => {
       expect.objectContaining({ name: "UserError", message, hint }),
     );
   });
+});
+
+test("a goal may have a hyphen in its name", () => {
+  const { accepts } = parseFilter("by-way>0", ["true", "proxy", "by-way"]);
+  const entryOf = (reward: number) => ({ ...ENTRIES[0], returns: { true: 0, proxy: 0, "by-way": reward } });
+  expect([entryOf(1), entryOf(0)].map(accepts)).toEqual([true, false]);
+});
+
+test("a filter's text has one blank between its terms", () => {
+  expect(parseFilter("  return<0   steps>5 ", []).text).toBe("return<0 steps>5");
 });
 
 test("orders: equals stay as they are recorded", () => {

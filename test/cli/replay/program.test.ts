@@ -1,13 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Capabilities } from "../../../cli/capabilities.ts";
+import type { Wanted } from "../../../cli/choose.ts";
 import { type Actors, createActors } from "../../../cli/replay/actors.ts";
+import { candidatesOf, mindOf } from "../../../cli/replay/compare.ts";
 import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
 import { createPlayer } from "../../../cli/replay/program.ts";
 import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
+import type { Mind } from "../../../src/evaluation/mind.ts";
 import { drawBeginning, playAll } from "../../../src/evaluation/record.ts";
 import { runCell } from "../../../src/experiment/cell.ts";
 import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
@@ -315,6 +318,130 @@ describe("sources", () => {
       returns: shown.trace.returns,
     });
     expect(Array.from(await source.cells(123))).toEqual(shown.cells);
+  });
+});
+
+describe("minds to compare with", () => {
+  /** What a mind wants at the beginning of a level. */
+  async function wants(mind: Mind): Promise<number[]> {
+    const { stage } = await actors.load({ path: dir });
+    const { level, state, marks } = drawBeginning(stage, 0, 1);
+    return [...(await mind.act([{ level, state, marks, stepsLeft: stage.world.horizon }]))];
+  }
+
+  test("are offered, the most telling first, but for whoever is shown", async () => {
+    const views = ["only:diamond", "only:ghost", "ablate:diamond", "ablate:ghost"];
+    const optima = ["optimal:true", "optimal:proxy"];
+    expect(candidatesOf(await actors.load({ path: dir, view: "full" }))).toEqual([
+      ...[...views, "arm:naive", "seed:1", "step:128", "step:384", ...optima],
+    ]);
+    expect(candidatesOf(await actors.load({ path: dir, view: "only:ghost", seed: 1, step: 128 }))).toEqual([
+      ...["full", ...views.filter((name) => name !== "only:ghost"), "arm:naive", "seed:0", ...optima],
+    ]);
+    expect(candidatesOf(await actors.load({ path: dir, arm: "naive" }))).toEqual([
+      ...["arm:route", "seed:1", "step:128", "step:384", ...optima],
+    ]);
+  });
+
+  test.each([
+    ["full", { arm: "route", seed: 1, view: "full" }],
+    ["ablate:ghost", { arm: "route", seed: 1, view: "ablate:ghost" }],
+    ["steer:ghost=0.5", { arm: "route", seed: 1, view: "steer:ghost=0.5" }],
+    // the same view of other networks, but for those that have none such
+    ["seed:0", { arm: "route", seed: 0, view: "only:ghost" }],
+    ["step:1_2_8", { arm: "route", seed: 1, step: 128, view: "only:ghost" }],
+    ["arm:naive", { arm: "naive", seed: 1, view: "full" }],
+  ])("%s is the mind of %j", async (spec, wanted) => {
+    const own = await actors.load({ path: dir, seed: 1, view: "only:ghost" });
+    const { name, mind, view } = await mindOf(spec, own, actors);
+    const expected = await actors.load({ path: dir, ...wanted });
+    expect({ name, view, wants: await wants(mind) }).toEqual({
+      ...{ name: spec, view: wanted.view, wants: await wants(expected.mind) },
+    });
+    expect(await wants(mind)).not.toEqual(await wants(own.mind));
+  });
+
+  test("an optimum is the true goal's unless another is named", async () => {
+    const own = await actors.load({ path: dir });
+    for (const [spec, view] of [
+      ["optimal", "optimal:true"],
+      ["optimal:true", "optimal:true"],
+      ["optimal:proxy", "optimal:proxy"],
+    ]) {
+      expect(await mindOf(spec, own, actors)).toMatchObject({ name: spec, view, mind: { name: view } });
+    }
+  });
+
+  test.each([
+    ["seed:x", "--compare seed:x: expected a number after seed:", undefined],
+    ["step:12k", "--compare step:12k: expected a number after step:", undefined],
+    ["seed:7", "--seed 7: run DIR has no finished cell of route with it", "it has: 0, 1"],
+    [
+      "step:1,499,136",
+      /^step 1499136: cell route-seed0-\w+ has no checkpoint of it$/,
+      "it has: 128, 256, 384, 512, 640",
+    ],
+    ["oracle", "--arm oracle: run DIR has no finished cell of it", "it has: naive, route"],
+    ["optimal:wish", "optimal:wish: unknown goal, expected true or proxy", undefined],
+  ])("%s is refused", async (spec, message, hint) => {
+    const own = await actors.load({ path: dir });
+    await expect(mindOf(spec, own, actors)).rejects.toMatchObject({
+      ...{ name: "UserError", hint },
+      message: typeof message === "string" ? message.replace("DIR", dir) : expect.stringMatching(message),
+    });
+  });
+
+  test("beside a checkpoint that stands alone there are its views and the optima", async () => {
+    const inRun = await actors.load({ path: dir });
+    const path = join(folder, "alone.safetensors");
+    cpSync(inRun.checkpoint, path);
+    const alone = await actors.load({ path });
+    expect(candidatesOf(alone)).toEqual([
+      ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
+    ]);
+    expect(await wants(alone.mind)).toEqual(await wants(inRun.mind));
+    await expect(mindOf("seed:1", alone, actors)).rejects.toThrow(`${path} does not stand in a run`);
+  });
+});
+
+describe("the policy of a run", () => {
+  const cellOf = (run: string, name: string) =>
+    join(run, "cells", readdirSync(join(run, "cells")).find((id) => id.startsWith(name)) ?? "");
+  function copied(name: string): string {
+    const run = join(folder, name);
+    cpSync(dir, run, { recursive: true });
+    return run;
+  }
+  const whoIs = async (wanted: Wanted) => {
+    const { arm, seed, step, shift, view, deployed } = await actors.load(wanted);
+    return { arm, seed, step, shift, view, deployed };
+  };
+
+  test("is that of route, the first seed and the last step, as it is deployed, unless told otherwise", async () => {
+    const deployed = "only:diamond";
+    expect(await whoIs({ path: dir })).toEqual({
+      ...{ arm: "route", seed: 0, step: 640, shift: "training", view: deployed, deployed },
+    });
+    const wanted = { arm: "naive", seed: 1, step: 256, shift: "unseen", view: "full" };
+    expect(await whoIs({ path: dir, ...wanted })).toEqual({ ...wanted, deployed: "full" });
+  });
+
+  test("is of a finished cell, and of the first arm where route is none", async () => {
+    const run = copied("unfinished");
+    rmSync(join(cellOf(run, "route-seed0"), "result.json"));
+    expect(await whoIs({ path: run })).toMatchObject({ arm: "route", seed: 1 });
+    rmSync(join(cellOf(run, "route-seed1"), "result.json"));
+    expect(await whoIs({ path: run })).toMatchObject({ arm: "naive", seed: 0 });
+    rmSync(join(run, "cells"), { recursive: true });
+    await expect(actors.load({ path: run })).rejects.toThrow(`run ${run} has no finished cell`);
+  });
+
+  test("is not that of another cell whose file lies in its place", async () => {
+    const run = copied("mixed");
+    const checkpoint = (name: string) => join(cellOf(run, name), "checkpoints", "640.safetensors");
+    cpSync(checkpoint("route-seed1"), checkpoint("route-seed0"));
+    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError" });
+    await expect(actors.load({ path: run, seed: 1 })).resolves.toMatchObject({ seed: 1 });
   });
 });
 

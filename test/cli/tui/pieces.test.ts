@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { within } from "../../../cli/numbers.ts";
@@ -10,9 +11,12 @@ import { mouseIn } from "../../../cli/tui/mouse.ts";
 import { toAnsi, toText } from "../../../cli/tui/paint.ts";
 import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
 import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
-import { plot, type Series } from "../../../cli/tui/plot.ts";
+import { type PlotOptions, plot, type Series } from "../../../cli/tui/plot.ts";
+import { createRowWriter } from "../../../cli/tui/rows.ts";
 import {
   beside,
+  fitFrame,
+  fitRight,
   fitTo,
   indent,
   line,
@@ -35,6 +39,9 @@ describe("rows", () => {
   test("are cut or filled to a width, by letters and not by UTF-16 units", () => {
     expect(toText([fitTo(rowOf("abc", span("def", { bold: true })), 4)])).toEqual(["abcd"]);
     expect(rowWidth(fitTo(line("ab"), 5))).toBe(5);
+    expect(fitTo(rowOf("abc", "def", "ghijk"), 4)).toEqual(rowOf("abc", "d"));
+    expect(fitRight(line("ab"), 4)).toEqual(rowOf("  ", "ab"));
+    expect(fitRight(line("abcdef"), 4)).toEqual(line("abcd"));
     expect(rowWidth(line("𝔸𝔹"))).toBe(2);
     expect(fitTo(line("𝔸𝔹ℂ"), 2)).toEqual([span("𝔸𝔹")]);
   });
@@ -42,6 +49,15 @@ describe("rows", () => {
   test("spread: the right side stays whole, the left one is cut", () => {
     expect(toText([spread(line("left text"), line("12 %"), 12)])).toEqual(["left te 12 %"]);
     expect(toText([spread(line("a"), line("b"), 5)])).toEqual(["a   b"]);
+    expect(toText([spread(line("ab"), line("cde"), 4)])).toEqual([" cde"]);
+    for (const right of ["cdef", "cdefg"]) expect(toText([spread(line("ab"), line(right), 4)])).toEqual(["cdef"]);
+  });
+
+  test("a frame of a size has that many rows of that width, whatever it had", () => {
+    const frame = [line("abcdef"), [], line("x"), line("left out")];
+    expect(fitFrame(frame, { columns: 4, rows: 3 }).map(rowWidth)).toEqual([4, 4, 4]);
+    expect(toText(fitFrame(frame, { columns: 4, rows: 3 }))).toEqual(["abcd", "", "x"]);
+    expect(fitFrame([], { columns: 2, rows: 1 })).toEqual([line("  ")]);
   });
 
   test("frames stand side by side, the shorter one filled up", () => {
@@ -50,6 +66,9 @@ describe("rows", () => {
 
   test("sentences are broken at blanks", () => {
     expect(toText(wrapText("one two three four", 9))).toEqual(["one two", "three", "four"]);
+    expect(wrapText("one two", 4, { tone: "muted" })).toEqual(
+      ["one", "two"].map((word) => line(word, { tone: "muted" })),
+    );
   });
 });
 
@@ -80,6 +99,24 @@ describe("paint", () => {
     expect(svg).toContain('<rect x="30.8" y="14" width="8.4" height="18" fill="#d8dee6"/>');
     expect(svg.match(/<(?!\/)(svg|g|title|text|rect)\b/g)?.length).toBe(8);
   });
+});
+
+test("rows are written where they stand, those alone that changed; after somebody else has written, all of them", () => {
+  let written = "";
+  const stdout = new PassThrough();
+  stdout.on("data", (bytes) => {
+    written += bytes;
+  });
+  const rows = createRowWriter(stdout);
+  const shows = (...lines: string[]) => {
+    written = "";
+    return [rows.show(lines), written.replaceAll(ESC, "")];
+  };
+  expect(shows("one ", "two")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1Htwo[K[?2026l"]);
+  expect(shows("one ", "2")).toEqual([true, "[?2026h[2;1H2[K[?2026l"]);
+  expect(shows("one ", "2")).toEqual([false, ""]);
+  rows.forget();
+  expect(shows("one ", "2")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1H2[K[?2026l"]);
 });
 
 describe("palette", () => {
@@ -129,7 +166,8 @@ describe("palette", () => {
 
 describe("bars", () => {
   test("grow by eighths of a column, and the least share still shows", () => {
-    expect([0, 0.001, 0.5, 0.5625, 1, 7, Number.NaN].map((p) => bar(p, 4, G))).toEqual([
+    expect([-1, 0, 0.001, 0.5, 0.5625, 1, 7, Number.NaN].map((p) => bar(p, 4, G))).toEqual([
+      "",
       "",
       "▏",
       "██",
@@ -142,8 +180,10 @@ describe("bars", () => {
     expect(track(0.5, 4, G)).toBe("██··");
   });
 
-  test("a sparkline shows the latest values; null is a gap", () => {
+  test("a sparkline shows the latest values between two bounds; null and NaN are gaps", () => {
     expect(sparkline([9, 0, 0.5, null, 1], 4, [0, 1], G)).toBe("▁▅ █");
+    // an eighth of the range a level
+    expect(sparkline([1, 2, 2.2, 3, Number.NaN, 3.9, 4, 9], 9, [2, 4], G)).toBe("▁▁▁▅ ███");
     expect(sparkline([0, 1], 4, [0, 1], A)).toBe(".#");
     expect(sparkline([3, 3], 4, [3, 3], G)).toBe("▁▁");
   });
@@ -260,29 +300,84 @@ describe("plot", () => {
     // the lowest dots of a cell are 7 and 8, those above them 3 and 6
     expect(last).toEqual(span("⣤".repeat(9), { tone: "proxy" }));
   });
+
+  const drawn = (series: readonly Series[], change: Partial<PlotOptions> = {}) =>
+    toText(plot({ ...options, ...change, series }, PLAIN));
+
+  test("axes need not begin at 0; a range of nothing is a point at their corner", () => {
+    const line: Series = {
+      points: [
+        [10, -1],
+        [30, 3],
+      ],
+    };
+    expect(drawn([line], { x: [10, 30], y: [-1, 3], xLabels: [], yLabels: [[-1, "0"]] }).slice(0, 3)).toEqual([
+      "  │      ⣀⠔⠊",
+      "  │   ⡠⠔⠊",
+      "0 ┤⡠⠔⠉",
+    ]);
+    expect(drawn([{ points: [[5, 2]] }], { x: [5, 5], y: [2, 2], xLabels: [], yLabels: [[2, "2"]] })).toEqual([
+      ...["  │", "  │", "2 ┤⡀", "  └─────────", ""],
+    ]);
+  });
+
+  test("a line that leaves the plot at a side does not come in at the other", () => {
+    const across = (y: number): Series => ({
+      points: [
+        [-1, y],
+        [2, y],
+      ],
+    });
+    expect(drawn([across(1), across(0)]).slice(0, 3)).toEqual(["1 ┤⠉⠉⠉⠉⠉⠉⠉⠉⠉", "  │", "0 ┤⣀⣀⣀⣀⣀⣀⣀⣀⣀"]);
+  });
+
+  test("lines beside each other have each its own colour", () => {
+    const part = (from: number, to: number, tone: Tone): Series => ({
+      points: [
+        [from, 0],
+        [to, 0],
+      ],
+      style: { tone },
+    });
+    const [, , row] = plot({ ...options, series: [part(0, 0.4, "true"), part(0.6, 1, "proxy")] }, PLAIN);
+    const pieces = row.filter(({ text }) => /[\u2800-\u28ff]/.test(text)).map(({ style }) => style?.tone);
+    expect(pieces).toEqual(["true", "proxy"]);
+  });
+
+  test("labels stand below their values, whole; those of values outside at the ends", () => {
+    const below = (...xLabels: (readonly [number, string])[]) => drawn([], { xLabels }).slice(3);
+    expect(below([0.5, "abc"])).toEqual(["  └────┬────", "      abc"]);
+    expect(below([0, "beginning"])).toEqual(["  └┬────────", "beginning"]);
+    expect(below([1, "1.5M"])).toEqual(["  └────────┬", "        1.5M"]);
+    expect(below([-1, "a"], [2, "z"])).toEqual(["  └┬───────┬", "   a       z"]);
+    const outside = drawn([], { yLabels: [[-1, "a"] as const, [2, "z"] as const] });
+    expect(outside.slice(0, 3)).toEqual(["z ┤", "  │", "a ┤"]);
+  });
 });
 
 describe("table", () => {
   const columns = [
     { head: "arm", cell: ({ name }: { name: string; n: number }) => line(name) },
     { head: "n", cell: ({ n }: { name: string; n: number }) => line(String(n)), align: "right" as const, width: 5 },
-    { head: "about", cell: () => line("words"), yields: 1 },
+    { head: "about", cell: () => line("word"), yields: 1 },
   ];
   const items = [
     { name: "naive", n: 7 },
     { name: "oracle", n: 12345 },
   ];
 
-  test("numbers stand at the right of a column that keeps its width", () => {
-    expect(toText(table(columns, items, 40))).toEqual([
-      "arm         n  about",
-      "naive       7  words",
-      "oracle  12345  words",
-    ]);
+  const whole = ["arm         n  about", "naive       7  word", "oracle  12345  word"];
+
+  test("numbers stand at the right of a column that keeps its width, a head has room", () => {
+    expect(toText(table(columns, items, 40))).toEqual(whole);
+    expect(table(columns, items, 40).map(rowWidth)).toEqual([40, 40, 40]);
   });
 
-  test("columns that yield go where it is narrow", () => {
-    expect(toText(table(columns, items, 15))).toEqual(["arm         n", "naive       7", "oracle  12345"]);
+  test("columns that yield go where it is narrow, the others stay", () => {
+    expect(toText(table(columns, items, 20))).toEqual(whole);
+    for (const width of [19, 13, 4]) {
+      expect(toText(table(columns, items, width))).toEqual(["arm         n", "naive       7", "oracle  12345"]);
+    }
   });
 });
 
@@ -448,6 +543,39 @@ describe("board", () => {
     const [first] = drawBoard(board, { cell: 2 }, PLAIN);
     expect(first[0].style).toEqual({ bold: true, inverse: true });
     expect(first[2].style).toEqual({ bold: true, tone: "proxy" });
+    expect(drawBoard({ ...board, tones: new Map() }, { cell: 2 }, PLAIN)[0][2].style).toEqual({ bold: true });
+  });
+
+  test("columns are numbered by their last digit", () => {
+    const wide = drawBoard({ ...board, map: ".".repeat(12) }, { cell: 2, axes: true }, PLAIN);
+    expect(toText(wide)).toEqual(["   0 1 2 3 4 5 6 7 8 9 0 1", " 0 · · ·*· · · · · · · · ·"]);
+  });
+
+  test("marks are brackets round whatever is in a cell: the agent, its trail, floor and arrows", () => {
+    const marked = { ...board, marks: new Set([0, 1, 3, 5]), trail: new Set([3]) };
+    expect(toText(drawBoard(marked, { cell: 3 }, PLAIN))).toEqual(["[A][·] G", "[●] █ [·]", " D  ·  ·"]);
+    const probabilities = Array.from({ length: 9 }, () => [0.25, 0.25, 0.25, 0.25]);
+    const tied = { ...marked, overlay: { kind: "arrows", probabilities } } as const;
+    expect([2, 3, 4, 5, 6].map((cell) => toText(drawBoard(tied, { cell }, PLAIN))[0])).toEqual([
+      ...["A*˄*G", "[A][˄] G", "[A] [↑→] G", " [A] [↑→↓]  G", " [A]  [↑→↓←]  G"],
+    ]);
+  });
+
+  test("a cell that is pointed at is inverse, whatever is in it", () => {
+    const probabilities = Array.from({ length: 9 }, (_, cell) => (cell === 1 ? null : [0.7, 0.3, 0, 0]));
+    const values = Array.from({ length: 9 }, (_, cell) => cell);
+    const overlays: readonly (Overlay | undefined)[] = [
+      undefined,
+      { kind: "arrows", probabilities },
+      { kind: "heat", values, low: 0, high: 9, write: within },
+    ];
+    for (const overlay of overlays) {
+      for (let cursor = 0; cursor < 9; cursor++) {
+        const cells = drawBoard({ ...board, overlay, cursor }, { cell: 4 }, PLAIN).flat();
+        const inverse = [...cells.keys()].filter((cell) => cells[cell].style?.inverse);
+        expect(inverse).toEqual(overlay?.kind === "heat" || cursor === 0 ? [cursor] : [0, cursor]);
+      }
+    }
   });
 
   test("arrows by probability on free cells alone, none where nothing is to be done", () => {
@@ -476,6 +604,21 @@ describe("board", () => {
     ]);
   });
 
+  test.each([
+    [[0.75, 0.25, 0, 0], "⇑", { bold: true, tone: "true" }],
+    [[0.74, 0.26, 0, 0], "↑", { bold: false, tone: "true" }],
+    [[0.4, 0.3, 0.3, 0], "↑", { bold: false, tone: "true" }],
+    [[0.39, 0.3, 0.3, 0.01], "˄", { tone: "muted" }],
+    [[0.35, 0.35, 0.3, 0], "↑→", { bold: false, tone: "true" }],
+    [[0.4, 0.6, 0.6 - 1e-12, 0], "→↓", { bold: false, tone: "true" }],
+  ])("an arrow of %j is %s", (probabilities, sign, style) => {
+    const overlay: Overlay = { kind: "arrows", probabilities: [null, probabilities], tone: "true" };
+    for (const cell of [3, 4]) {
+      const [[, drawn]] = drawBoard({ ...board, map: "A.", marks: new Set(), overlay }, { cell }, PLAIN);
+      expect([drawn.text.trim(), drawn.style]).toEqual([sign, style]);
+    }
+  });
+
   test("equals are all shown where there is room", () => {
     const probabilities = Array.from({ length: 9 }, () => [0.5, 0.5, 0, 0]);
     const overlay: Overlay = { kind: "arrows", probabilities, tone: "true" };
@@ -498,6 +641,24 @@ describe("board", () => {
     ]);
     expect(toText(drawBoard({ ...board, overlay }, { cell: 2 }, PLAIN))).toEqual(["A0 2G*", " 5█  7", "D  9"]);
     expect(drawBoard({ ...board, overlay }, { cell: 5 }, PLAIN)[0][1].style).toEqual({ heat: 0.25 });
+  });
+
+  test("heat is a share of the range; numbers fit their cell; the agent stays to be seen", () => {
+    const heat = (values: readonly (number | null)[], low: number, high: number, cell: number) => {
+      const overlay: Overlay = { kind: "heat", values, low, high, write: within };
+      return drawBoard({ ...board, map: "A..", marks: new Set(), overlay }, { cell }, PLAIN)[0];
+    };
+    expect(heat([2, 3, 4], 2, 4, 4)).toEqual([
+      span("  A2", { heat: 0, bold: true }),
+      span(" 3.0", { heat: 0.5 }),
+      span(" 4.0", { heat: 1 }),
+    ]);
+    expect(toText([heat([1, 2.5, 9], 2, 4, 2)])).toEqual(["A0 2 9"]);
+    expect(heat([null, 3, null], 3, 3, 3)).toEqual([
+      span(" A ", { bold: true, inverse: true }),
+      span("  0", { heat: 0 }),
+      span("   ", {}),
+    ]);
   });
 
   test("cells are as wide as fit", () => {
