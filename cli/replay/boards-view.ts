@@ -3,7 +3,7 @@ import type { Capabilities } from "../capabilities.ts";
 import { short, within } from "../numbers.ts";
 import { toneOfGoal } from "../scene.ts";
 import { bar, sparkline, track } from "../tui/bars.ts";
-import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
+import { type Board, boardRows, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import {
   beside,
@@ -35,19 +35,21 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
   const ordered = views.map((_, i) => (i + (player.view < 2 ? 0 : player.view - 1)) % views.length);
   const room = columns - 2 - badgeWidth - 3;
   const isHeat = overlayOf(player, shown)?.kind === "heat";
-  const layout = layOut(scene.width, ordered.length, room, isHeat, views);
+  // What is said below takes a row a view and four more at most; it must not make the boards jump.
+  const tall = 2 + boardRows(scene.height, true) + views.length + 4 + AIR <= rows;
+  const layout = layOut(scene.width, views, room, { isHeat, tall });
   const main: Board = boardOf(player, shown);
   const mainWidth = 3 + scene.width * layout.main;
   const title = cut(overlayTitle(player, shown, capabilities), mainWidth - 4, glyphsOf(capabilities));
   const boards: Frame[] = [
-    [line(`    ${title}`, { bold: true }), ...drawBoard(main, { cell: layout.main, axes: true }, capabilities)],
+    [line(`    ${title}`, { bold: true }), ...drawBoard(main, { cell: layout.main, axes: true, tall }, capabilities)],
     ...ordered.slice(0, layout.views).map((v) => {
       const title = span(
         v === focus ? `[${views[v]}]` : ` ${views[v]} `,
         v === focus ? { bold: true } : { tone: "muted" },
       );
       const board = { ...main, overlay: policyOverlay(shown, player.step, views[v]) };
-      return [[title], [], ...drawBoard(board, { cell: layout.cell }, capabilities)];
+      return [[title], [], ...drawBoard(board, { cell: layout.cell, tall }, capabilities)];
     }),
   ];
   const widths = [mainWidth, ...ordered.map((v) => Math.max(scene.width * layout.cell, views[v].length + 2))].slice(
@@ -70,19 +72,44 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
   return [...top, ...below];
 }
 
+/** Rows with which boards, what is said and the legend do not crowd. */
+const AIR = 4;
+/** Columns of a cell of the level and of a view's board, the best first. Numbers take four at least; else signs do. */
+const TALL_CELLS = [
+  [8, 6],
+  [7, 5],
+  [6, 4],
+] as const;
+const CELLS = [
+  [4, 3],
+  [4, 2],
+  [3, 3],
+  [3, 2],
+  [2, 2],
+] as const;
+const HEAT_CELLS = [
+  [5, 3],
+  [5, 2],
+  [4, 3],
+  [4, 2],
+  [2, 2],
+] as const;
+
 /** How wide cells are, and how many views fit beside the level. */
-function layOut(width: number, views: number, room: number, isHeat: boolean, names: readonly string[]) {
+function layOut(
+  width: number,
+  names: readonly string[],
+  room: number,
+  { isHeat, tall }: { readonly isHeat: boolean; readonly tall: boolean },
+) {
   const longest = Math.max(0, ...names.map((name) => name.length + 2));
-  const mains = isHeat ? [5, 4, 2] : [4, 3, 2];
-  for (let n = views; n > 0; n--) {
-    for (const main of mains) {
-      for (const cell of [3, 2]) {
-        if (main < cell) continue;
-        if (3 + width * main + n * (3 + Math.max(longest, width * cell)) <= room) return { main, cell, views: n };
-      }
+  const cells = [...(tall ? TALL_CELLS : []), ...(isHeat ? HEAT_CELLS : CELLS)];
+  for (let views = names.length; views > 0; views--) {
+    for (const [main, cell] of cells) {
+      if (3 + width * main + views * (3 + Math.max(longest, width * cell)) <= room) return { main, cell, views };
     }
   }
-  return { main: cellWidth(width, room - 3, mains[0]), cell: 2, views: 0 };
+  return { main: cellWidth(width, room - 3, cells[0][0]), cell: 2, views: 0 };
 }
 
 /** Gathered rewards, label, marks, value. */

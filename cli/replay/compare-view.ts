@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { type Board, cellWidth, drawBoard } from "../tui/board.ts";
+import { type Board, boardRows, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import {
   beside,
@@ -31,9 +31,12 @@ export function compareFrame(player: Player, lanes: readonly Lane[], size: Size,
   const glyphs = glyphsOf(capabilities);
   const said = firstDifference(lanes, divergenceOf(lanes), glyphs, columns - 2).map((row) => [span(" "), ...row]);
   const { height } = lanes[0].shown.scene;
-  const axes = said.length + (player.overlay === "level" ? 4 : 5) + height <= rows;
+  // Around a board stand names, what they come to, a title, and what each may do.
+  const around = said.length + (player.overlay === "level" ? 4 : 5);
+  const axes = around + height <= rows;
+  const tall = around + 6 + boardRows(height, true) <= rows;
   const named = lanes.map((lane, l) => ({ ...lane, ...(l === 0 && { about: "this episode" }) }));
-  const top = lanesFrame(player, named, columns, { axes, foretold: true }, capabilities);
+  const top = lanesFrame(player, named, columns, { axes, tall, foretold: true }, capabilities);
   // A dot is a cell between here and the end.
   const hasDots = player.overlay === "level" && lanes.some(({ shown }) => player.step + 1 < shown.cells.length - 1);
   const legend = [
@@ -49,6 +52,8 @@ export function compareFrame(player: Player, lanes: readonly Lane[], size: Size,
 interface LanesOptions {
   /** Numbers of rows and columns at the edges of the boards. */
   readonly axes: boolean;
+  /** A blank row between two rows of a board. */
+  readonly tall?: boolean;
   /** Whether how a lane ends, and the way that it will take, are shown before it has ended. */
   readonly foretold: boolean;
 }
@@ -58,7 +63,7 @@ export function lanesFrame(
   player: Player,
   lanes: readonly (Lane & { readonly about?: string })[],
   columns: number,
-  { axes, foretold }: LanesOptions,
+  { axes, tall = false, foretold }: LanesOptions,
   capabilities: Capabilities,
 ): Frame {
   const { step } = player;
@@ -68,7 +73,7 @@ export function lanesFrame(
     const at = Math.min(step, shown.actions.length);
     const isOver = step >= shown.actions.length;
     const board = boardOf(player, shown);
-    const widest = player.overlay === "level" || player.overlay === "policy" ? 4 : 5;
+    const widest = (player.overlay === "level" || player.overlay === "policy" ? 4 : 5) + (tall ? 3 : 0);
     const cell = cellWidth(shown.scene.width, each - (axes ? 3 : 0), widest);
     const way: Board = foretold ? { ...board, trail: new Set(shown.cells.slice(at + 1)) } : board;
     const sums = player.goals.map((goal) => `${goal} ${signed(shown.gathered[goal].at(-1) ?? 0)}`).join(", ");
@@ -87,7 +92,7 @@ export function lanesFrame(
       ...(player.overlay === "level"
         ? []
         : [line(`${axes ? "    " : ""}${overlayTitle(player, shown, capabilities)}`, { tone: "note" })]),
-      ...drawBoard(player.overlay === "level" ? way : board, { cell, axes }, capabilities),
+      ...drawBoard(player.overlay === "level" ? way : board, { cell, axes, tall }, capabilities),
       !isOver ? here : foretold ? line("over", { tone: "muted" }) : isNarrow ? outcome : whole,
     ].map((row) => fitTo(row, each));
   });

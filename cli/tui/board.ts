@@ -37,7 +37,12 @@ export interface BoardOptions {
   readonly cell: number;
   /** Numbers of rows and columns at the edges. */
   readonly axes?: boolean;
+  /** A blank row between two rows: on a large screen a map then looks as wide as it is high. */
+  readonly tall?: boolean;
 }
+
+/** Rows of a board of so many, without its axis. */
+export const boardRows = (height: number, tall: boolean): number => (tall ? 2 * height - 1 : height);
 
 /** The widest cells, at most `most` and at least 2 columns, with which a board of `cells` columns keeps to a width. */
 export function cellWidth(cells: number, width: number, most: number): number {
@@ -47,17 +52,18 @@ export function cellWidth(cells: number, width: number, most: number): number {
 /** Draw a board, a row of text for each of its rows. */
 export function drawBoard(
   board: Board,
-  { cell: width, axes = false }: BoardOptions,
+  { cell: width, axes = false, tall = false }: BoardOptions,
   capabilities: Capabilities,
 ): Frame {
   const glyphs = glyphsOf(capabilities);
   const rows = board.map.split("\n");
   const columns = rows[0].length;
-  const body = rows.map((letters, r): Row => {
+  const lines = rows.map((letters, r): Row => {
     const cells = [...letters].map((letter, c) => drawCell(board, letter, r * columns + c, width, glyphs));
     const number = span(`${String(r).padStart(2)} `, { tone: "muted" });
     return axes ? [number, ...cells] : cells;
   });
+  const body = tall ? lines.flatMap((row, r) => (r === 0 ? [row] : [[], row])) : lines;
   if (!axes) return body;
   const numbers = Array.from({ length: columns }, (_, c) => centred(String(c % 10), width)).join("");
   return [[span("   "), span(numbers, { tone: "muted" })], ...body];

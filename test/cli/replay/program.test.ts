@@ -118,13 +118,14 @@ describe("frames", () => {
 
   test("of the end: nothing is decided there any more, and no action looks as if it were taken", async () => {
     const { terminal } = await open({ columns: 120, rows: 30 });
-    const before = terminal.visible().slice(10).join("\n");
-    expect(before).toMatch(/only:diamond +↑/);
-    expect(before).toContain("best for true");
+    const before = terminal.visible();
+    const said = before.findIndex((row) => /only:diamond +↑/.test(row)) - 1;
+    expect(before[said]).toMatch(/^› full .*>/);
+    expect(before.slice(said).join("\n")).toContain("best for true");
     await terminal.press("end");
     const after = terminal.visible();
-    expect(after.slice(10, -1).join("\n")).not.toMatch(/only:diamond|best for|gate|>/);
-    expect(after[10]).toBe("  the episode is over: there is nothing to decide");
+    expect(after.slice(said, -1).join("\n")).not.toMatch(/only:diamond|best for|gate|>/);
+    expect(after[said]).toBe("  the episode is over: there is nothing to decide");
     expect(after.find((row) => row.includes("value"))).toMatch(/value +–$/);
     await terminal.end();
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { within } from "../../../cli/numbers.ts";
 import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
-import { type Board, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
+import { type Board, boardRows, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
 import { arrow, glyphsOf } from "../../../cli/tui/glyphs.ts";
 import { actionOf, type Binding, helpFrame, helpHint, hintLine, type InkKey, keysOf } from "../../../cli/tui/keys.ts";
 import { moveSelection, scrollbar } from "../../../cli/tui/list.ts";
@@ -617,6 +617,13 @@ describe("board", () => {
       const [[, drawn]] = drawBoard({ ...board, map: "A.", marks: new Set(), overlay }, { cell }, PLAIN);
       expect([drawn.text.trim(), drawn.style]).toEqual([sign, style]);
     }
+  });
+
+  test("a tall board has a blank row between two, and as many as it says", () => {
+    const flat = toText(drawBoard(board, { cell: 3, axes: true }, PLAIN));
+    const tall = toText(drawBoard(board, { cell: 3, axes: true, tall: true }, PLAIN));
+    expect(tall).toEqual([flat[0], flat[1], "", flat[2], "", flat[3]]);
+    expect([boardRows(3, true), boardRows(3, false)]).toEqual([5, 3]);
   });
 
   test("equals are all shown where there is room", () => {
