@@ -60,7 +60,7 @@ export async function mindOf(
     case "step": {
       const number = /^[\d,_]+$/.test(value) ? Number(value.replace(/[,_]/g, "")) : Number.NaN;
       if (!Number.isSafeInteger(number)) throw new UserError(`--compare ${spec}: expected a number after ${form}:`);
-      return named(await other(form === "seed" ? { seed: number } : { seed, step: number }));
+      return named(await other(form === "seed" ? { seed: number } : { step: number }));
     }
     case "point":
       return named(await other({ point: { ...actor.point, ...parsePoint([value], `--compare ${form}:`) } }));

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Capabilities } from "../../../cli/capabilities.ts";
 import type { Wanted } from "../../../cli/choose.ts";
 import { type Actors, createActors } from "../../../cli/replay/actors.ts";
@@ -11,7 +11,7 @@ import { createPlayer } from "../../../cli/replay/program.ts";
 import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import type { Mind } from "../../../src/evaluation/mind.ts";
-import { drawBeginning, playAll } from "../../../src/evaluation/record.ts";
+import { drawBeginning, playAll, standingsOf } from "../../../src/evaluation/record.ts";
 import { runCell } from "../../../src/experiment/cell.ts";
 import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, openRun } from "../../../src/experiment/store.ts";
@@ -50,6 +50,8 @@ interface Change {
   readonly episode?: number;
   readonly filter?: string;
   readonly compare?: readonly string[];
+  /** The first episodes whose mind cannot be asked. */
+  readonly silent?: number;
   readonly capabilities?: Capabilities;
   readonly columns?: number;
   readonly rows?: number;
@@ -63,7 +65,7 @@ async function open(change: Change = {}) {
   const program = await createPlayer({
     who: `route · seed ${actor.seed} · step ${actor.step}`,
     source: change.source ?? createPlayedSource(actor, 40),
-    actorOf: async () => actor,
+    actorOf: async (index) => (index < (change.silent ?? 0) ? null : actor),
     actors,
     episode: change.episode ?? 0,
     step: 0,
@@ -201,6 +203,111 @@ describe("a session", () => {
     await expect(open({ compare: ["wish"] })).rejects.toThrow("--compare wish: unknown form");
   });
 
+  test("where nobody can be asked it says so, and offers nobody; in another episode somebody can", async () => {
+    const { terminal } = await open({ silent: 1 });
+    await terminal.press("c", ..."full", "enter");
+    expect(terminal.visible()[27]).toContain("there is no checkpoint beside this file, so nobody can be asked");
+    await terminal.press("escape");
+    await terminal.press("c", "down");
+    expect(terminal.screen.model().prompt?.text).toBe("");
+    await terminal.press("escape");
+    await terminal.press("]");
+    await terminal.press("c", "down");
+    expect(terminal.screen.model().prompt?.text).toBe("only:diamond");
+    await terminal.end();
+  });
+
+  test("a second mind stands beside the first, a third takes the first one's place; each plays for itself", async () => {
+    const { terminal } = await open({ columns: 120, compare: ["only:ghost"] });
+    await terminal.press("c", ..."arm:naive", "enter");
+    expect(terminal.screen.model().comparison?.specs).toEqual(["only:ghost", "arm:naive"]);
+    await terminal.press("c", ..."only:diamond", "enter");
+    const { comparison, shown } = terminal.screen.model();
+    expect(comparison).toMatchObject({ specs: ["arm:naive", "only:diamond"], edited: false });
+    expect(comparison?.lanes.map(({ name, shown: { acting } }) => [name, acting])).toEqual([
+      ...[
+        ["route full", "full"],
+        ["arm:naive", "full"],
+        ["only:diamond", "only:diamond"],
+      ],
+    ]);
+    const minds = [{ view: "full" }, { arm: "naive" }, { view: "only:diamond" }];
+    for (const [lane, mind] of minds.entries()) {
+      const actor = await actors.load({ path: dir, shift: "unseen", ...mind });
+      const [trace] = await playAll(actor.stage, actor.mind, [drawBeginning(actor.stage, 0, 0)]);
+      expect(comparison?.lanes[lane].shown.trace).toEqual(trace);
+    }
+    expect(comparison?.lanes[0].shown.trace).toEqual(shown?.trace);
+    await terminal.end();
+  });
+
+  test("whoever is compared plays a changed level too; alone, it stands beside the old one", async () => {
+    const { terminal } = await open();
+    const marked = () =>
+      terminal.screen
+        .model()
+        .comparison?.lanes.map(({ name, shown: { trace } }) => [name, trace.beginning.marks.indexOf(1)]);
+    const cell = terminal.screen.model().shown?.cells[0];
+    await terminal.press("e", "m", "enter");
+    expect(marked()).toEqual([
+      ["as it was", -1],
+      ["changed", cell],
+    ]);
+    await terminal.press("escape");
+    await terminal.press("c", ..."only:ghost", "enter");
+    await terminal.press("e", "m", "enter");
+    expect(marked()).toEqual([
+      ["route full", cell],
+      ["only:ghost", cell],
+    ]);
+    expect(terminal.screen.model().comparison).toMatchObject({ specs: ["only:ghost"], edited: true });
+    await terminal.end();
+  });
+
+  test("plays two steps a second, twice as many with each >; from thirty ticks a second on a tick is more steps", async () => {
+    const { terminal } = await open({ episode: 3 });
+    const ticks: { readonly every: number; readonly tick: () => void }[] = [];
+    const stopped: unknown[] = [];
+    const set = vi
+      .spyOn(globalThis, "setInterval")
+      .mockImplementation(
+        ((tick: () => void, every: number) => ticks.push({ tick, every }) as unknown) as typeof setInterval,
+      );
+    const clear = vi.spyOn(globalThis, "clearInterval").mockImplementation((handle) => void stopped.push(handle));
+    try {
+      await terminal.press("space", ...">>>>>");
+      expect(ticks.map(({ every }) => every)).toEqual([500, 250, 125, 62.5, 33]);
+      expect(stopped).toEqual([1, 2, 3, 4]);
+      for (const [t, step] of [
+        [0, 1],
+        [4, 2],
+      ]) {
+        ticks[t].tick();
+        expect(terminal.screen.model().step).toBe(step);
+      }
+      await terminal.press("space");
+      expect(stopped).toEqual([1, 2, 3, 4, 5]);
+      await terminal.press("space", "q");
+      await terminal.screen.closed;
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6]);
+    } finally {
+      set.mockRestore();
+      clear.mockRestore();
+    }
+  });
+
+  test("the list's page is as long as the screen, whatever that becomes", async () => {
+    const { terminal } = await open({ rows: 20 });
+    await terminal.press("tab", "end");
+    const shown = () => terminal.visible().flatMap((row) => /(\d+) {2}unseen/.exec(row)?.[1] ?? []);
+    const from = (first: number) => Array.from({ length: 40 - first }, (_, i) => `${first + i}`);
+    expect(shown()).toEqual(from(28));
+    await terminal.resize({ columns: 100, rows: 40 });
+    await terminal.press("home", "end");
+    expect(shown()).toEqual(from(8));
+    await terminal.end();
+  });
+
   test.each([
     ["arm:naive", / │ arm:naive$/],
     ["seed:1", / │ seed:1$/],
@@ -218,22 +325,22 @@ describe("a session", () => {
   });
 
   test("y saves the screen as a picture, Y as text, never over another file; p gives the command", async () => {
-    const { terminal, program, copied } = await open();
+    const { terminal, program, copied } = await open({ episode: 1 });
     await terminal.press("y", "Y", "Y");
     const files = readdirSync(folder)
       .filter((name) => name.startsWith("halfwatch-"))
       .sort();
     expect(files).toEqual([
-      "halfwatch-episode0-step0-2.txt",
-      "halfwatch-episode0-step0.svg",
-      "halfwatch-episode0-step0.txt",
+      "halfwatch-episode1-step0-2.txt",
+      "halfwatch-episode1-step0.svg",
+      "halfwatch-episode1-step0.txt",
     ]);
     expect(readFileSync(join(folder, files[1]), "utf8")).toMatch(/^<svg [\s\S]*only:diamond[\s\S]*<\/svg>\n$/);
     const text = readFileSync(join(folder, files[2]), "utf8").split("\n");
     expect(text.slice(0, 28)).toEqual(terminal.visible().slice(0, 28));
     await terminal.press(".", "p", "q");
     await terminal.screen.closed;
-    expect(program.printed).toEqual(["halfwatch replay run --episode 0 --at 1"]);
+    expect(program.printed).toEqual(["halfwatch replay run --episode 1 --at 1"]);
     expect(copied).toEqual(program.printed);
   });
 
@@ -312,13 +419,46 @@ describe("sources", () => {
     expect(source.entries).toHaveLength(1);
     while (await source.more());
     expect(source.entries).toHaveLength(300);
+    expect(await source.more()).toBe(false);
     const shown = await source.load(123);
+    expect(shown.acting).toBe("only:diamond");
     expect(source.entries[123]).toMatchObject({
-      number: 123,
+      ...{ number: 123, seed: 0, shift: "training", view: "only:diamond" },
       outcome: shown.trace.outcome,
       returns: shown.trace.returns,
     });
     expect(Array.from(await source.cells(123))).toEqual(shown.cells);
+    const [trace] = await playAll(actor.stage, actor.mind, [drawBeginning(actor.stage, 0, 123)]);
+    expect(shown.trace).toEqual(trace);
+    for (const most of [1, 2, 3]) {
+      const few = createPlayedSource(actor, most);
+      while (await few.more());
+      expect(few.entries).toHaveLength(most);
+    }
+  });
+
+  test("an episode of a file is shown in the world of its shift, by the mind of its view, else as the file has it", async () => {
+    const run = join(folder, "longer");
+    const scenario = tinyScenario({ arms: ["route"], seeds: 1, shift: { unseen: { "world.horizon": 24 } } });
+    openRun(run, manifestOf(scenario, "0"));
+    const engine = await createWasmEngine({ threads: 1 });
+    const [plan] = planCells(scenario, "wasm");
+    await runCell(run, plan, engine);
+    await engine.dispose();
+    const path = cellPaths(run, plan.id).episodes;
+    const [asked, told] = [createFileSource(path, actors), createFileSource(path, null)];
+    for (const source of [asked, told]) while (await source.more());
+    expect(asked.goals).toEqual(["true", "proxy"]);
+    expect(asked.head).toMatchObject({ arm: "route", seed: 0, step: 640 });
+    for (const [i, { shift, view }] of asked.entries.entries()) {
+      const { scene, acting, trace, cells, opinions } = await asked.load(i);
+      expect({ horizon: scene.horizon, acting }).toEqual({ horizon: shift === "unseen" ? 24 : 12, acting: view });
+      expect(Array.from(await asked.cells(i))).toEqual(cells);
+      const { mind, stage } = await actors.load({ path: run, view, shift });
+      expect(opinions).toEqual(await mind.consult(standingsOf(stage.world, trace)));
+      const record = JSON.parse(readFileSync(path, "utf8").split("\n")[1 + i]);
+      expect((await told.load(i)).opinions).toEqual(record.opinions ?? null);
+    }
   });
 });
 
@@ -425,6 +565,11 @@ describe("the policy of a run", () => {
     });
     const wanted = { arm: "naive", seed: 1, step: 256, shift: "unseen", view: "full" };
     expect(await whoIs({ path: dir, ...wanted })).toEqual({ ...wanted, deployed: "full" });
+  });
+
+  test("is seen in the scenario as it is changed for each", async () => {
+    const horizonOf = async (...set: string[]) => (await actors.load({ path: dir, set })).stage.world.horizon;
+    expect([await horizonOf(), await horizonOf("world.horizon=20"), await horizonOf()]).toEqual([12, 20, 12]);
   });
 
   test("is of a finished cell, and of the first arm where route is none", async () => {
