@@ -50,6 +50,8 @@ interface LogLine {
   readonly elapsed: number | null;
   readonly text: string;
   readonly isBad: boolean;
+  /** The cell of which it tells a checkpoint: the next news of that cell take its place. */
+  readonly saved?: string;
 }
 
 export interface Dashboard {
@@ -151,8 +153,13 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
       const after = now.refusal?.cell === event.plan.id ? { ...now, refusal: null } : now;
       if (text === null) return after;
       const elapsed = isFinding ? null : after.clock.seconds;
-      const entry = { elapsed, text, isBad: event.kind === "failed" };
-      return { ...after, log: [...model.log, entry].slice(-LOG_LINES) };
+      const { id } = event.plan;
+      const entry = {
+        ...{ elapsed, text, isBad: event.kind === "failed" },
+        ...(event.kind === "progress" && { saved: id }),
+      };
+      const others = model.log.filter(({ saved }) => saved !== id);
+      return { ...after, log: [...others, entry].slice(-LOG_LINES) };
     }
     case "bounds":
       return {

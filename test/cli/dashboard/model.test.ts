@@ -119,19 +119,24 @@ test("what a run had come to when one first looks is told without a time, and ne
   ]);
 });
 
-test("events that are news are logged as sentences, after so many seconds of work", () => {
+test("events that are news are logged as sentences, after so many seconds of work; of a cell's checkpoints the last, until it is done", () => {
   const model = EVENTS.slice(0, 4).reduce(
     (before, event, i) => reduce(before, { kind: "told", run: after(EVENTS.slice(0, i + 1)), event, elapsed: i + 1 }),
     START,
   );
+  const saved = reduce(START, { kind: "told", run: after(EVENTS.slice(0, 3)), event: EVENTS[2], elapsed: 2 });
+  expect(saved.log).toEqual([
+    {
+      ...{ elapsed: 0, text: "naive seed 0  step 12,800 saved  true return unseen .200", isBad: false },
+      saved: planned("naive", 0).id,
+    },
+  ]);
   // A point of the curve that the log had is no news.
   const told = { kind: "told", run: after(EVENTS.slice(0, 3)), event: EVENTS[1], elapsed: 5 } as const;
   expect(reduce(model, told).log).toEqual(model.log);
   const failed = reduce(model, { kind: "told", run: after(EVENTS.slice(0, 10)), event: EVENTS[9], elapsed: 9 });
   expect(failed.log).toEqual([
     { elapsed: 0, text: "naive seed 0 begins", isBad: false },
-    { elapsed: 1, text: "naive seed 0  step 6,400 saved  true return unseen .300", isBad: false },
-    { elapsed: 2, text: "naive seed 0  step 12,800 saved  true return unseen .200", isBad: false },
     { elapsed: 3, text: "[1/6] naive seed 0  done in 2.5 s  true return unseen .200", isBad: false },
     { elapsed: 3, text: "[3/6] naive seed 1  failed at update 12 of 100: the loss is not finite", isBad: true },
   ]);
