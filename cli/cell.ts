@@ -10,7 +10,7 @@ import { type Control, readControl } from "../src/experiment/control.ts";
 import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launch.ts";
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
-import { cellPaths, readResult, tidyCell, writeTiming } from "../src/experiment/store.ts";
+import { cellPaths, readResult, readTiming, tidyCell, writeTiming } from "../src/experiment/store.ts";
 import { cacheFolder } from "./cache.ts";
 import "./float32.ts";
 import { HEARTBEAT, ownClaim } from "./owner.ts";
@@ -110,16 +110,37 @@ async function trainCell(
   // Replicas wait for each other until the last is disposed of, however this one ends.
   try {
     const started = performance.now();
+    const cell = cellPaths(run, plan.id);
+    // Of attempts that this one may go on from: read now, since whoever goes on removes what was not there when the cell was saved.
+    const before = readTiming(cell)?.seconds ?? 0;
+    let earlier = 0;
+    let paused = 0;
+    const secondsOfWork = () => earlier + (performance.now() - started - paused) / 1000;
+    const noteTime = () => writeTiming(cell, { seconds: secondsOfWork(), peakMemory: peakMemory() });
+    const hold = whilePaused(run, tell);
+    const decide = whenToSave(lock, async () => {
+      const since = performance.now();
+      await hold();
+      paused += performance.now() - since;
+    });
     await runCell(run, plan, engine, {
-      onResume: (progress) => tell({ kind: "resumed", ...progress }),
+      onResume: (progress) => {
+        earlier = before;
+        noteTime();
+        tell({ kind: "resumed", ...progress });
+      },
       onProgress: (metrics) => {
         const { device } = engine.info;
         tell({ kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
       },
-      next: whenToSave(lock, whilePaused(run, tell)),
+      next: async () => {
+        const next = await decide();
+        if (next !== "go on") noteTime();
+        return next;
+      },
     });
-    const seconds = (performance.now() - started) / 1000;
-    writeTiming(cellPaths(run, plan.id), {
+    const seconds = secondsOfWork();
+    writeTiming(cell, {
       seconds,
       startupSeconds: (started - begun) / 1000,
       peakMemory: peakMemory(),

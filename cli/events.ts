@@ -8,11 +8,18 @@ export function nameOf({ arm, seed, point }: CellPlan): string {
   return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
 }
 
+/** What lines of the plain form need to say of a return, since nothing else there does. */
+export const DISCOUNTED = " (discounted)";
+
 /**
- * An event as a line of the plain form, null where it is not worth one. `run` is the run after the event, `shift` the one that its returns
- * are of, `left` the seconds that are left.
+ * An event as a line, null where it is not worth one. `run` is the run after the event, `shift` the one that its returns are of, `left` the
+ * seconds that are left, `note` what is said after a return.
  */
-export function remarkOn(run: RunView, event: CellEvent, shift: string, left: number | null): string | null {
+export function remarkOn(
+  run: RunView,
+  event: CellEvent,
+  { shift, left = null, note = "" }: { readonly shift: string; readonly left?: number | null; readonly note?: string },
+): string | null {
   const name = nameOf(event.plan);
   const { done, failed } = countCells(run);
   const total = run.cells.size;
@@ -38,10 +45,17 @@ export function remarkOn(run: RunView, event: CellEvent, shift: string, left: nu
       return counted("done by another process");
     case "finished": {
       const value = run.cells.get(event.plan.id)?.trueReturn ?? null;
-      const shown = value === null ? "–" : short(value);
-      return counted(`done in ${event.seconds.toFixed(1)} s  true return ${shift} ${shown} (discounted)`);
+      const shown = value === null ? "" : `  true return ${shift} ${short(value)}${note}`;
+      return counted(`done in ${event.seconds.toFixed(1)} s${shown}`);
     }
     default:
       return null;
   }
+}
+
+/** What somebody finds who looks at a run for the first time, as {@link remarkOn}: that is no time at which a cell begins or goes on. */
+export function findingOn(run: RunView, event: CellEvent, said: Parameters<typeof remarkOn>[2]): string | null {
+  if (event.kind !== "resumed") return remarkOn(run, event, said);
+  const isTrained = run.cells.get(event.plan.id)?.state === "running";
+  return isTrained ? `${nameOf(event.plan)} is at update ${event.update} of ${event.updates}` : null;
 }

@@ -20,8 +20,9 @@ interface Followed {
   isDone: boolean;
   /** It was told that it failed, and nobody has taken it up since. */
   isFailed: boolean;
-  /** It was told where the cell was when it was looked at first. */
-  isCaughtUp: boolean;
+  /** Its log was read, and the last line that was read. */
+  isRead: boolean;
+  last: Metrics | null;
   /** The last message on its log, so that it is not said at every look. */
   complaint: string;
 }
@@ -44,8 +45,8 @@ export class RunFollower {
       const paths = cellPaths(run, plan.id);
       const log = new LineFollower(paths.metrics);
       return {
-        ...{ plan, paths, log, complaint: "" },
-        ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isCaughtUp: false },
+        ...{ plan, paths, log, complaint: "", last: null },
+        ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isRead: false },
       };
     });
   }
@@ -63,10 +64,15 @@ export class RunFollower {
       const isTrained = holders.has(plan.id);
       const isDone = pathExists(paths.result);
       const wasTrained = cell.isTrained;
-      if (isTrained && !wasTrained) events.push({ plan, kind: "started" });
+      const { last } = cell;
+      const news = this.readLog(cell);
+      if (isTrained && !wasTrained) {
+        events.push({ plan, kind: "started" });
+        if (last !== null && news.every(({ kind }) => kind !== "resumed")) events.push(resumedAt(plan, last));
+      }
       cell.isTrained = isTrained;
       cell.isFailed &&= !isTrained;
-      events.push(...this.readLog(cell));
+      events.push(...news);
       if (isDone) {
         cell.isDone = true;
         const timing = readTiming(paths);
@@ -105,12 +111,12 @@ export class RunFollower {
     const events: CellEvent[] = [];
     try {
       const { curve, last, isAgain } = newsIn(log);
-      if (isAgain) cell.isCaughtUp = false;
+      const isNew = cell.isRead && !isAgain;
+      cell.isRead = true;
       if (last === null) return events;
-      if (!cell.isCaughtUp) {
-        events.push({ plan, kind: "resumed", update: last.update, updates: last.updates, step: last.step });
-      }
-      cell.isCaughtUp = true;
+      // What was there at the first look, or after a log was cut back, nobody has seen happen.
+      if (!isNew) events.push(resumedAt(plan, last));
+      cell.last = last;
       const telling = last.curve === undefined ? [...curve, last] : curve;
       events.push(...telling.map((metrics): CellEvent => ({ plan, kind: "progress", metrics })));
     } catch (error) {
@@ -121,6 +127,10 @@ export class RunFollower {
     return events;
   }
 }
+
+const resumedAt = (plan: CellPlan, { update, updates, step }: Metrics): CellEvent => ({
+  ...{ plan, kind: "resumed", update, updates, step },
+});
 
 /** By id: what cells of a run logged so far. A log that cannot be read says nothing: it is only shown. */
 export function pastOf(run: string, plans: readonly CellPlan[]): Map<string, Past> {

@@ -166,13 +166,31 @@ export function countCells({ cells }: RunView): Record<CellState, number> {
   return counts;
 }
 
-/** Seconds left, from the seconds that this command has run; null before there is anything to go by. */
+/** Whether a cell is trained now; none is while the run is paused, nor when it is complete or nobody trains it. */
+export const isAtWork = ({ cells }: RunView): boolean =>
+  [...cells.values()].some(({ state, isPaused }) => state === "elsewhere" || (state === "running" && !isPaused));
+
+/** A clock that goes while the run is at work. */
+export interface WorkClock {
+  /** Seconds of work until `now`. */
+  readonly seconds: number;
+  /** Seconds since the command began. */
+  readonly now: number;
+}
+
+/** The clock after some time in which the run was as it is given. */
+export function goOn({ seconds, now: before }: WorkClock, run: RunView, now: number): WorkClock {
+  return { seconds: seconds + (isAtWork(run) ? now - before : 0), now };
+}
+
+/** Seconds left, from those that this command has seen the run at work; null before there is anything to go by. */
 export function secondsLeft(run: RunView, elapsed: number): number | null {
   let done = 0;
   let total = 0;
   for (const { fraction, begun, state } of run.cells.values()) {
-    done += (state === "failed" ? 1 : fraction) - begun;
-    total += 1 - begun;
+    done += fraction - begun;
+    // Of one that failed nothing is left.
+    total += (state === "failed" ? fraction : 1) - begun;
   }
   return done <= 0.01 ? null : (elapsed * (total - done)) / done;
 }

@@ -16,7 +16,7 @@ import { checkedArms } from "../arms.ts";
 import { cacheFolder } from "../cache.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
-import { nameOf, remarkOn } from "../events.ts";
+import { DISCOUNTED, nameOf, remarkOn } from "../events.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
@@ -25,7 +25,7 @@ import { print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
 import { togglePause } from "../pausing.ts";
-import { advance, beginRun, countCells, type RunView, secondsLeft } from "../progress.ts";
+import { advance, beginRun, countCells, goOn, type RunView, secondsLeft } from "../progress.ts";
 import { readScenarioText } from "../scenarios.ts";
 import { renderTable } from "../table.ts";
 
@@ -44,7 +44,8 @@ export interface RunOptions {
 
 /** What shows a run while it goes on. */
 export interface RunDisplay {
-  update(view: RunView, event: CellEvent | null): void;
+  /** `isFinding`: the event was over when the command first looked. */
+  update(view: RunView, event: CellEvent | null, isFinding?: boolean): void;
   /** Settles when the terminal has been given back; hurried, at once. */
   end(isHurried: boolean): Promise<void> | void;
 }
@@ -197,11 +198,17 @@ function primaryReturn(result: CellResult, shift: string): number | null {
 /** One line for each cell that is through, on stderr. */
 function plainDisplay(title: string, shift: string): RunDisplay {
   const begun = performance.now();
+  let clock = { seconds: 0, now: 0 };
+  let before: RunView | null = null;
   say(title);
   return {
     update: (view, event) => {
-      const left = secondsLeft(view, (performance.now() - begun) / 1000);
-      const remark = event === null ? null : remarkOn(view, event, shift, left);
+      clock = goOn(clock, before ?? view, (performance.now() - begun) / 1000);
+      before = view;
+      const remark =
+        event === null
+          ? null
+          : remarkOn(view, event, { shift, note: DISCOUNTED, left: secondsLeft(view, clock.seconds) });
       if (remark !== null) say(remark);
     },
     end: () => {},

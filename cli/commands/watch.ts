@@ -9,7 +9,7 @@ import { type Manifest, readManifest, readRun } from "../../src/experiment/store
 import { summarise } from "../../src/experiment/summary.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
-import { nameOf, remarkOn } from "../events.ts";
+import { DISCOUNTED, findingOn, nameOf, remarkOn } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
 import { print, say } from "../output.ts";
@@ -36,7 +36,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const manifest = readManifest(dir);
   const scenario = scenarioOf(manifest, dir);
   const plans = plansOf(dir, scenario);
-  const { shift } = scenario.primary;
+  const said = { shift: scenario.primary.shift, note: DISCOUNTED };
   // Cells of a run are of one engine, or of none yet.
   const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
   const claim = ownClaim();
@@ -62,17 +62,23 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   }
   let seen = performance.now();
   let isAbandoned = false;
+  let isFirst = true;
   // On a screen a run that was complete before is there to be looked at, until the person leaves.
   let isExhibit = display !== null;
   try {
     while (!leaving.signal.aborted) {
       for (const event of follower.look()) {
         view = advance(view, event);
-        display?.update(view, event);
+        display?.update(view, event, isFirst);
         const isLost = event.kind === "stopped";
-        const remark = isLost ? `${nameOf(event.plan)} is no longer trained` : remarkOn(view, event, shift, null);
+        const remark = isFirst
+          ? findingOn(view, event, said)
+          : isLost
+            ? `${nameOf(event.plan)} is no longer trained`
+            : remarkOn(view, event, said);
         if (display === null && remark !== null) say(remark);
       }
+      isFirst = false;
       display?.update(view, null);
       isExhibit &&= follower.isComplete();
       if (follower.isComplete() && !isExhibit) break;

@@ -63,7 +63,7 @@ export function drawCurves(
   const drawn = plot(
     {
       ...{ series, y, x: [0, steps], width: width - (aside > 0 ? aside + 1 : 0), height: height - 1 },
-      yLabels: [y[0], 0, (y[0] + y[1]) / 2, y[1]].map((value) => [value, short(value, 2)] as const),
+      yLabels: [y[0], Math.round(5 * (y[0] + y[1])) / 10, 0, y[1]].map((value) => [value, short(value, 2)] as const),
       xLabels: [0, steps / 2, steps].map((value) => [value, brief(value)] as const),
     },
     capabilities,

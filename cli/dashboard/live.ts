@@ -14,6 +14,7 @@ import { createSetting, type Setting } from "../../src/experiment/setting.ts";
 import { cellPaths, latestPolicy, readPolicy } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { standIn } from "../checkpoint.ts";
+import type { CellView } from "../progress.ts";
 import { type Scene, sceneOf } from "../scene.ts";
 import type { Opened } from "../tui/open.ts";
 import { type Action, type Dashboard, selectedOf } from "./model.ts";
@@ -127,6 +128,8 @@ export function keepPlaying(
     let number = 0;
     let ended = 0;
     let rested = 0;
+    /** What was played last, as it was then. */
+    let played: CellView | null = null;
     while (!signal.aborted) {
       await wait(1000 / PACE, undefined, { signal });
       const model = screen.model();
@@ -134,17 +137,20 @@ export function keepPlaying(
       if (cell === undefined || !isShown(model)) continue;
       const now = performance.now();
       const live = model.live?.cell === cell.plan.id ? model.live : null;
-      if (live?.episode != null && live.at < live.episode.actions.length) {
+      // What a cell has become in the end is not waited for.
+      const isEnd = played?.plan.id === cell.plan.id && played.state !== "done" && cell.state === "done";
+      if (!isEnd && live?.episode != null && live.at < live.episode.actions.length) {
         screen.dispatch({ kind: "live-step" });
         ended = now;
         continue;
       }
-      if (now < rested || (live?.episode != null && now < ended + HOLD)) continue;
+      if (!isEnd && (now < rested || (live?.episode != null && now < ended + HOLD))) continue;
+      played = cell;
       const before = process.cpuUsage();
       const episode = await rehearsal.play(cell.plan, number++);
       const { user, system } = process.cpuUsage(before);
       // The first one starts the engine too, once: a long rest after it would look like a board that does not work.
-      if (number > 1) rested = now + (user + system) / 1000 / SHARE;
+      if (number > 1) rested = Math.max(now, rested) + (user + system) / 1000 / SHARE;
       screen.dispatch({ kind: "live", cell: cell.plan.id, episode });
     }
   };

@@ -5,9 +5,9 @@ import type { Scenario } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import type { Bounds } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
-import { nameOf, remarkOn } from "../events.ts";
+import { findingOn, nameOf, remarkOn } from "../events.ts";
 import { short, thousands } from "../numbers.ts";
-import type { CellView, Curve, RunView } from "../progress.ts";
+import { type CellView, type Curve, goOn, type RunView, type WorkClock } from "../progress.ts";
 import type { Episode } from "./live.ts";
 
 /** A point of the sweep: what its cells have in common. */
@@ -21,7 +21,7 @@ interface Point {
   readonly bounds: Bounds | null;
 }
 
-/** A run at a time. */
+/** A run after so many seconds of work. */
 interface Sample {
   readonly elapsed: number;
   readonly run: RunView;
@@ -45,11 +45,13 @@ interface EngineChosen {
   readonly why: string;
 }
 
-/** A line of the log; `elapsed` seconds after the command began. */
+/** A line of the log, after so many seconds of work; null for what was over when the command first looked. */
 interface LogLine {
-  readonly elapsed: number;
+  readonly elapsed: number | null;
   readonly text: string;
   readonly isBad: boolean;
+  /** The cell of which it tells a checkpoint: the next news of that cell take its place. */
+  readonly saved?: string;
 }
 
 export interface Dashboard {
@@ -63,9 +65,8 @@ export interface Dashboard {
   readonly seeds: readonly number[];
   readonly points: readonly Point[];
   readonly run: RunView;
-  /** Seconds since the command began. */
-  readonly elapsed: number;
-  /** The last seconds, oldest first: speeds are measured over them. */
+  readonly clock: WorkClock;
+  /** The last seconds of work, oldest first: speeds are measured over them. */
   readonly samples: readonly Sample[];
   /** The latest events, oldest first. */
   readonly log: readonly LogLine[];
@@ -78,13 +79,23 @@ export interface Dashboard {
   /** Whether the selected cell's policy plays beside the curves, where there is room; and what it plays. */
   readonly isLive: boolean;
   readonly live: Live | null;
+  /** Why the player could not be opened on a cell. */
+  readonly refusal: { readonly cell: string; readonly text: string } | null;
   /** It was asked to stop, and cells are being saved. */
   readonly isStopping: boolean;
 }
 
+/** `elapsed`: seconds since the command began. */
 export type Action =
   | { readonly kind: "seen"; readonly run: RunView; readonly elapsed: number }
-  | { readonly kind: "told"; readonly run: RunView; readonly event: CellEvent; readonly elapsed: number }
+  /** `isFinding`: it was over when the command first looked. */
+  | {
+      readonly kind: "told";
+      readonly run: RunView;
+      readonly event: CellEvent;
+      readonly elapsed: number;
+      readonly isFinding?: boolean;
+    }
   | { readonly kind: "bounds"; readonly point: number; readonly bounds: Bounds }
   | { readonly kind: "live"; readonly cell: string; readonly episode: Episode | null }
   | { readonly kind: "live-step" }
@@ -97,7 +108,7 @@ export type Action =
   | { readonly kind: "back" }
   /** Open the player on the selected cell, which is done outside; and why that cannot be. */
   | { readonly kind: "replay" }
-  | { readonly kind: "refused"; readonly text: string; readonly elapsed: number }
+  | { readonly kind: "refused"; readonly cell: string; readonly text: string }
   | { readonly kind: "pause" }
   | { readonly kind: "stop" };
 
@@ -126,8 +137,8 @@ export function beginDashboard(
       const steps = updatesIn(train) * train.worlds * train.rollout;
       return { values: point, steps, map: { height, width }, bounds: null };
     }),
-    ...{ elapsed: 0, samples: [{ elapsed: 0, run }], log: [] },
-    ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false, isLive: true, live: null },
+    ...{ clock: { seconds: 0, now: 0 }, samples: [{ elapsed: 0, run }], log: [] },
+    ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false, isLive: true, live: null, refusal: null },
   };
 }
 
@@ -136,11 +147,19 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
     case "seen":
       return seen(model, action.run, action.elapsed);
     case "told": {
-      const text = sentence(model, action.run, action.event);
-      const after = seen(model, action.run, action.elapsed);
+      const { run, event, isFinding } = action;
+      const text = isFinding ? findingOn(run, event, { shift: model.shift }) : sentence(model, run, event);
+      const now = seen(model, run, action.elapsed);
+      const after = now.refusal?.cell === event.plan.id ? { ...now, refusal: null } : now;
       if (text === null) return after;
-      const entry = { elapsed: action.elapsed, text, isBad: action.event.kind === "failed" };
-      return { ...after, log: [...model.log, entry].slice(-LOG_LINES) };
+      const elapsed = isFinding ? null : after.clock.seconds;
+      const { id } = event.plan;
+      const entry = {
+        ...{ elapsed, text, isBad: event.kind === "failed" },
+        ...(event.kind === "progress" && { saved: id }),
+      };
+      const others = model.log.filter(({ saved }) => saved !== id);
+      return { ...after, log: [...others, entry].slice(-LOG_LINES) };
     }
     case "bounds":
       return {
@@ -159,7 +178,7 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
     case "move": {
       const arm = within(model.arm + action.arms, model.arms.length);
       const seed = within(model.seed + action.seeds, model.seeds.length);
-      return arm === model.arm && seed === model.seed ? model : { ...model, arm, seed };
+      return arm === model.arm && seed === model.seed ? model : { ...model, arm, seed, refusal: null };
     }
     case "click": {
       const { arm, seed } = action;
@@ -177,8 +196,8 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
     case "stop":
       return model.isStopping ? model : { ...model, isStopping: true };
     case "refused": {
-      const entry = { elapsed: action.elapsed, text: action.text, isBad: true };
-      return { ...model, log: [...model.log, entry].slice(-LOG_LINES) };
+      const { cell, text } = action;
+      return { ...model, refusal: { cell, text } };
     }
     case "pause":
     case "replay":
@@ -189,29 +208,30 @@ export function reduce(model: Dashboard, action: Action): Dashboard {
 const within = (index: number, count: number): number => Math.max(0, Math.min(count - 1, index));
 
 /** The clock is shown in seconds: within one of them only what the run does is news. */
-function seen(model: Dashboard, run: RunView, elapsed: number): Dashboard {
-  const isSame = Math.floor(elapsed) === Math.floor(model.elapsed);
+function seen(model: Dashboard, run: RunView, now: number): Dashboard {
+  const clock = goOn(model.clock, model.run, now);
+  const elapsed = clock.seconds;
+  const isSame = Math.floor(elapsed) === Math.floor(model.clock.seconds);
   if (isSame && run === model.run) return model;
-  if (isSame) return { ...model, run, elapsed };
+  if (isSame) return { ...model, run, clock };
   const samples = [...model.samples, { elapsed, run }];
   // One that is older than the window is kept, so that a speed is of the whole window.
   const first = samples.findLastIndex((sample) => sample.elapsed <= elapsed - WINDOW);
-  return { ...model, run, elapsed, samples: samples.slice(Math.max(0, first)) };
+  return { ...model, run, clock, samples: samples.slice(Math.max(0, first)) };
 }
 
 /** An event as a line of the log; null where it is no news. */
 function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: CellEvent): string | null {
-  if (event.kind === "resumed" && event.update === event.updates) return null;
   if (event.kind === "progress") {
     const { step, curve } = event.metrics;
     // `watch` is told of points of which the log spoke before.
     const isKnown = before.cells.get(event.plan.id)?.candidates.some((each) => each.step === step) ?? false;
     if (curve === undefined || isKnown) return null;
-    return `${nameOf(event.plan)} at step ${thousands(step)}  true return ${shift} ${short(curve.trueReturn)}, checkpoint saved`;
+    return `${nameOf(event.plan)}  step ${thousands(step)} saved  true return ${shift} ${short(curve.trueReturn)}`;
   }
   if (event.kind === "started") return `${nameOf(event.plan)} begins`;
   if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
-  return remarkOn(run, event, shift, null);
+  return remarkOn(run, event, { shift });
 }
 
 /** By point, arm and seed, so that views need not search. */
@@ -243,9 +263,9 @@ export function meanCurve(curves: readonly Curve[]): Curve {
 }
 
 /** Environment steps a second over the last seconds; of one cell, or of all. Null before there is anything to go by. */
-export function speedOf({ samples, run, elapsed }: Dashboard, id?: string): number | null {
+export function speedOf({ samples, run, clock }: Dashboard, id?: string): number | null {
   const before = samples[0];
-  const seconds = elapsed - before.elapsed;
+  const seconds = clock.seconds - before.elapsed;
   if (seconds < 1) return null;
   const stepsOf = (of: RunView) => (id === undefined ? of.steps : (of.cells.get(id)?.taken ?? 0));
   return Math.max(0, stepsOf(run) - stepsOf(before.run)) / seconds;

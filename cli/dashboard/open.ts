@@ -8,7 +8,6 @@ import type { Scenario } from "../../src/experiment/schema.ts";
 import { cellPaths, lastCheckpoint, latestPolicy } from "../../src/experiment/store.ts";
 import { boundsOf } from "../../src/experiment/summary.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { nameOf } from "../events.ts";
 import { print } from "../output.ts";
 import type { RunView } from "../progress.ts";
 import { openScreen } from "../tui/open.ts";
@@ -70,8 +69,8 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
     const cell = cellPaths(dir, plan.id);
     // A kept checkpoint stays, and others stand beside it to be compared with.
     const path = lastCheckpoint(cell) ?? latestPolicy(cell);
-    const refuse = (text: string) => screen.dispatch({ kind: "refused", text, elapsed: elapsed() });
-    if (path === undefined) return refuse(`${nameOf(plan)} has saved nothing yet that could be replayed`);
+    const refuse = (text: string) => screen.dispatch({ kind: "refused", cell: plan.id, text });
+    if (path === undefined) return refuse("no replay: it has saved nothing yet");
     const { preparePlayer } = await import("../replay/open.ts");
     let prepared: Awaited<ReturnType<typeof preparePlayer>>;
     try {
@@ -112,10 +111,11 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   };
   computeBounds().catch(screen.fail);
   return {
-    update: (view: RunView, event: CellEvent | null) => {
+    update: (view: RunView, event: CellEvent | null, isFinding = false) => {
       latest = view;
-      if (event === null || event.kind === "progress") return;
-      screen.dispatch({ kind: "told", run: view, event, elapsed: elapsed() });
+      // Of updates only the points of the curve are worth a frame of their own.
+      if (event === null || (event.kind === "progress" && event.metrics.curve === undefined)) return;
+      screen.dispatch({ kind: "told", run: view, event, elapsed: elapsed(), isFinding });
     },
     /** Whoever is in the player is waited for, unless told to hurry: a run that ends need not end the look at an episode. */
     end: async (isHurried: boolean) => {

@@ -48,6 +48,8 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
   const { role, isZoomed, isStopping, points, run } = model;
   const { done, failed } = countCells(run);
   const isOver = done + failed === run.cells.size;
+  const selected = selectedOf(model);
+  const hasPolicy = selected?.state === "done" || (selected?.candidates.length ?? 0) > 0;
   const stop = role === "run" ? "stop and save" : "leave";
   const stopHelp =
     role === "run" ? "save and stop; the same command goes on. Again: stop at once" : "leave; the training goes on";
@@ -74,7 +76,7 @@ function bindingsOf(model: Dashboard): Binding<Action>[] {
     {
       keys: ["r"],
       action: { kind: "replay" } as const,
-      hint: "replay",
+      ...(hasPolicy && { hint: "replay" }),
       help: "open the player on the selected cell's last checkpoint; q there comes back, and training goes on",
     },
     // Nothing is left to pause, and the file that asks for it would be left to puzzle somebody.

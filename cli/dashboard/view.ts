@@ -4,11 +4,23 @@ import { select } from "../../src/experiment/select.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { clock, interval, roughly, short, thousands } from "../numbers.ts";
-import { type CellView, countCells, secondsLeft } from "../progress.ts";
+import { type CellView, countCells, isAtWork, secondsLeft } from "../progress.ts";
 import { sparkline, track } from "../tui/bars.ts";
 import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
-import { beside, type Frame, fitTo, indent, line, type Row, rowOf, type Size, type Span, span } from "../tui/span.ts";
+import {
+  beside,
+  type Frame,
+  fitTo,
+  indent,
+  line,
+  type Row,
+  rowOf,
+  type Size,
+  type Span,
+  span,
+  widthOf,
+} from "../tui/span.ts";
 import { brief, drawCurves } from "./curves.ts";
 import { columnsOf, drawLive, type LivePlace, livePlace } from "./live-view.ts";
 import { type Dashboard, isPaused, matrixOf, selectedOf, speedOf } from "./model.ts";
@@ -51,16 +63,22 @@ export function layoutOf(model: Dashboard, { columns, rows }: Size): Layout {
 export function dashboardView(model: Dashboard, size: Size, capabilities: Capabilities): Frame {
   const { columns, rows } = size;
   const layout = layoutOf(model, size);
-  const head = [...headOf(model, columns), rule(columns, capabilities), ...pointRow(model)];
+  // The last column is left blank, as the first is.
+  const room = columns - 1;
+  const head = [
+    headOf(model, columns, capabilities),
+    rule(columns, capabilities),
+    ...pointRow(model, room, capabilities),
+  ];
   const curves = curveRows(model, layout, columns, capabilities);
-  const cell = [...selectedCell(model, capabilities), engineRow(model, columns)];
+  const cell = [...selectedCell(model, room, capabilities), engineRow(model, room, capabilities)];
   if (model.isZoomed) {
     const measures = measuresOf(selectedOf(model), columns, capabilities);
     return [...head, ...cell, [], ...curves, ...measures].slice(0, rows);
   }
   const matrix = matrixRows(model, { columns, rows: layout.matrix }, capabilities);
-  const log = layout.log === 0 ? [] : [[], ...logRows(model, layout.log - 1)];
-  return [...head, ...curves, ...matrix, legend(capabilities), ...cell, ...log];
+  const log = layout.log === 0 ? [] : [[], ...logRows(model, { columns: room, rows: layout.log - 1 }, capabilities)];
+  return [...head, ...curves, ...matrix, legend(room, capabilities), ...cell, ...log];
 }
 
 /** Learning curves, the selected cell's policy at their right, and a blank row; none where there is no room. */
@@ -79,25 +97,40 @@ function curveRows(
   return [...indent(beside([curves, board], columnsOf(place) - place.width, [width, place.width]), 1), []];
 }
 
-function headOf(model: Dashboard, columns: number): Frame {
-  const { run, elapsed, title } = model;
+/** The run's name, which one must type to watch it, before all that can be said of how it stands. */
+function headOf(model: Dashboard, columns: number, capabilities: Capabilities): Row {
+  const { run, title } = model;
+  const { seconds } = model.clock;
   const { done, failed } = countCells(run);
-  const left = secondsLeft(run, elapsed);
-  const right = [
-    model.isStopping ? "stopping" : isPaused(model) ? "paused" : "",
-    `${done + failed} of ${run.cells.size} cells`,
-    clock(elapsed),
-    left === null ? "" : `left ${roughly(left)}`,
-  ].filter(Boolean);
-  const name = columns < 80 ? title.replace(/^halfwatch /, "") : title;
-  return [heading([span(name, { bold: true })], [span(right.join(" · "))], columns)];
+  const state = model.isStopping ? "stopping" : isPaused(model) ? "paused" : "";
+  const count = `${done + failed} of ${run.cells.size} cells`;
+  // Who looks at a run that nobody trains has seen no work.
+  const time = seconds > 0 || isAtWork(run) ? clock(seconds) : "";
+  const rest = isAtWork(run) ? secondsLeft(run, seconds) : null;
+  const left = rest === null ? "" : `left ${roughly(rest)}`;
+  const name = title.replace(/^halfwatch /, "");
+  const heads = [
+    [title, state, count, time, left],
+    [name, state, count, time, left],
+    [name, state, count, left],
+    [name, state, count],
+    [name, state, `${done + failed}/${run.cells.size}`],
+  ].map(([named, ...parts]) => [named, joined(parts, dotOf(capabilities))]);
+  // At the edges and between the two stands a blank.
+  const room = columns - 3;
+  const fits = heads.find(([named, right]) => widthOf(named) + widthOf(right) <= room);
+  const [named, right] = fits ?? heads[heads.length - 1];
+  const shown = cutTo(named, room - widthOf(right), glyphsOf(capabilities));
+  return heading([span(shown, { bold: true })], [span(right)], columns);
 }
 
 /** Which point of the sweep is shown; nothing where there is one. */
-function pointRow({ points, point }: Dashboard): Frame {
+function pointRow({ points, point }: Dashboard, columns: number, capabilities: Capabilities): Frame {
   if (points.length === 1) return [];
+  const count = ` point ${point + 1} of ${points.length}  `;
   const values = Object.entries(points[point].values).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
-  return [rowOf(span(` point ${point + 1} of ${points.length}  `, { tone: "muted" }), span(values.join("  ")))];
+  const shown = cutTo(values.join("  "), columns - count.length, glyphsOf(capabilities));
+  return [rowOf(span(count, { tone: "muted" }), span(shown))];
 }
 
 /** How a matrix is laid out in its width. */
@@ -201,9 +234,9 @@ function cellSpans(
   for (let s = first; s < first + shown; s++) {
     const isHere = isSelected && s === model.seed;
     const cell = cells[s];
-    const heat = heatOf(cell, optimum);
-    const style = heat === null ? { bold: isHere } : { heat, bold: isHere };
-    const digit = heat === null ? " " : String(Math.min(9, Math.floor(heat * 10)));
+    const part = partOf(cell, optimum);
+    const style = part === null ? { bold: isHere } : { heat: Math.max(0, Math.min(1, part)), bold: isHere };
+    const digit = part === null ? " " : digitOf(part);
     const sign = signOf(cell, glyphs);
     if (width === 1) {
       const isDone = cell?.state === "done" && digit !== " ";
@@ -217,33 +250,51 @@ function cellSpans(
   return spans;
 }
 
-/** A return as a part of the optimum, [0, 1]: what a cell is shaded by. Null where one of them is not known. */
-function heatOf(cell: CellView | undefined, optimum: number | null): number | null {
+/** A return as a part of the optimum: what a cell is shaded by. Null where one of them is not known. */
+function partOf(cell: CellView | undefined, optimum: number | null): number | null {
   const value = cell?.trueReturn ?? null;
-  if (value === null || optimum === null || optimum <= 0) return null;
-  return Math.max(0, Math.min(1, value / optimum));
+  return value === null || optimum === null || optimum <= 0 ? null : value / optimum;
 }
 
+/** Stands for the digit of what is a tenth of the optimum below 0, or more. */
+const NEGATIVE = "-";
+
+/** A part of the optimum in whole tenths. */
+function digitOf(part: number): string {
+  const tenths = Math.trunc(part * 10);
+  return tenths < 0 ? NEGATIVE : String(Math.min(9, tenths));
+}
+
+/** How far a cell is, in signs that mean nothing else. */
+const growing = ({ levels, floor }: Glyphs): readonly string[] =>
+  levels.filter((sign) => sign !== floor && sign !== NEGATIVE);
+
 /** A cell in one sign: how far it is, or how it ended. */
-function signOf(cell: CellView | undefined, { levels, floor, times, full, pause }: Glyphs): string {
+function signOf(cell: CellView | undefined, glyphs: Glyphs): string {
+  const { floor, times, full, pause } = glyphs;
   if (cell === undefined) return " ";
   const { state, fraction } = cell;
   if (state === "failed") return times;
   if (state === "done") return full;
   if (state === "waiting") return floor;
   if (state === "elsewhere") return "~";
+  const levels = growing(glyphs);
   return cell.isPaused ? pause : levels[Math.min(levels.length - 2, Math.floor(fraction * (levels.length - 1)))];
 }
 
 /** What the signs of the matrix mean. */
-function legend(capabilities: Capabilities): Row {
-  const { full, levels, floor, times } = glyphsOf(capabilities);
-  return line(
-    ` digit: return in tenths of the optimum   ${full} done  ${levels[3]} trains  ${floor} waits  ${times} failed`,
-    {
-      tone: "muted",
-    },
-  );
+function legend(columns: number, capabilities: Capabilities): Row {
+  const glyphs = glyphsOf(capabilities);
+  const { full, floor, times } = glyphs;
+  const levels = growing(glyphs);
+  const trains = levels[(levels.length - 1) >> 1];
+  const signs = [`${full} done`, `${trains} trains`, `${floor} waits`, `${times} failed`];
+  const texts = [
+    ` digit: return in tenths of the optimum, ${NEGATIVE} below 0   ${signs.join("  ")}`,
+    ` digit: tenths of the optimum, ${NEGATIVE} below 0   ${signs.join("  ")}`,
+    ` digit: tenths, ${NEGATIVE} below 0  ${signs.join(" ")}`,
+  ];
+  return line(fitting(texts, columns, glyphs), { tone: "muted" });
 }
 
 function numbersOf(
@@ -252,10 +303,12 @@ function numbersOf(
   capabilities: Capabilities,
 ): Row {
   const { minus } = glyphsOf(capabilities);
-  const returns = cells.flatMap((cell) =>
-    cell?.state === "done" && cell.trueReturn !== null ? [cell.trueReturn] : [],
+  const finished = cells.filter((cell) => cell?.state === "done");
+  const returns = finished.flatMap((cell) => (cell?.trueReturn == null ? [] : [cell.trueReturn]));
+  // Of those that have begun, as long as none is finished.
+  const labels = (finished.length > 0 ? finished : cells).flatMap((cell) =>
+    cell?.metrics ? [cell.metrics.labelled] : [],
   );
-  const labels = cells.flatMap((cell) => (cell?.metrics ? [cell.metrics.labelled] : []));
   const none = (width: number) => span(minus.padStart(width), { tone: "muted" });
   const row: Span[] = [];
   if (returns.length === 0) row.push(none(4), none(13), ...(hasInterval ? [none(14)] : []));
@@ -279,46 +332,72 @@ const STATES: Readonly<Record<CellView["state"], string>> = {
 };
 
 /** Two rows on the selected cell. */
-function selectedCell(model: Dashboard, capabilities: Capabilities): Frame {
+function selectedCell(model: Dashboard, columns: number, capabilities: Capabilities): Frame {
   const cell = selectedOf(model);
   if (cell === undefined) return [[], []];
   const glyphs = glyphsOf(capabilities);
   const { state, step, fraction, metrics, trueReturn, plan } = cell;
-  const name = span(` ${plan.arm} seed ${plan.seed}`, { bold: true, tone: "note" });
-  const said = span(`  ${cell.isPaused ? "paused" : STATES[state]}  `);
+  const name = ` ${plan.arm} seed ${plan.seed}`;
+  const said = `  ${cell.isPaused ? "paused" : STATES[state]}  `;
+  const nameAnd = (text: string): Row => rowOf(span(name, { bold: true, tone: "note" }), said, text);
+  const bad = (text: string): Row => line(cutTo(` ${text}`, columns, glyphs), { tone: "bad" });
+  const refused = model.refusal?.cell === plan.id ? bad(model.refusal.text) : null;
   if (state === "failed") {
     const [message] = (cell.message ?? "").split("\n");
-    return [rowOf(name, said), line(` ${cell.where ?? ""}: ${message}`, { tone: "bad" })];
+    return [nameAnd(""), refused ?? bad(`${cell.where ?? ""}: ${message}`)];
   }
   const speed = state === "running" && !cell.isPaused ? speedOf(model, plan.id) : null;
-  const steps = [
-    step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "",
+  const bar = state === "running" ? track(fraction, 12, glyphs) : "";
+  const steps = step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "";
+  const pace = [
     speed === null ? "" : `${thousands(speed)} steps/s`,
     cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,
-  ].filter(Boolean);
-  const second = [
-    trueReturn === null ? "" : `true return ${model.shift} ${short(trueReturn)}`,
-    metrics === null ? "" : `${thousands(metrics.episodes)} episodes, ${thousands(metrics.labelled)} labels`,
-  ].filter(Boolean);
+  ];
+  const first = [[bar, steps, ...pace], [steps, ...pace], [steps]].map((parts) => joined(parts, "  "));
+  const value = trueReturn === null ? "" : `true return ${model.shift} ${short(trueReturn)}`;
+  const labels = metrics === null ? "" : `${thousands(metrics.labelled)} labels`;
+  const episodes = metrics === null ? "" : `${thousands(metrics.episodes)} episodes, ${labels}`;
+  const second = [[value, episodes], [value, labels], [value]].map((parts) => ` ${joined(parts, "   ")}`);
   return [
-    rowOf(name, said, span(state === "running" ? `${track(fraction, 12, glyphs)}  ` : ""), steps.join("  ")),
-    line(` ${second.join("   ")}`),
+    nameAnd(fitting(first, columns - name.length - said.length, glyphs)),
+    refused ?? line(fitting(second, columns, glyphs)),
   ];
 }
 
+/** Parts of a row, without those that are empty. */
+const joined = (parts: readonly string[], separator: string): string => parts.filter(Boolean).join(separator);
+
+/** The first of the texts that has room, from the fullest to the briefest. */
+function fitting(texts: readonly string[], columns: number, glyphs: Glyphs): string {
+  return texts.find((text) => widthOf(text) <= columns) ?? cutTo(texts.at(-1) ?? "", columns, glyphs);
+}
+
+/** A text in so many columns; what is cut ends with a sign for it. */
+function cutTo(text: string, columns: number, { ellipsis }: Glyphs): string {
+  return widthOf(text) <= columns ? text : `${[...text].slice(0, Math.max(0, columns - 1)).join("")}${ellipsis}`;
+}
+
+/** Between the parts of a row. */
+const dotOf = ({ unicode }: Capabilities): string => (unicode ? " · " : ", ");
+
 /** What trains the cells, on what, with how much memory, how fast all of them are together, and where there is room why. */
-function engineRow(model: Dashboard, columns: number): Row {
+function engineRow(model: Dashboard, columns: number, capabilities: Capabilities): Row {
   const { engine, run } = model;
-  const speed = countCells(run).running > 0 ? speedOf(model) : null;
-  const parts = [
-    `${engine.name}${run.device === null ? "" : ` on ${run.device}`}`,
-    engine.spread,
-    memoryOf(model),
-    speed === null ? "" : `${thousands(speed)} steps/s in all`,
-  ].filter(Boolean);
-  const text = ` ${parts.join(" · ")}`;
-  const why = engine.why === "" ? "" : ` · ${engine.why}`;
-  return line(text.length + why.length < columns ? text + why : text, { tone: "muted" });
+  const { name, spread, why } = engine;
+  const on = `${name}${run.device === null ? "" : ` on ${run.device}`}`;
+  const memory = memoryOf(model);
+  const steps = isAtWork(run) ? speedOf(model) : null;
+  const speed = steps === null ? "" : `${thousands(steps)} steps/s`;
+  const inAll = speed && `${speed} in all`;
+  const texts = [
+    [on, spread, memory, inAll, why],
+    [on, spread, memory, inAll],
+    [on, spread, memory, speed],
+    [on, memory, inAll],
+    [on, memory, speed],
+    [on, speed],
+  ].map((parts) => ` ${joined(parts, dotOf(capabilities))}`);
+  return line(fitting(texts, columns, glyphsOf(capabilities)), { tone: "muted" });
 }
 
 /** Of the cells that train now, together; else what a finished one took at most. */
@@ -332,13 +411,13 @@ function memoryOf({ run }: Dashboard): string {
   return done.length > 0 ? `${megabytes(Math.max(...done))} a cell` : "";
 }
 
-function logRows({ log }: Dashboard, rows: number): Frame {
+function logRows({ log }: Dashboard, { columns, rows }: Size, capabilities: Capabilities): Frame {
   if (log.length === 0) return [line(" no events yet", { tone: "muted" })];
-  return log
-    .slice(-rows)
-    .map(({ elapsed, text, isBad }) =>
-      rowOf(span(` ${clock(elapsed)}  `, { tone: "muted" }), span(text, isBad ? { tone: "bad" } : undefined)),
-    );
+  return log.slice(-rows).map(({ elapsed, text, isBad }) => {
+    const time = ` ${(elapsed === null ? "" : clock(elapsed)).padEnd(8)}  `;
+    const shown = cutTo(text, columns - time.length, glyphsOf(capabilities));
+    return rowOf(span(time, { tone: "muted" }), span(shown, isBad ? { tone: "bad" } : undefined));
+  });
 }
 
 /** What an update measured, by name. */
@@ -384,13 +463,19 @@ function measuresOf(cell: CellView | undefined, columns: number, capabilities: C
   const values = cell.candidates.map(({ trueReturn }) => trueReturn);
   const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;
   const sparks = values.length < 2 ? [] : badge("return by step", sparkline(values, 20, range, glyphsOf(capabilities)));
-  return [...indent(beside(parts, 3, Array(count).fill(width)), 1), [span(" "), ...sparks], selectionRow(cell)];
+  return [
+    ...indent(beside(parts, 3, Array(count).fill(width)), 1),
+    [span(" "), ...sparks],
+    selectionRow(cell, columns),
+  ];
 }
 
 /** Which checkpoint each rule would select so far, with its true return: `oracle` looks at that, `label-legal` at labels alone. */
-function selectionRow({ candidates }: CellView): Row {
+function selectionRow({ candidates }: CellView, columns: number): Row {
   if (candidates.length === 0) return [];
-  const chosen = SELECTIONS.map((rule): Row => {
+  // The last one is the end of the curve, which is seen.
+  const rules = columns < 80 ? SELECTIONS.filter((rule) => rule !== "last") : SELECTIONS;
+  const chosen = rules.map((rule): Row => {
     const step = select(rule, candidates);
     const value = candidates.find((each) => each.step === step)?.trueReturn ?? 0;
     return badge(rule, `${brief(step)} ${short(value, 2)}`);

@@ -27,7 +27,7 @@ interface CellProcess {
   readonly peakMemory: number;
 }
 
-/** `seconds` is the cell's wall time in this process by the process's own clock. */
+/** `seconds` is the cell's wall time without pauses, of all attempts that it goes on from, by their processes' own clocks. */
 export type CellReport =
   | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
   | { readonly kind: "progress"; readonly metrics: Metrics; readonly process?: CellProcess }

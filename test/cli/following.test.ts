@@ -68,6 +68,32 @@ test("the first look at a log tells where the cell is and its curve, later ones 
   });
 });
 
+test("a cell that begins while one looks did not go on from anywhere; one that is taken up again goes on where it was", () => {
+  inRun("", (run, log) => {
+    const follower = new RunFollower(run, [plan], ownClaim());
+    expect(kindsOf(follower)).toEqual([]);
+    const lock = held(run, plan.id);
+    expect(kindsOf(follower)).toEqual(["started"]);
+    appendFileSync(log, written(update(1), update(2)));
+    expect(follower.look()).toEqual([{ plan, kind: "progress", metrics: update(2) }]);
+    lock.release();
+    expect(kindsOf(follower)).toEqual(["stopped"]);
+    const again = held(run, plan.id);
+    const resumed = (number: number) => ({ plan, kind: "resumed", update: number, updates: 9, step: 100 * number });
+    expect(follower.look()).toEqual([{ plan, kind: "started" }, resumed(2)]);
+    again.release();
+    expect(kindsOf(follower)).toEqual(["stopped"]);
+    // It was killed, and its log is cut back to what was saved.
+    writeFileSync(log, written(update(1)));
+    held(run, plan.id);
+    expect(follower.look()).toEqual([
+      { plan, kind: "started" },
+      resumed(1),
+      { plan, kind: "progress", metrics: update(1) },
+    ]);
+  });
+});
+
 const WHY = { where: "at update 4 of 9", message: "the loss is not finite" };
 /** Kinds of what a look tells. */
 const kindsOf = (follower: RunFollower): string[] => follower.look().map(({ kind }) => kind);

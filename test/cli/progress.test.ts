@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { advance, beginRun, countCells, secondsLeft } from "../../cli/progress.ts";
+import { advance, beginRun, countCells, goOn, isAtWork, secondsLeft } from "../../cli/progress.ts";
 import type { CellEvent } from "../../src/experiment/launch.ts";
 import { planCells } from "../../src/experiment/plan.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
@@ -31,9 +31,28 @@ test("the view of a run follows its events: states, fractions, steps taken and t
   expect(run.cells.get(plans[1].id)).toMatchObject({ state: "running", fraction: 0.5, step: 2000, trueReturn: 0.25 });
   expect(run.cells.get(plans[2].id)).toMatchObject({ state: "failed", message: "diverged at update 3" });
   expect(run.steps).toBe(2000);
-  // of the three cells of this command one failed and one is half done: 1.5 of 3 in 30 s, so 30 s are left
-  expect(secondsLeft(run, 30)).toBeCloseTo(30, 9);
+  // of the three cells of this command one failed at once and one is half done: half of 2 in 30 s, so 90 s are left
+  expect(secondsLeft(run, 30)).toBeCloseTo(90, 9);
   expect(secondsLeft(beginRun(plans, new Map()), 5)).toBeNull();
+});
+
+test("the clock of a run's work goes while a cell is trained, here or elsewhere, and stands in a pause and at the end", () => {
+  const started = { plan: plans[1], kind: "started" };
+  const paused = { plan: plans[1], kind: "paused", by: { host: "h", pid: 1 } };
+  const kinds: readonly (readonly [boolean, readonly unknown[]])[] = [
+    [false, []],
+    [true, [started, progress(2)]],
+    [false, [started, progress(2), paused]],
+    [true, [started, paused, { ...started, plan: plans[2] }]],
+    [true, [started, paused, { plan: plans[1], kind: "unpaused" }]],
+    [true, [{ plan: plans[1], kind: "held", holder: null }]],
+    [false, [started, { plan: plans[1], kind: "stopped" }]],
+    [false, [started, { plan: plans[1], kind: "finished", seconds: 1, peakMemory: 1 }]],
+  ];
+  for (const [expected, events] of kinds) {
+    expect(isAtWork(all(events)), JSON.stringify(events)).toBe(expected);
+    expect(goOn({ seconds: 5, now: 10 }, all(events), 13)).toEqual({ seconds: expected ? 8 : 5, now: 13 });
+  }
 });
 
 test("memory is a cell's latest word, and at its end that of the end; the device is the run's", () => {

@@ -16,7 +16,7 @@ import { openEpisodes } from "../../../src/experiment/episodes.ts";
 import { planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, latestPolicy } from "../../../src/experiment/store.ts";
 import { tinyScenario } from "../../experiment/tiny.ts";
-import { FakeTerminal } from "../tui/fake-terminal.ts";
+import { ASCII, FakeTerminal } from "../tui/fake-terminal.ts";
 import { after, begun, ENGINE, EVENTS, planned, SCENARIO } from "./runs.ts";
 
 const SHIFT = { unseen: { "oversight.coverage": 0 } };
@@ -100,9 +100,9 @@ function model(change: Partial<Dashboard> = {}): Dashboard {
 }
 const cell = planned("route", 1).id;
 const playing = (at: number): Dashboard => model({ live: { cell, episode: EPISODE, at } });
-const draw = (shown: Dashboard, columns: number, rows: number): string[] => {
+const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
-  return toText(fitFrame(dashboardView(shown, size, PLAIN), size)).map((row) => row.trimEnd());
+  return toText(fitFrame(dashboardView(shown, size, capabilities), size)).map((row) => row.trimEnd());
 };
 const curvesOf = (rows: readonly string[]): string[] =>
   rows.slice(
@@ -211,6 +211,16 @@ test("at every size the curves and the board keep to the width, and the frame to
   }
 });
 
+test("in ASCII the board and its words are, at every step", () => {
+  for (const at of [0, 1, 2, 3]) {
+    for (const columns of [80, 100, 120]) {
+      const rows = draw(playing(at), columns, 29, ASCII);
+      expect(rows.some((row) => row.includes("live"))).toBe(true);
+      for (const row of rows) expect(row).toMatch(/^[ -~]*$/);
+    }
+  }
+});
+
 test("an episode goes on step by step to its end; the end stays", () => {
   const at = (shown: Dashboard) => shown.live?.at;
   let shown = reduce(model(), { kind: "live", cell, episode: EPISODE });
@@ -249,5 +259,31 @@ test("nothing is played while the board is hidden; shown, the selected cell's ep
   await until("step 1");
   stop();
   expect(new Set(played)).toEqual(new Set([cell, planned("naive", 1).id]));
+  await fake.end();
+});
+
+test("the end of a cell is shown at once: no episode and no rest before it are waited for", async () => {
+  const events = [...EVENTS, { plan: planned("route", 1), kind: "finished", seconds: 1, peakMemory: 1 } as const];
+  let isDone = false;
+  const rehearsal: Rehearsal = {
+    play: async () => {
+      // Dear enough to be followed by a rest of seconds.
+      for (const { user } = process.cpuUsage(); process.cpuUsage().user - user < 50_000; );
+      return { ...EPISODE, trained: isDone ? 12_800 : 6400 };
+    },
+    dispose: async () => {},
+  };
+  const hooks = { onStop: () => {}, onPause: () => {}, onReplay: () => {} };
+  const fake = await FakeTerminal.open(dashboardProgram(model(), hooks), { columns: 100, rows: 30 });
+  const stop = keepPlaying(fake.screen, rehearsal, () => true);
+  const until = async (text: string) => {
+    while (!fake.visible().some((row) => row.includes(text))) await fake.settle();
+  };
+  await until("diamond at 3, unseen");
+  isDone = true;
+  fake.screen.dispatch({ kind: "seen", run: after(events), elapsed: 21 });
+  await until("as of step 12.8k");
+  expect(fake.visible().some((row) => row.includes("step 1"))).toBe(true);
+  stop();
   await fake.end();
 });

@@ -10,7 +10,7 @@ import {
   speedOf,
 } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
-import { beginRun } from "../../../cli/progress.ts";
+import { advance, beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import type { CellEvent } from "../../../src/experiment/launch.ts";
 import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
@@ -35,15 +35,19 @@ test("a cell is opened and closed; stopping and pausing are told apart", () => {
   expect(all({ kind: "stop" }).isStopping).toBe(true);
 });
 
-test("a click selects a cell, a second one opens it; what cannot be replayed is logged as an error", () => {
+test("a click selects a cell, a second one opens it; why one cannot be replayed stands until there is news of it, or another is selected", () => {
   const click: Action = { kind: "click", arm: 1, seed: 2 };
   expect(all(click)).toMatchObject({ arm: 1, seed: 2, isZoomed: false });
   expect(all(click, click)).toMatchObject({ arm: 1, seed: 2, isZoomed: true });
   expect(all(click, { ...click, seed: 0 })).toMatchObject({ arm: 1, seed: 0, isZoomed: false });
   expect(all({ kind: "replay" })).toBe(START);
-  expect(all({ kind: "refused", text: "nothing saved", elapsed: 3 }).log).toEqual([
-    { elapsed: 3, text: "nothing saved", isBad: true },
-  ]);
+  const refusal = { cell: planned("naive", 0).id, text: "nothing saved" };
+  const refused = all({ kind: "refused", ...refusal });
+  expect(refused.refusal).toEqual(refusal);
+  const told = (event: CellEvent): Action => ({ kind: "told", run: after([event]), event, elapsed: 1 });
+  expect(reduce(refused, told(EVENTS[4])).refusal).toEqual(refusal);
+  expect(reduce(refused, told(EVENTS[0])).refusal).toBeNull();
+  expect(reduce(refused, move(1, 0)).refusal).toBeNull();
 });
 
 test("points of a sweep are paged, and the matrix shows the point's cells", () => {
@@ -65,10 +69,12 @@ test("points of a sweep are paged, and the matrix shows the point's cells", () =
 });
 
 test("within a second only news change the model; speeds are of the last ten seconds", () => {
-  const run = after([progress("route", 1, 10)]);
-  const later = after([progress("route", 1, 20)]);
+  const started: CellEvent = { plan: planned("route", 1), kind: "started" };
+  const run = after([started, progress("route", 1, 10)]);
+  const later = after([started, progress("route", 1, 20)]);
   const { id } = planned("route", 1);
-  const first = all({ kind: "seen", run, elapsed: 0.5 });
+  const begins = all({ kind: "seen", run: after([started]), elapsed: 0 });
+  const first = reduce(begins, { kind: "seen", run, elapsed: 0.5 });
   expect(reduce(first, { kind: "seen", run, elapsed: 0.9 })).toBe(first);
   expect(speedOf(first)).toBeNull();
   // 1280 steps in 2 s since the begin
@@ -79,26 +85,60 @@ test("within a second only news change the model; speeds are of the last ten sec
   const last = reduce(third, { kind: "seen", run: later, elapsed: 22.5 });
   expect(last.samples.map(({ elapsed }) => elapsed)).toEqual([12, 22]);
   expect(speedOf(last, id)).toBeCloseTo(1280 / 10.5, 9);
+  // A pause of an hour is no second of work.
+  const paused = advance(later, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } });
+  const held = [22.75, 3600, 3623].reduce(
+    (model, elapsed) => reduce(model, { kind: "seen", run: paused, elapsed }),
+    last,
+  );
+  expect(held.clock.seconds).toBe(22.75);
+  const again = [3623, 3624].reduce((model, elapsed) => reduce(model, { kind: "seen", run: later, elapsed }), held);
+  expect(again.clock.seconds).toBe(23.75);
 });
 
-test("events that are news are logged as sentences, with their time", () => {
+test("what a run had come to when one first looks is told without a time, and neither begins nor goes on then", () => {
+  const [done, trained] = [planned("naive", 0), planned("route", 1)];
+  const found: CellEvent[] = [
+    { plan: done, kind: "resumed", update: 100, updates: 100, step: 12_800 },
+    progress("naive", 0, 50, 0.3),
+    progress("naive", 0, 100, 0.2),
+    { plan: done, kind: "finished", seconds: 2.5, peakMemory: 2 ** 26 },
+    { plan: planned("naive", 1), kind: "resumed", update: 12, updates: 100, step: 1536 },
+    { plan: trained, kind: "started" },
+    { plan: trained, kind: "resumed", update: 50, updates: 100, step: 6400 },
+    progress("route", 1, 50, 0.4),
+  ];
+  const model = found.reduce(
+    (before, event, i) =>
+      reduce(before, { kind: "told", run: after(found.slice(0, i + 1)), event, elapsed: 1, isFinding: true }),
+    START,
+  );
+  expect(model.log).toEqual([
+    { elapsed: null, text: "[1/6] naive seed 0  done in 2.5 s  true return unseen .200", isBad: false },
+    { elapsed: null, text: "route seed 1 is at update 50 of 100", isBad: false },
+  ]);
+});
+
+test("events that are news are logged as sentences, after so many seconds of work; of a cell's checkpoints the last, until it is done", () => {
   const model = EVENTS.slice(0, 4).reduce(
     (before, event, i) => reduce(before, { kind: "told", run: after(EVENTS.slice(0, i + 1)), event, elapsed: i + 1 }),
     START,
   );
-  // What watch tells of a cell that was done before is no news.
-  const resumed: CellEvent = { plan: planned("naive", 0), kind: "resumed", update: 100, updates: 100, step: 12_800 };
-  expect(reduce(START, { kind: "told", run: after([resumed]), event: resumed, elapsed: 1 }).log).toEqual([]);
-  // Nor is a point of the curve that the log had.
+  const saved = reduce(START, { kind: "told", run: after(EVENTS.slice(0, 3)), event: EVENTS[2], elapsed: 2 });
+  expect(saved.log).toEqual([
+    {
+      ...{ elapsed: 0, text: "naive seed 0  step 12,800 saved  true return unseen .200", isBad: false },
+      saved: planned("naive", 0).id,
+    },
+  ]);
+  // A point of the curve that the log had is no news.
   const told = { kind: "told", run: after(EVENTS.slice(0, 3)), event: EVENTS[1], elapsed: 5 } as const;
   expect(reduce(model, told).log).toEqual(model.log);
   const failed = reduce(model, { kind: "told", run: after(EVENTS.slice(0, 10)), event: EVENTS[9], elapsed: 9 });
   expect(failed.log).toEqual([
-    { elapsed: 1, text: "naive seed 0 begins", isBad: false },
-    { elapsed: 2, text: "naive seed 0 at step 6,400  true return unseen .300, checkpoint saved", isBad: false },
-    { elapsed: 3, text: "naive seed 0 at step 12,800  true return unseen .200, checkpoint saved", isBad: false },
-    { elapsed: 4, text: "[1/6] naive seed 0  done in 2.5 s  true return unseen .200 (discounted)", isBad: false },
-    { elapsed: 9, text: "[3/6] naive seed 1  failed at update 12 of 100: the loss is not finite", isBad: true },
+    { elapsed: 0, text: "naive seed 0 begins", isBad: false },
+    { elapsed: 3, text: "[1/6] naive seed 0  done in 2.5 s  true return unseen .200", isBad: false },
+    { elapsed: 3, text: "[3/6] naive seed 1  failed at update 12 of 100: the loss is not finite", isBad: true },
   ]);
 });
 
@@ -154,11 +194,18 @@ test("keys do what their table says, and q is what it is for", () => {
   expect(asked).toEqual(["pause", "stop", "stop"]);
   effect?.(actionOf(keys(START), "r") as Action, screen, { ...START, arm: 1, seed: 2 }, START);
   expect(asked.pop()).toBe(planned("route", 2).id);
-  const hintOf = (model: Dashboard) => keys(model).bindings.find((each) => each.keys[0] === "q")?.hint;
+  const hintOf = (model: Dashboard, key = "q") => keys(model).bindings.find((each) => each.keys[0] === key)?.hint;
   expect([hintOf(START), hintOf({ ...START, role: "watch" }), hintOf({ ...START, isStopping: true })]).toEqual([
     "stop and save",
     "leave",
     "stop at once",
+  ]);
+  // What has saved nothing has no replay: route seed 0 is done, 1 has a checkpoint, 2 waits.
+  const run = after(EVENTS);
+  expect([0, 1, 2].map((seed) => hintOf({ ...START, run, arm: 1, seed }, "r"))).toEqual([
+    "replay",
+    "replay",
+    undefined,
   ]);
   const paused = all({
     kind: "seen",

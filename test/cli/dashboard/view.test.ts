@@ -9,7 +9,7 @@ import { fitFrame } from "../../../cli/tui/span.ts";
 import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
 import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
-import { after, begun, ENGINE, EVENTS, planned, progress, SCENARIO } from "./runs.ts";
+import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
 /** Twenty seconds into a run, route seed 1 selected; without a live episode, which live.test.ts is about. */
 function model(change: Partial<Dashboard> = {}): Dashboard {
@@ -26,16 +26,16 @@ const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PL
   return toText(fitFrame(dashboardView(shown, size, capabilities), size)).map((row) => row.trimEnd());
 };
 
-test("60 columns: curves and cells, no log; the legend and what is too long are cut", () => {
+test("60 columns: curves and cells, no log; the legend is shorter, and of what is too long whole parts are left out", () => {
   expect(draw(model(), 60, 19)).toMatchInlineSnapshot(`
     [
-      " run: tiny             3 of 6 cells · 00:00:22 · left ~15 s",
+      " halfwatch run: tiny   3 of 6 cells · 00:00:16 · left ~15 s",
       " ──────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⣉ optimum .90",
       "     │                                ⣀⣀⠤⠤⠒⠒⠉⠉  route",
-      "     │                        ⣀⣀⠤⠤⠒⠒⠉⠉",
-      " .45 ┤                    ⢐⣒⣉⣉",
+      " .50 ┤                        ⣀⣀⠤⠤⠒⠒⠉⠉",
+      "     │                    ⢐⣒⣉⣉",
       "     │                        ⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠒⠢⠤⠤⠤ naive",
       " .00 ┤",
       "     └┬───────────────────┬───────────────────┬",
@@ -44,23 +44,23 @@ test("60 columns: curves and cells, no log; the legend and what is too long are 
       "   arm     0  1  2     n  true return",
       "   naive   █2 ×  ·     1         .200",
       " › route   █8[▄4]·     1         .800",
-      " digit: return in tenths of the optimum   █ done  ▄ trains",
-      " route seed 1  trains  ██████······  6,400 of 12.8k steps  6",
+      " digit: tenths, - below 0  █ done ▄ trains · waits × failed",
+      " route seed 1  trains  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
-      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s",
     ]
   `);
 });
 test("80 columns: labels for each seed, and the log where it has room", () => {
   expect(draw(model(), 80, 23)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                       3 of 6 cells · 00:00:22 · left ~15 s",
+      " halfwatch run: tiny                       3 of 6 cells · 00:00:16 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉⢀⣉ optimum .90",
       "     │                                                 ⢀⣀⣀⠤⠤⠔⠒⠒⠉⠉⠁  route",
       "     │                                       ⢀⣀⣀⠤⠤⠔⠒⠒⠉⠉⠁",
-      " .45 ┤                              ⢀⣀⠤⠤⠔⠒⠒⠉⠉⠁",
+      " .50 ┤                              ⢀⣀⠤⠤⠔⠒⠒⠉⠉⠁",
       "     │                              ⠠⠤⠤⠤⠤⢄⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀",
       "     │                                             ⠈⠉⠉⠉⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒ naive",
       " .00 ┤",
@@ -69,21 +69,21 @@ test("80 columns: labels for each seed, and the log where it has room", () => {
       "",
       "   arm     0  1  2     n  true return  labels/seed",
       "   naive   █2 ×  ·     1         .200        1,000",
-      " › route   █8[▄4]·     1         .800          750",
-      " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
+      " › route   █8[▄4]·     1         .800        1,000",
+      " digit: tenths of the optimum, - below 0   █ done  ▄ trains  · waits  × failed",
       " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
-      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s in all",
       "",
-      " 00:00:20  route seed 1 begins",
-      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
+      " 00:00:14  route seed 1 begins",
+      " 00:00:16  route seed 1  step 6,400 saved  true return unseen .400",
     ]
   `);
 });
 test("120 columns: intervals, steps a second, a longer log", () => {
   expect(draw(model(), 120, 39)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                                                               3 of 6 cells · 00:00:22 · left ~15 s",
+      " halfwatch run: tiny                                                               3 of 6 cells · 00:00:16 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────",
       " mean true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
@@ -92,8 +92,8 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       "     │                                                                                    ⢀⣀⡠⠤⠔⠒⠉⠉",
       "     │                                                                            ⢀⣀⡠⠤⠔⠒⠊⠉⠁",
       "     │                                                                     ⣀⣀⠤⠤⠒⠒⠉⠁",
-      "     │                                                             ⢀⣀⡠⠤⠒⠒⠉⠉",
-      " .45 ┤                                                     ⢀⣀⡠⠤⠔⠒⠊⠉⠁",
+      " .50 ┤                                                             ⢀⣀⡠⠤⠒⠒⠉⠉",
+      "     │                                                     ⢀⣀⡠⠤⠔⠒⠊⠉⠁",
       "     │                                                  ⠐⠊⠉⠁",
       "     │                                                  ⢀⣀⣀⣀⡀",
       "     │                                                      ⠈⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⢄⣀⣀⣀⣀⣀⣀⣀",
@@ -106,20 +106,20 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       "",
       "   arm     0  1  2     n  true return          95 %  labels/seed",
       "   naive   █2 ×  ·     1         .200             –        1,000",
-      " › route   █8[▄4]·     1         .800             –          750",
-      " digit: return in tenths of the optimum   █ done  ▄ trains  · waits  × failed",
+      " › route   █8[▄4]·     1         .800             –        1,000",
+      " digit: return in tenths of the optimum, - below 0   █ done  ▄ trains  · waits  × failed",
       " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
-      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all · auto: the same bytes",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s in all · auto: the same bytes",
       "",
-      " 00:00:08  route seed 0 begins",
-      " 00:00:10  route seed 0 at step 6,400  true return unseen .400, checkpoint saved",
-      " 00:00:12  route seed 0 at step 12,800  true return unseen .800, checkpoint saved",
-      " 00:00:14  [2/6] route seed 0  done in 3.5 s  true return unseen .800 (discounted)",
-      " 00:00:16  naive seed 1 begins",
-      " 00:00:18  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finite",
-      " 00:00:20  route seed 1 begins",
-      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
+      " 00:00:00  naive seed 0 begins",
+      " 00:00:06  [1/6] naive seed 0  done in 2.5 s  true return unseen .200",
+      " 00:00:06  route seed 0 begins",
+      " 00:00:12  [2/6] route seed 0  done in 3.5 s  true return unseen .800",
+      " 00:00:12  naive seed 1 begins",
+      " 00:00:14  [3/6] naive seed 1  failed at update 12 of 100: the loss is not finite",
+      " 00:00:14  route seed 1 begins",
+      " 00:00:16  route seed 1  step 6,400 saved  true return unseen .400",
       "",
       "",
     ]
@@ -128,16 +128,16 @@ test("120 columns: intervals, steps a second, a longer log", () => {
 test("a cell in full: its own curve and what its latest update measured", () => {
   expect(draw(model({ isZoomed: true }), 80, 23)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                       3 of 6 cells · 00:00:22 · left ~15 s",
+      " halfwatch run: tiny                       3 of 6 cells · 00:00:16 · left ~15 s",
       " ──────────────────────────────────────────────────────────────────────────────",
       " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
-      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
+      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s in all",
       "",
       " true return by environment steps, unseen",
       " .90 ┤⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ ⠉ optimum .90",
-      "     │",
-      " .45 ┤                              ⠈                               route",
+      " .50 ┤",
+      "     │                              ⠈                               route",
       " .00 ┤",
       "     └┬─────────────────────────────┬─────────────────────────────┬",
       "      0                           6.4k                        12.8k",
@@ -164,13 +164,13 @@ test("at every width the numbers of a cell are whole", () => {
 test("ASCII: curves as signs, a failed cell with its message", () => {
   expect(draw(model({ arm: 0 }), 80, 23, ASCII)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                       3 of 6 cells · 00:00:22 · left ~15 s",
+      " halfwatch run: tiny                         3 of 6 cells, 00:00:16, left ~15 s",
       " ------------------------------------------------------------------------------",
       " mean true return by environment steps, unseen",
       " .90 +- - - - - - - - - - - - - - - - - - - - - - - - - - - - - -++ optimum .90",
       "     |                                                 +++++++++++  route",
       "     |                                       +++++++++++",
-      " .45 +                              ++++++++++",
+      " .50 +                              ++++++++++",
       "     |                              ****************",
       "     |                                             **************** naive",
       " .00 +- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - theory .10",
@@ -179,16 +179,116 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       "",
       "   arm     0  1  2     n  true return  labels/seed",
       " > naive   #2[x ].     1         .200        1,000",
-      "   route   #8 =4 .     1         .800          750",
-      " digit: return in tenths of the optimum   # done  = trains  . waits  x failed",
+      "   route   #8 +4 .     1         .800        1,000",
+      " digit: tenths of the optimum, - below 0   # done  + trains  . waits  x failed",
       " naive seed 1  failed",
       " at update 12 of 100: the loss is not finite",
-      " wasm on cpu · 2 cells x 1 thread · 81 MiB · 640 steps/s in all",
+      " wasm on cpu, 2 cells x 1 thread, 81 MiB, 1,920 steps/s in all",
       "",
-      " 00:00:20  route seed 1 begins",
-      " 00:00:22  route seed 1 at step 6,400  true return unseen .400, checkpoint saved",
+      " 00:00:14  route seed 1 begins",
+      " 00:00:16  route seed 1  step 6,400 saved  true return unseen .400",
     ]
   `);
+});
+
+test("in ASCII every row is, whatever stands in it", () => {
+  const long = { ...SCENARIO, arms: [...ARM_NAMES], seeds: 40 };
+  const many = beginDashboard(long, beginRun(planCells(long, "wasm"), new Map()), {
+    ...{ title: "halfwatch run: a-name-that-is-longer-than-most", role: "run", engine: ENGINE },
+  });
+  const paused = after([...EVENTS, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } }]);
+  const shown = [model(), model({ arm: 0, isStopping: true }), model({ run: begun() }), model({ run: paused }), many];
+  for (const each of shown.flatMap((one) => [one, { ...one, isZoomed: true }])) {
+    for (const [columns, rows] of [
+      [60, 19],
+      [80, 23],
+      [160, 49],
+    ]) {
+      for (const row of draw(each, columns, rows, ASCII)) expect(row).toMatch(/^[ -~]*$/);
+    }
+  }
+});
+
+test("what is too long for a row loses whole parts, its name last, and ends with a sign where it must be cut", () => {
+  const title = "halfwatch run: diamond-ghost-4f072fa4";
+  const heads = (change: Partial<Dashboard>, widths: readonly number[], capabilities = PLAIN) =>
+    widths.map((columns) => draw(model({ title, ...change }), columns, 19, capabilities)[0].replace(/ {2,}/, " | "));
+  expect(heads({ isStopping: true }, [100, 80, 70, 60])).toEqual([
+    " halfwatch run: diamond-ghost-4f072fa4 | stopping · 3 of 6 cells · 00:00:16 · left ~15 s",
+    " run: diamond-ghost-4f072fa4 | stopping · 3 of 6 cells · 00:00:16 · left ~15 s",
+    " run: diamond-ghost-4f072fa4 | stopping · 3 of 6 cells · left ~15 s",
+    " run: diamond-ghost-4f072fa4 | stopping · 3 of 6 cells",
+  ]);
+  const unfit = { title: "halfwatch watch: oversight-at-one-percent-in-mazes-of-15-4f072fa4" };
+  expect(heads(unfit, [60])).toEqual([" watch: oversight-at-one-percent-in-mazes-of-15-4f072f… 3/6"]);
+  expect(heads(unfit, [60], ASCII)).toEqual([" watch: oversight-at-one-percent-in-mazes-of-15-4f072f~ 3/6"]);
+
+  const big = model({ engine: { ...ENGINE, name: "wasm, compiled" } });
+  const engine = (columns: number) => draw(big, columns, 23).find((row) => row.startsWith(" wasm"));
+  expect([120, 80, 60].map(engine)).toEqual([
+    " wasm, compiled on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s in all · auto: the same bytes",
+    " wasm, compiled on cpu · 2 cells x 1 thread · 81 MiB · 1,920 steps/s in all",
+    " wasm, compiled on cpu · 81 MiB · 1,920 steps/s in all",
+  ]);
+
+  const entry = { elapsed: null, isBad: true, text: `route seed 1: ${"x".repeat(70)}` };
+  expect(draw(model({ log: [entry] }), 80, 23)).toContain(`${" ".repeat(11)}route seed 1: ${"x".repeat(53)}…`);
+});
+
+test("a return below 0 has a sign of its own, from a tenth of the optimum on; it is no sign of how far a cell is", () => {
+  const at = (trueReturn: number) => after([...EVENTS.slice(0, 11), progress("route", 1, 40, trueReturn)]);
+  const row = (trueReturn: number, capabilities = PLAIN) =>
+    draw(model({ run: at(trueReturn) }), 80, 23, capabilities).find((each) => /^ [›>] route/.test(each));
+  const signs = [0.05, -0.05, -0.2, -0.9].map((each) => row(each)?.slice(14, 16));
+  expect(signs).toEqual(["▃0", "▃0", "▃-", "▃-"]);
+  const twins = [0, 40, 99].map((update) => {
+    const run = after([...EVENTS.slice(0, 11), progress("route", 1, update, -0.2)]);
+    return draw(model({ run }), 80, 23, ASCII)
+      .find((each) => each.startsWith(" > route"))
+      ?.slice(14, 16);
+  });
+  expect(twins).toEqual([":-", "+-", "%-"]);
+  expect(draw(model(), 80, 23)).toContain(
+    " digit: tenths of the optimum, - below 0   █ done  ▄ trains  · waits  × failed",
+  );
+});
+
+test("why a cell cannot be replayed stands in its rows, open or not", () => {
+  const refusal = { cell: planned("route", 2).id, text: "no replay: it has saved nothing yet" };
+  for (const isZoomed of [false, true]) {
+    const rows = draw(model({ seed: 2, refusal, isZoomed }), 60, 19);
+    expect(rows[rows.indexOf(" route seed 2  waits") + 1]).toBe(" no replay: it has saved nothing yet");
+    expect(draw(model({ refusal, isZoomed }), 60, 19).join()).not.toContain("no replay");
+  }
+});
+
+test("a pause and a run that nobody trains show neither speed nor time left; found complete, no clock either", () => {
+  const paused = after([...EVENTS, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } }]);
+  const rows = draw(model({ run: paused }), 80, 23);
+  expect(rows[0]).toMatch(/ paused · 3 of 6 cells · 00:00:16$/);
+  expect(rows.join()).not.toMatch(/steps\/s|left/);
+  const lost = after([...EVENTS, { plan: planned("route", 1), kind: "stopped" }]);
+  expect(draw(model({ run: lost }), 80, 23)[0]).toMatch(/ 3 of 6 cells · 00:00:16$/);
+  const run = beginRun(PLANS, new Map(PLANS.map(({ id }) => [id, 0.5])));
+  const start = beginDashboard(SCENARIO, run, { title: "halfwatch watch: tiny", role: "watch", engine: ENGINE });
+  expect(draw(start, 80, 23)[0]).toMatch(/^ halfwatch watch: tiny +6 of 6 cells$/);
+});
+
+test("where few lines can be named the selected arm's is", () => {
+  const arms = ["naive", "filter", "oracle", "route", "route-no-gate"] as const;
+  const scenario = { ...SCENARIO, arms: [...arms] };
+  const plans = planCells(scenario, "wasm");
+  const { candidates } = [...after(EVENTS).cells.values()][0];
+  const past = new Map(plans.map(({ id }) => [id, { candidates, metrics: null }]));
+  const start = beginDashboard(scenario, beginRun(plans, new Map(), past), {
+    ...{ title: "t", role: "run", engine: ENGINE },
+  });
+  const bounds = { optimum: 0.9, theory: new Map(arms.map((arm) => [arm, 0.25])) };
+  const bounded = { ...reduce(start, { kind: "bounds", point: 0, bounds }), isLive: false };
+  for (const [arm, name] of arms.entries()) {
+    const curves = draw({ ...bounded, arm }, 60, 19).slice(3, 6);
+    expect(curves.some((row) => row.endsWith(` ${name}`))).toBe(true);
+  }
 });
 
 test("the engine's row: memory of the cells that train together, else the most of a finished one; no more than is known", () => {
@@ -292,7 +392,7 @@ test("with colours a return is also the shade of its cell's ground, as a part of
 
 test("the head says that a run is paused or being saved, and which point of a sweep is shown", () => {
   const paused = after([...EVENTS, { plan: planned("route", 1), kind: "paused", by: { host: "h", pid: 1 } }]);
-  expect(draw(model({ run: paused }), 60, 19)[0]).toMatch(/^ run: tiny +paused · 3 of 6 cells/);
+  expect(draw(model({ run: paused }), 60, 19)[0]).toMatch(/^ halfwatch run: tiny +paused · 3 of 6 cells/);
   expect(draw(model({ run: paused }), 80, 23).join("\n")).toContain("route seed 1  paused");
   expect(draw(model({ isStopping: true }), 80, 23)[0]).toContain("stopping · 3 of 6 cells");
   const points = [0.1, 1].map((coverage) => ({
