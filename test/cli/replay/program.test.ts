@@ -394,10 +394,14 @@ describe("sources", () => {
     expect(Array.from(await source.cells(123))).toEqual(shown.cells);
     const [trace] = await playAll(actor.stage, actor.mind, [drawBeginning(actor.stage, 0, 123)]);
     expect(shown.trace).toEqual(trace);
+    const marked = (number: number) => drawBeginning(actor.stage, 0, number).marks.includes(1);
+    expect(source.entries.map((entry) => entry.marked)).toEqual(source.entries.map(({ number }) => marked(number)));
+    expect(new Set(source.entries.map((entry) => entry.marked)).size).toBe(2);
+    const unseen = await actors.load({ path: dir, shift: "unseen" });
     for (const most of [1, 2, 3]) {
-      const few = createPlayedSource(actor, most);
+      const few = createPlayedSource(unseen, most);
       while (await few.more());
-      expect(few.entries).toHaveLength(most);
+      expect(few.entries.map(({ shift }) => shift)).toEqual(new Array(most).fill("unseen"));
     }
   });
 
@@ -412,6 +416,8 @@ describe("sources", () => {
     const path = cellPaths(run, plan.id).episodes;
     const [asked, told] = [createFileSource(path, actors), createFileSource(path, null)];
     for (const source of [asked, told]) while (await source.more());
+    const records = readFileSync(path, "utf8").trimEnd().split("\n").slice(1);
+    expect(asked.entries).toHaveLength(records.length);
     expect(asked.goals).toEqual(["true", "proxy"]);
     expect(asked.head).toMatchObject({ arm: "route", seed: 0, step: 640 });
     for (const [i, { shift, view }] of asked.entries.entries()) {
@@ -420,9 +426,10 @@ describe("sources", () => {
       expect(Array.from(await asked.cells(i))).toEqual(cells);
       const { mind, stage } = await actors.load({ path: run, view, shift });
       expect(opinions).toEqual(await mind.consult(standingsOf(stage.world, trace)));
-      const record = JSON.parse(readFileSync(path, "utf8").split("\n")[1 + i]);
-      expect((await told.load(i)).opinions).toEqual(record.opinions ?? null);
+      expect((await told.load(i)).opinions).toEqual(JSON.parse(records[i]).opinions ?? null);
     }
+    expect(asked.entries[0].shift).toBe("training");
+    expect((await asked.load(0)).scene.horizon).toBe(12);
   });
 });
 
@@ -466,6 +473,18 @@ describe("minds to compare with", () => {
     expect(await wants(mind)).not.toEqual(await wants(own.mind));
   });
 
+  test("another seed and another step are of the same arm", async () => {
+    const own = await actors.load({ path: dir, arm: "naive" });
+    for (const [spec, change] of [
+      ["seed:1", { seed: 1 }],
+      ["step:128", { step: 128 }],
+    ] as const) {
+      const { mind } = await mindOf(spec, own, actors);
+      const expected = await actors.load({ path: dir, arm: "naive", ...change });
+      expect(await wants(mind)).toEqual(await wants(expected.mind));
+    }
+  });
+
   test("an optimum is the true goal's unless another is named", async () => {
     const own = await actors.load({ path: dir });
     for (const [spec, view] of [
@@ -498,14 +517,16 @@ describe("minds to compare with", () => {
 
   test("beside a checkpoint that stands alone there are its views and the optima", async () => {
     const inRun = await actors.load({ path: dir });
-    const path = join(folder, "alone.safetensors");
-    cpSync(inRun.checkpoint, path);
-    const alone = await actors.load({ path });
-    expect(candidatesOf(alone)).toEqual([
-      ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
-    ]);
-    expect(await wants(alone.mind)).toEqual(await wants(inRun.mind));
-    await expect(mindOf("seed:1", alone, actors)).rejects.toThrow(`${path} does not stand in a run`);
+    for (const place of ["alone.safetensors", "elsewhere/checkpoints/640.safetensors"]) {
+      const path = join(folder, place);
+      cpSync(inRun.checkpoint, path);
+      const alone = await actors.load({ path });
+      expect(candidatesOf(alone)).toEqual([
+        ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
+      ]);
+      expect(await wants(alone.mind)).toEqual(await wants(inRun.mind));
+      await expect(mindOf("seed:1", alone, actors)).rejects.toThrow(`${path} does not stand in a run`);
+    }
   });
 });
 
@@ -527,6 +548,7 @@ describe("the policy of a run", () => {
     expect(await whoIs({ path: dir })).toEqual({
       ...{ arm: "route", seed: 0, step: 640, shift: "training", view: deployed, deployed },
     });
+    expect((await actors.load({ path: dir })).mind.views).toEqual([deployed, "full", "only:ghost"]);
     const wanted = { arm: "naive", seed: 1, step: 256, shift: "unseen", view: "full" };
     expect(await whoIs({ path: dir, ...wanted })).toEqual({ ...wanted, deployed: "full" });
   });
@@ -543,7 +565,14 @@ describe("the policy of a run", () => {
     rmSync(join(cellOf(run, "route-seed1"), "result.json"));
     expect(await whoIs({ path: run })).toMatchObject({ arm: "naive", seed: 0 });
     rmSync(join(run, "cells"), { recursive: true });
-    await expect(actors.load({ path: run })).rejects.toThrow(`run ${run} has no finished cell`);
+    const message = `run ${run} has no finished cell`;
+    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError", message });
+  });
+
+  test("is not looked for where the run's own file is no more", async () => {
+    const run = copied("torn");
+    writeFileSync(join(run, "manifest.json"), "{}");
+    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError" });
   });
 
   test("is not that of another cell whose file lies in its place", async () => {
