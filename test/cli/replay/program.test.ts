@@ -161,6 +161,7 @@ describe("a session", () => {
     expect(terminal.visible()[28]).toContain(
       "view ablate:dragon: unknown module dragon, expected one of diamond, ghost",
     );
+    expect(terminal.screen.model().notice?.bad).toBe(true);
     await terminal.press("c", ..."arm:filter", "enter");
     expect(terminal.visible()[28]).toContain("has no finished cell of it");
     await terminal.press("c", ..."wish", "enter");
@@ -179,6 +180,19 @@ describe("a session", () => {
     await terminal.press("c", "down");
     expect(terminal.screen.model().prompt?.text).toBe("only:diamond");
     await terminal.end();
+  });
+
+  test("what is nobody's mistake ends the player and comes out", async () => {
+    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const source = createPlayedSource(actor, 40);
+    const load: EpisodeSource["load"] = async (index) => {
+      if (index > 0) throw new Error("no such device");
+      return source.load(index);
+    };
+    const { terminal } = await open({ source: { ...source, load } });
+    await terminal.press("]");
+    await expect(terminal.screen.closed).rejects.toThrow("no such device");
+    expect(terminal.state()).toEqual(CLEAN);
   });
 
   test("a second mind stands beside the first, a third takes the first one's place; each plays for itself", async () => {
@@ -206,17 +220,20 @@ describe("a session", () => {
   });
 
   test("whoever is compared plays a changed level too; alone, it stands beside the old one", async () => {
-    const { terminal } = await open();
+    const { terminal } = await open({ episode: 3 });
     const marked = () =>
-      terminal.screen
-        .model()
-        .comparison?.lanes.map(({ name, shown: { trace } }) => [name, trace.beginning.marks.indexOf(1)]);
+      terminal.screen.model().comparison?.lanes.map(({ name, shown: { trace } }) => {
+        expect(trace.beginning).toMatchObject({ seed: 0, number: 3 });
+        return [name, trace.beginning.marks.indexOf(1)];
+      });
     const cell = terminal.screen.model().shown?.cells[0];
-    await terminal.press("e", "m", "enter");
-    expect(marked()).toEqual([
-      ["as it was", -1],
-      ["changed", cell],
-    ]);
+    for (let again = 0; again < 2; again++) {
+      await terminal.press("e", "m", "enter");
+      expect(marked()).toEqual([
+        ["as it was", -1],
+        ["changed", cell],
+      ]);
+    }
     await terminal.press("escape");
     await terminal.press("c", ..."only:ghost", "enter");
     await terminal.press("e", "m", "enter");
@@ -229,7 +246,7 @@ describe("a session", () => {
   });
 
   test("plays two steps a second, twice as many with each >; from thirty ticks a second on a tick is more steps", async () => {
-    const { terminal } = await open({ episode: 3 });
+    const { terminal } = await open({ episode: 29 });
     const ticks: { readonly every: number; readonly tick: () => void }[] = [];
     const stopped: unknown[] = [];
     const set = vi
@@ -239,21 +256,22 @@ describe("a session", () => {
       );
     const clear = vi.spyOn(globalThis, "clearInterval").mockImplementation((handle) => void stopped.push(handle));
     try {
-      await terminal.press("space", ...">>>>>");
-      expect(ticks.map(({ every }) => every)).toEqual([500, 250, 125, 62.5, 33]);
-      expect(stopped).toEqual([1, 2, 3, 4]);
+      await terminal.press("space", ...">>>>>>");
+      expect(ticks.map(({ every }) => every)).toEqual([500, 250, 125, 62.5, 33, 33, 33]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6]);
       for (const [t, step] of [
         [0, 1],
-        [4, 2],
+        [5, 1 + 2],
+        [6, 1 + 2 + 4],
       ]) {
         ticks[t].tick();
         expect(terminal.screen.model().step).toBe(step);
       }
       await terminal.press("space");
-      expect(stopped).toEqual([1, 2, 3, 4, 5]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6, 7]);
       await terminal.press("space", "q");
       await terminal.screen.closed;
-      expect(stopped).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     } finally {
       set.mockRestore();
       clear.mockRestore();
@@ -264,11 +282,15 @@ describe("a session", () => {
     const { terminal } = await open({ rows: 20 });
     await terminal.press("tab", "end");
     const shown = () => terminal.visible().flatMap((row) => /(\d+) {2}unseen/.exec(row)?.[1] ?? []);
-    const from = (first: number) => Array.from({ length: 40 - first }, (_, i) => `${first + i}`);
-    expect(shown()).toEqual(from(28));
+    const range = (first: number, last: number) => Array.from({ length: last + 1 - first }, (_, i) => `${first + i}`);
+    expect(shown()).toEqual(range(28, 39));
+    await terminal.press("home", ...new Array(11).fill("down"));
+    expect(shown()).toEqual(range(0, 11));
+    await terminal.press("down");
+    expect(shown()).toEqual(range(1, 12));
     await terminal.resize({ columns: 100, rows: 40 });
-    await terminal.press("home", "end");
-    expect(shown()).toEqual(from(8));
+    await terminal.press("home", ...new Array(32).fill("down"));
+    expect(shown()).toEqual(range(1, 32));
     await terminal.end();
   });
 
