@@ -197,7 +197,12 @@ describe("a session", () => {
 
   test("a second mind stands beside the first, a third takes the first one's place; each plays for itself", async () => {
     const { terminal } = await open({ columns: 120, compare: ["only:ghost"] });
-    await terminal.press("c", ..."arm:naive", "enter");
+    await terminal.press("c", "enter");
+    expect(terminal.screen.model().notice).toBeNull();
+    await terminal.press("c", "down");
+    expect(terminal.screen.model().prompt?.text).toBe("only:diamond");
+    await terminal.press("escape");
+    await terminal.press("c", ..."arm:naive", "space", "enter");
     expect(terminal.screen.model().comparison?.specs).toEqual(["only:ghost", "arm:naive"]);
     await terminal.press("c", ..."only:diamond", "enter");
     const { comparison, shown } = terminal.screen.model();
@@ -331,8 +336,10 @@ describe("a session", () => {
   });
 
   test("visits are steps that began on a cell, over the episodes that the filter accepts", async () => {
-    const { terminal } = await open({ filter: "outcome:ghost" });
+    const { terminal } = await open();
     await terminal.press("V");
+    expect(terminal.visible()[2]).toContain("visits (40)");
+    await terminal.press("/", ..."outcome:ghost", "enter");
     const { visits, order, entries } = terminal.screen.model();
     const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
     const { world } = actor.stage;
@@ -347,6 +354,9 @@ describe("a session", () => {
     expect(visits).toEqual(counted);
     expect(terminal.visible()[2]).toContain(`visits (${traces.length})`);
     await terminal.end();
+    const begun = await open({ filter: "outcome:ghost" });
+    expect(begun.terminal.screen.model().order).toEqual(order);
+    await begun.terminal.end();
   });
 
   test("an episode or a filter that there is not is refused before the terminal is touched", async () => {
