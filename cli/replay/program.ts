@@ -51,7 +51,7 @@ export async function createPlayer(
 ): Promise<Program<Player, PlayerAction> & { readonly printed: string[] }> {
   const { source, actors, capabilities } = options;
   const printed: string[] = [];
-  let timer: { readonly every: number; readonly stop: () => void } | undefined;
+  let timer: { readonly rate: number; readonly stop: () => void } | undefined;
   let candidates: readonly string[] = [];
   /** The minds of the comparison as they were given, to play them again on a changed level. */
   let minds: readonly { name: string; mind: Mind; view: string }[] = [];
@@ -158,15 +158,15 @@ export async function createPlayer(
   }
 
   function keepTime(player: Player, screen: Screen<PlayerAction>): void {
-    const rate = PACE * player.speed;
-    const every = player.playing ? Math.max(TICK, 1000 / rate) : 0;
-    if ((timer?.every ?? 0) === every) return;
+    const rate = player.playing ? PACE * player.speed : 0;
+    if ((timer?.rate ?? 0) === rate) return;
     timer?.stop();
     timer = undefined;
-    if (every === 0) return;
+    if (rate === 0) return;
+    const every = Math.max(TICK, 1000 / rate);
     const steps = Math.max(1, Math.round((rate * every) / 1000));
     const handle = setInterval(() => screen.dispatch({ kind: "tick", steps }), every);
-    timer = { every, stop: () => clearInterval(handle) };
+    timer = { rate, stop: () => clearInterval(handle) };
   }
 
   /** Visits of cells, over the episodes that the filter accepts. */

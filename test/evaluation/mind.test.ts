@@ -3,9 +3,11 @@ import { initialise } from "../../src/agents/network.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
-import { networkMind, optimalMind, type Standing } from "../../src/evaluation/mind.ts";
+import { enumerateStates } from "../../src/envs/graph.ts";
+import { indicesOf, networkMind, optimalMind, type Standing } from "../../src/evaluation/mind.ts";
 import { createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { parseView } from "../../src/routing/views.ts";
+import { createCorridor } from "../envs/specimens.ts";
 import { armCalled, tinyScenario } from "../experiment/tiny.ts";
 
 const DISCOUNT = 0.9;
@@ -73,6 +75,13 @@ describe("a network", () => {
     const mind = await mindOf("full");
     expect(await mind.act(marked)).not.toEqual(await mind.act(STANDINGS));
   });
+});
+
+test("states have numbers by all their words", () => {
+  const graph = enumerateStates(createCorridor({ horizon: 8, slippery: false }), { slip: 0 }, Int32Array.of(0, 0));
+  const indices = indicesOf(graph);
+  expect(indices.size).toBe(graph.size);
+  for (const [words, s] of indices) expect([...graph.states.subarray(2 * s, 2 * s + 2)].join()).toBe(words);
 });
 
 describe("an optimum", () => {

@@ -188,6 +188,7 @@ describe("a session", () => {
     const said = () => terminal.visible().slice(26, 29).join(" ");
     await terminal.press("c", ..."ablate:dragon", "enter");
     expect(said()).toContain("view ablate:dragon: unknown module dragon, expected one of diamond, ghost");
+    expect(terminal.screen.model().notice?.bad).toBe(true);
     // What was typed stays, to be mended.
     expect(said()).toContain("compare with: ablate:dragon");
     await terminal.press("ctrl-u", ..."arm:filter", "enter");
@@ -217,9 +218,27 @@ describe("a session", () => {
     await terminal.end();
   });
 
+  test("what is nobody's mistake ends the player and comes out", async () => {
+    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const source = createPlayedSource(actor, 40);
+    const load: EpisodeSource["load"] = async (index) => {
+      if (index > 0) throw new Error("no such device");
+      return source.load(index);
+    };
+    const { terminal } = await open({ source: { ...source, load } });
+    await terminal.press("]");
+    await expect(terminal.screen.closed).rejects.toThrow("no such device");
+    expect(terminal.state()).toEqual(CLEAN);
+  });
+
   test("a second mind stands beside the first, a third takes the first one's place; each plays for itself", async () => {
     const { terminal } = await open({ columns: 120, compare: ["only:ghost"] });
-    await terminal.press("c", ..."arm:naive", "enter");
+    await terminal.press("c", "enter");
+    expect(terminal.screen.model().notice).toBeNull();
+    await terminal.press("c", "down");
+    expect(terminal.screen.model().prompt?.text).toBe("only:diamond");
+    await terminal.press("escape");
+    await terminal.press("c", ..."arm:naive", "space", "enter");
     expect(terminal.screen.model().comparison?.specs).toEqual(["only:ghost", "arm:naive"]);
     await terminal.press("c", ..."only:diamond", "enter");
     const { comparison, shown } = terminal.screen.model();
@@ -242,17 +261,20 @@ describe("a session", () => {
   });
 
   test("whoever is compared plays a changed level too; alone, it stands beside the old one", async () => {
-    const { terminal } = await open();
+    const { terminal } = await open({ episode: 3 });
     const marked = () =>
-      terminal.screen
-        .model()
-        .comparison?.lanes.map(({ name, shown: { trace } }) => [name, trace.beginning.marks.indexOf(1)]);
+      terminal.screen.model().comparison?.lanes.map(({ name, shown: { trace } }) => {
+        expect(trace.beginning).toMatchObject({ seed: 0, number: 3 });
+        return [name, trace.beginning.marks.indexOf(1)];
+      });
     const cell = terminal.screen.model().shown?.cells[0];
-    await terminal.press("e", "m", "enter");
-    expect(marked()).toEqual([
-      ["as it was", -1],
-      ["changed", cell],
-    ]);
+    for (let again = 0; again < 2; again++) {
+      await terminal.press("e", "m", "enter");
+      expect(marked()).toEqual([
+        ["as it was", -1],
+        ["changed", cell],
+      ]);
+    }
     await terminal.press("escape");
     await terminal.press("c", ..."only:ghost", "enter");
     await terminal.press("e", "m", "enter");
@@ -265,7 +287,7 @@ describe("a session", () => {
   });
 
   test("plays two steps a second, twice as many with each >; from thirty ticks a second on a tick is more steps", async () => {
-    const { terminal } = await open({ episode: 3 });
+    const { terminal } = await open({ episode: 29 });
     const ticks: { readonly every: number; readonly tick: () => void }[] = [];
     const stopped: unknown[] = [];
     const set = vi
@@ -275,21 +297,22 @@ describe("a session", () => {
       );
     const clear = vi.spyOn(globalThis, "clearInterval").mockImplementation((handle) => void stopped.push(handle));
     try {
-      await terminal.press("space", ...">>>>>");
-      expect(ticks.map(({ every }) => every)).toEqual([500, 250, 125, 62.5, 33]);
-      expect(stopped).toEqual([1, 2, 3, 4]);
+      await terminal.press("space", ...">>>>>>");
+      expect(ticks.map(({ every }) => every)).toEqual([500, 250, 125, 62.5, 33, 33, 33]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6]);
       for (const [t, step] of [
         [0, 1],
-        [4, 2],
+        [5, 1 + 2],
+        [6, 1 + 2 + 4],
       ]) {
         ticks[t].tick();
         expect(terminal.screen.model().step).toBe(step);
       }
       await terminal.press("space");
-      expect(stopped).toEqual([1, 2, 3, 4, 5]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6, 7]);
       await terminal.press("space", "q");
       await terminal.screen.closed;
-      expect(stopped).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(stopped).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     } finally {
       set.mockRestore();
       clear.mockRestore();
@@ -300,11 +323,15 @@ describe("a session", () => {
     const { terminal } = await open({ rows: 20 });
     await terminal.press("tab", "end");
     const shown = () => terminal.visible().flatMap((row) => /(\d+) {2}unseen/.exec(row)?.[1] ?? []);
-    const from = (first: number) => Array.from({ length: 40 - first }, (_, i) => `${first + i}`);
-    expect(shown()).toEqual(from(28));
+    const range = (first: number, last: number) => Array.from({ length: last + 1 - first }, (_, i) => `${first + i}`);
+    expect(shown()).toEqual(range(28, 39));
+    await terminal.press("home", ...new Array(11).fill("down"));
+    expect(shown()).toEqual(range(0, 11));
+    await terminal.press("down");
+    expect(shown()).toEqual(range(1, 12));
     await terminal.resize({ columns: 100, rows: 40 });
-    await terminal.press("home", "end");
-    expect(shown()).toEqual(from(8));
+    await terminal.press("home", ...new Array(32).fill("down"));
+    expect(shown()).toEqual(range(1, 32));
     await terminal.end();
   });
 
@@ -345,8 +372,10 @@ describe("a session", () => {
   });
 
   test("visits are steps that began on a cell, over the episodes that the filter accepts", async () => {
-    const { terminal } = await open({ filter: "outcome:ghost" });
+    const { terminal } = await open();
     await terminal.press("V");
+    expect(terminal.visible()[2]).toContain("visits (40)");
+    await terminal.press("/", ..."outcome:ghost", "enter");
     const { visits, order, entries } = terminal.screen.model();
     const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
     const { world } = actor.stage;
@@ -361,6 +390,9 @@ describe("a session", () => {
     expect(visits).toEqual(counted);
     expect(terminal.visible()[2]).toContain(`visits (${traces.length})`);
     await terminal.end();
+    const begun = await open({ filter: "outcome:ghost" });
+    expect(begun.terminal.screen.model().order).toEqual(order);
+    await begun.terminal.end();
   });
 
   test("an episode or a filter that there is not is refused before the terminal is touched", async () => {
@@ -430,10 +462,14 @@ describe("sources", () => {
     expect(Array.from(await source.cells(123))).toEqual(shown.cells);
     const [trace] = await playAll(actor.stage, actor.mind, [drawBeginning(actor.stage, 0, 123)]);
     expect(shown.trace).toEqual(trace);
+    const marked = (number: number) => drawBeginning(actor.stage, 0, number).marks.includes(1);
+    expect(source.entries.map((entry) => entry.marked)).toEqual(source.entries.map(({ number }) => marked(number)));
+    expect(new Set(source.entries.map((entry) => entry.marked)).size).toBe(2);
+    const unseen = await actors.load({ path: dir, shift: "unseen" });
     for (const most of [1, 2, 3]) {
-      const few = createPlayedSource(actor, most);
+      const few = createPlayedSource(unseen, most);
       while (await few.more());
-      expect(few.entries).toHaveLength(most);
+      expect(few.entries.map(({ shift }) => shift)).toEqual(new Array(most).fill("unseen"));
     }
   });
 
@@ -448,6 +484,8 @@ describe("sources", () => {
     const path = cellPaths(run, plan.id).episodes;
     const [asked, told] = [createFileSource(path, actors), createFileSource(path, null)];
     for (const source of [asked, told]) while (await source.more());
+    const records = readFileSync(path, "utf8").trimEnd().split("\n").slice(1);
+    expect(asked.entries).toHaveLength(records.length);
     expect(asked.goals).toEqual(["true", "proxy"]);
     expect(asked.head).toMatchObject({ arm: "route", seed: 0, step: 640 });
     for (const [i, { shift, view }] of asked.entries.entries()) {
@@ -456,9 +494,10 @@ describe("sources", () => {
       expect(Array.from(await asked.cells(i))).toEqual(cells);
       const { mind, stage } = await actors.load({ path: run, view, shift });
       expect(opinions).toEqual(await mind.consult(standingsOf(stage.world, trace)));
-      const record = JSON.parse(readFileSync(path, "utf8").split("\n")[1 + i]);
-      expect((await told.load(i)).opinions).toEqual(record.opinions ?? null);
+      expect((await told.load(i)).opinions).toEqual(JSON.parse(records[i]).opinions ?? null);
     }
+    expect(asked.entries[0].shift).toBe("training");
+    expect((await asked.load(0)).scene.horizon).toBe(12);
   });
 });
 
@@ -502,6 +541,18 @@ describe("minds to compare with", () => {
     expect(await wants(mind)).not.toEqual(await wants(own.mind));
   });
 
+  test("another seed and another step are of the same arm", async () => {
+    const own = await actors.load({ path: dir, arm: "naive" });
+    for (const [spec, change] of [
+      ["seed:1", { seed: 1 }],
+      ["step:128", { step: 128 }],
+    ] as const) {
+      const { mind } = await mindOf(spec, own, actors);
+      const expected = await actors.load({ path: dir, arm: "naive", ...change });
+      expect(await wants(mind)).toEqual(await wants(expected.mind));
+    }
+  });
+
   test("an optimum is the true goal's unless another is named", async () => {
     const own = await actors.load({ path: dir });
     for (const [spec, view] of [
@@ -534,14 +585,16 @@ describe("minds to compare with", () => {
 
   test("beside a checkpoint that stands alone there are its views and the optima", async () => {
     const inRun = await actors.load({ path: dir });
-    const path = join(folder, "alone.safetensors");
-    cpSync(inRun.checkpoint, path);
-    const alone = await actors.load({ path });
-    expect(candidatesOf(alone)).toEqual([
-      ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
-    ]);
-    expect(await wants(alone.mind)).toEqual(await wants(inRun.mind));
-    await expect(mindOf("seed:1", alone, actors)).rejects.toThrow(`${path} does not stand in a run`);
+    for (const place of ["alone.safetensors", "elsewhere/checkpoints/640.safetensors"]) {
+      const path = join(folder, place);
+      cpSync(inRun.checkpoint, path);
+      const alone = await actors.load({ path });
+      expect(candidatesOf(alone)).toEqual([
+        ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
+      ]);
+      expect(await wants(alone.mind)).toEqual(await wants(inRun.mind));
+      await expect(mindOf("seed:1", alone, actors)).rejects.toThrow(`${path} does not stand in a run`);
+    }
   });
 });
 
@@ -563,6 +616,7 @@ describe("the policy of a run", () => {
     expect(await whoIs({ path: dir })).toEqual({
       ...{ arm: "route", seed: 0, step: 640, shift: "training", view: deployed, deployed },
     });
+    expect((await actors.load({ path: dir })).mind.views).toEqual([deployed, "full", "only:ghost"]);
     const wanted = { arm: "naive", seed: 1, step: 256, shift: "unseen", view: "full" };
     expect(await whoIs({ path: dir, ...wanted })).toEqual({ ...wanted, deployed: "full" });
   });
@@ -579,7 +633,14 @@ describe("the policy of a run", () => {
     rmSync(join(cellOf(run, "route-seed1"), "result.json"));
     expect(await whoIs({ path: run })).toMatchObject({ arm: "naive", seed: 0 });
     rmSync(join(run, "cells"), { recursive: true });
-    await expect(actors.load({ path: run })).rejects.toThrow(`run ${run} has no finished cell`);
+    const message = `run ${run} has no finished cell`;
+    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError", message });
+  });
+
+  test("is not looked for where the run's own file is no more", async () => {
+    const run = copied("torn");
+    writeFileSync(join(run, "manifest.json"), "{}");
+    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError" });
   });
 
   test("is not that of another cell whose file lies in its place", async () => {
