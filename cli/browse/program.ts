@@ -145,7 +145,7 @@ function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
   const free = rows - HEAD - note.length - body.length;
   const legend = [
     legendRow(sceneOf(world, goals, false), capabilities, {
-      hasWalls: scenario.world.walls !== undefined,
+      hasWalls: (scenario.world.walls ?? null) !== null,
       hasMarks: false,
     }).slice(1),
   ];

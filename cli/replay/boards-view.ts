@@ -87,9 +87,12 @@ const CELLS = [
   [3, 2],
   [2, 2],
 ] as const;
-const HEAT_CELLS = [
+/** With four columns the agent's number loses its decimals: rather one view less. */
+const WHOLE_HEAT_CELLS = [
   [5, 3],
   [5, 2],
+] as const;
+const HEAT_CELLS = [
   [4, 3],
   [4, 2],
   [2, 2],
@@ -103,13 +106,16 @@ function layOut(
   { isHeat, tall }: { readonly isHeat: boolean; readonly tall: boolean },
 ) {
   const longest = Math.max(0, ...names.map((name) => name.length + 2));
-  const cells = [...(tall ? TALL_CELLS : []), ...(isHeat ? HEAT_CELLS : CELLS)];
-  for (let views = names.length; views > 0; views--) {
-    for (const [main, cell] of cells) {
-      if (3 + width * main + views * (3 + Math.max(longest, width * cell)) <= room) return { main, cell, views };
+  const large = tall ? TALL_CELLS : [];
+  const choices = isHeat ? [[...large, ...WHOLE_HEAT_CELLS], HEAT_CELLS] : [[...large, ...CELLS]];
+  for (const cells of choices) {
+    for (let views = names.length; views > 0; views--) {
+      for (const [main, cell] of cells) {
+        if (3 + width * main + views * (3 + Math.max(longest, width * cell)) <= room) return { main, cell, views };
+      }
     }
   }
-  return { main: cellWidth(width, room - 3, cells[0][0]), cell: 2, views: 0 };
+  return { main: cellWidth(width, room - 3, choices[0][0][0]), cell: 2, views: 0 };
 }
 
 /** Gathered rewards, label, marks, value. */
