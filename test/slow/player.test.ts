@@ -47,7 +47,7 @@ test.skipIf(!hasTmux)(
     shell.press("Tab");
     await shell.see(/episode +shift +view +ended with/);
     shell.press("/", "outcome:ghost,diamond,timeout", "Enter");
-    await shell.see(/1024 of 1024 episodes/);
+    await shell.see(/1,024 of 1,024 episodes · filter/);
     shell.press("Tab");
     shell.press("c", "optimal:true", "Enter");
     await shell.see(/│ optimal:true/);
@@ -105,7 +105,7 @@ test.skipIf(!hasTmux)(
     shell.press("Down", "Down");
     await shell.see(/the end/);
     shell.press("q");
-    await shell.see(/^Go on with:[\s\S]*^\$/m);
+    await shell.see(/^Go on with \(from a clone[\s\S]*^\$/m);
     expect(await shell.state("after-tour")).toBe(before);
   },
 );

@@ -55,7 +55,7 @@ test.skipIf(!hasTmux)(
     other.press("Enter");
     await other.see(/approximate KL/);
     other.press("Enter");
-    await other.see(/digit: return in tenths/);
+    await other.see(/digit: tenths of the optimum/);
     // Whoever asks for it, it holds for both, and nothing is trained meanwhile.
     other.press("p");
     await Promise.all([shell.see(/p go on/), other.see(/p go on/)]);
@@ -75,7 +75,7 @@ test.skipIf(!hasTmux)(
     await shell.see(/1,024 episodes/);
     const there = updatesIn(run);
     shell.press("Tab", "/", "outcome:ghost,diamond,timeout", "Enter");
-    await shell.see(/of 1024 episodes/);
+    await shell.see(/of 1,024 episodes · filter/);
     shell.press("Tab", "c", "optimal:true", "Enter");
     await shell.see(/│ optimal:true/);
     shell.press("y");
