@@ -1,4 +1,5 @@
-import { type Capabilities, printedCapabilities } from "./capabilities.ts";
+import { inAscii } from "./ascii.ts";
+import { printedCapabilities } from "./capabilities.ts";
 
 /** Data, on stdout. */
 export function print(text: string): void {
@@ -16,17 +17,7 @@ export function say(text: string): void {
 }
 
 const write = (stream: NodeJS.WriteStream, text: string): void =>
-  void stream.write(`${printedCapabilities(stream).unicode ? text : toAscii(text)}\n`);
-
-/** A text with ASCII in the place of the signs that our lines hold. */
-export function toAscii(text: string): string {
-  return text.replaceAll(" · ", " - ").replaceAll("·", ".").replaceAll("–", "-").replaceAll("•", "o");
-}
-
-/** Names in a row, apart by middle dots, or by hyphens where those cannot be shown. */
-export function dotted(names: readonly string[], { unicode }: Capabilities): string {
-  return names.join(unicode ? " · " : " - ");
-}
+  void stream.write(`${printedCapabilities(stream).unicode ? text : inAscii(text)}\n`);
 
 /** Rows of a table, columns apart by two spaces; the last column is not padded. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {

@@ -1,6 +1,5 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { dotted } from "../output.ts";
 import { legendRow, sceneOf } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
@@ -130,7 +129,7 @@ function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
   const { scenario, world, goals } = shelves[0].setting;
   const head = [
     heading(
-      [span("levels", { bold: true }), span(`  ${dotted([scenario.name, `seed ${seed}`], capabilities)}`)],
+      [span("levels", { bold: true }), span(`  ${scenario.name} · seed ${seed}`)],
       [span(typed === null ? `filter: ${filter}` : `go to level, a number: ${typed}_`, { tone: "note" })],
       columns,
     ),

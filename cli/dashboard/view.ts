@@ -10,6 +10,7 @@ import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import { badge, heading, rule } from "../tui/parts.ts";
 import {
   beside,
+  cut,
   type Frame,
   fitTo,
   indent,
@@ -115,12 +116,12 @@ function headOf(model: Dashboard, columns: number, capabilities: Capabilities): 
     [name, state, count, left],
     [name, state, count],
     [name, state, `${done + failed}/${run.cells.size}`],
-  ].map(([named, ...parts]) => [named, joined(parts, dotOf(capabilities))]);
+  ].map(([named, ...parts]) => [named, joined(parts, " · ")]);
   // At the edges and between the two stands a blank.
   const room = columns - 3;
   const fits = heads.find(([named, right]) => widthOf(named) + widthOf(right) <= room);
   const [named, right] = fits ?? heads[heads.length - 1];
-  const shown = cutTo(named, room - widthOf(right), glyphsOf(capabilities));
+  const shown = cut(named, room - widthOf(right), glyphsOf(capabilities));
   return heading([span(shown, { bold: true })], [span(right)], columns);
 }
 
@@ -129,7 +130,7 @@ function pointRow({ points, point }: Dashboard, columns: number, capabilities: C
   if (points.length === 1) return [];
   const count = ` point ${point + 1} of ${points.length}  `;
   const values = Object.entries(points[point].values).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
-  const shown = cutTo(values.join("  "), columns - count.length, glyphsOf(capabilities));
+  const shown = cut(values.join("  "), columns - count.length, glyphsOf(capabilities));
   return [rowOf(span(count, { tone: "muted" }), span(shown))];
 }
 
@@ -197,7 +198,7 @@ function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Cap
         ? `seeds ${range || `${seeds[first]} to ${seeds[last]}`}`
         : "seeds";
   const head = [
-    span(`   ${"arm".padEnd(name)}  ${cut(seedHead, wide)}   n  true return`, { tone: "muted" }),
+    span(`   ${"arm".padEnd(name)}  ${filled(seedHead, wide)}   n  true return`, { tone: "muted" }),
     span(`${hasInterval ? "          95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
   ];
   const room = rows - 1;
@@ -209,7 +210,7 @@ function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Cap
     const pointer = isSelected ? ` ${glyphsOf(capabilities).selected} ` : "   ";
     return fitTo(
       [
-        span(`${pointer}${cut(arm, name)}  `, isSelected ? { bold: true, tone: "note" } : undefined),
+        span(`${pointer}${filled(arm, name)}  `, isSelected ? { bold: true, tone: "note" } : undefined),
         ...fitTo(cellSpans(model, cells, isSelected, layout, capabilities), wide),
         ...numbersOf(cells, layout, capabilities),
       ],
@@ -219,7 +220,7 @@ function matrixRows(model: Dashboard, { columns, rows }: Size, capabilities: Cap
   return [head, ...body];
 }
 
-const cut = (text: string, width: number): string => text.slice(0, width).padEnd(width);
+const filled = (text: string, width: number): string => text.slice(0, width).padEnd(width);
 
 function cellSpans(
   model: Dashboard,
@@ -340,7 +341,7 @@ function selectedCell(model: Dashboard, columns: number, capabilities: Capabilit
   const name = ` ${plan.arm} seed ${plan.seed}`;
   const said = `  ${cell.isPaused ? "paused" : STATES[state]}  `;
   const nameAnd = (text: string): Row => rowOf(span(name, { bold: true, tone: "note" }), said, text);
-  const bad = (text: string): Row => line(cutTo(` ${text}`, columns, glyphs), { tone: "bad" });
+  const bad = (text: string): Row => line(cut(` ${text}`, columns, glyphs), { tone: "bad" });
   const refused = model.refusal?.cell === plan.id ? bad(model.refusal.text) : null;
   if (state === "failed") {
     const [message] = (cell.message ?? "").split("\n");
@@ -369,16 +370,8 @@ const joined = (parts: readonly string[], separator: string): string => parts.fi
 
 /** The first of the texts that has room, from the fullest to the briefest. */
 function fitting(texts: readonly string[], columns: number, glyphs: Glyphs): string {
-  return texts.find((text) => widthOf(text) <= columns) ?? cutTo(texts.at(-1) ?? "", columns, glyphs);
+  return texts.find((text) => widthOf(text) <= columns) ?? cut(texts.at(-1) ?? "", columns, glyphs);
 }
-
-/** A text in so many columns; what is cut ends with a sign for it. */
-function cutTo(text: string, columns: number, { ellipsis }: Glyphs): string {
-  return widthOf(text) <= columns ? text : `${[...text].slice(0, Math.max(0, columns - 1)).join("")}${ellipsis}`;
-}
-
-/** Between the parts of a row. */
-const dotOf = ({ unicode }: Capabilities): string => (unicode ? " · " : ", ");
 
 /** What trains the cells, on what, with how much memory, how fast all of them are together, and where there is room why. */
 function engineRow(model: Dashboard, columns: number, capabilities: Capabilities): Row {
@@ -396,7 +389,7 @@ function engineRow(model: Dashboard, columns: number, capabilities: Capabilities
     [on, memory, inAll],
     [on, memory, speed],
     [on, speed],
-  ].map((parts) => ` ${joined(parts, dotOf(capabilities))}`);
+  ].map((parts) => ` ${joined(parts, " · ")}`);
   return line(fitting(texts, columns, glyphsOf(capabilities)), { tone: "muted" });
 }
 
@@ -415,7 +408,7 @@ function logRows({ log }: Dashboard, { columns, rows }: Size, capabilities: Capa
   if (log.length === 0) return [line(" no events yet", { tone: "muted" })];
   return log.slice(-rows).map(({ elapsed, text, isBad }) => {
     const time = ` ${(elapsed === null ? "" : clock(elapsed)).padEnd(8)}  `;
-    const shown = cutTo(text, columns - time.length, glyphsOf(capabilities));
+    const shown = cut(text, columns - time.length, glyphsOf(capabilities));
     return rowOf(span(time, { tone: "muted" }), span(shown, isBad ? { tone: "bad" } : undefined));
   });
 }
@@ -458,7 +451,7 @@ function measuresOf(cell: CellView | undefined, columns: number, capabilities: C
   const parts = Array.from({ length: count }, (_, c) =>
     entries
       .slice(c * height, (c + 1) * height)
-      .map(([name, value]) => badge(cut(name, Math.min(20, width - 12)), value, undefined, 11)),
+      .map(([name, value]) => badge(filled(name, Math.min(20, width - 12)), value, undefined, 11)),
   );
   const values = cell.candidates.map(({ trueReturn }) => trueReturn);
   const range = [Math.min(0, ...values), Math.max(0, ...values)] as const;

@@ -1,6 +1,5 @@
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { dotted } from "../output.ts";
 import { sceneOf, toneOfGoal } from "../scene.ts";
 import { cellWidth, drawBoard } from "../tui/board.ts";
 import type { Binding } from "../tui/keys.ts";
@@ -83,7 +82,7 @@ function view(session: Session, shift: string, { columns, rows }: Size, capabili
   const levels = scores.size === 1 ? "1 level" : `${scores.size} levels`;
   return [
     heading(
-      [span("play", { bold: true }), span(`  ${dotted([scenario.name, `level ${game.number}`, shift], capabilities)}`)],
+      [span("play", { bold: true }), span(`  ${scenario.name} · level ${game.number} · ${shift}`)],
       [span(`${levels} counted`, { tone: "muted" })],
       columns,
     ),

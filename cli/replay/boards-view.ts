@@ -40,7 +40,7 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
   const layout = layOut(scene.width, views, room, { isHeat, tall });
   const main: Board = boardOf(player, shown);
   const mainWidth = 3 + scene.width * layout.main;
-  const title = cut(overlayTitle(player, shown, capabilities), mainWidth - 4, glyphsOf(capabilities));
+  const title = cut(overlayTitle(player, shown), mainWidth - 4, glyphsOf(capabilities));
   const boards: Frame[] = [
     [line(`    ${title}`, { bold: true }), ...drawBoard(main, { cell: layout.main, axes: true, tall }, capabilities)],
     ...ordered.slice(0, layout.views).map((v) => {

@@ -91,7 +91,7 @@ export function lanesFrame(
       ...(foretold ? (isNarrow ? [outcome, returns] : [whole]) : []),
       ...(player.overlay === "level"
         ? []
-        : [line(`${axes ? "    " : ""}${overlayTitle(player, shown, capabilities)}`, { tone: "note" })]),
+        : [line(`${axes ? "    " : ""}${overlayTitle(player, shown)}`, { tone: "note" })]),
       ...drawBoard(player.overlay === "level" ? way : board, { cell, axes, tall }, capabilities),
       !isOver ? here : foretold ? line("over", { tone: "muted" }) : isNarrow ? outcome : whole,
     ].map((row) => fitTo(row, each));

@@ -106,7 +106,7 @@ export function gateModule({ opinions, scene }: Shown): string | undefined {
   return modules.find((module) => scene.tones.get(module) === "proxy") ?? modules.at(-1);
 }
 
-export function overlayTitle(player: Player, shown: Shown, capabilities: Capabilities): string {
+export function overlayTitle(player: Player, shown: Shown): string {
   const views = viewsOf(shown);
   const view = views[Math.min(player.view, views.length - 1)];
   switch (player.overlay) {
@@ -127,9 +127,7 @@ export function overlayTitle(player: Player, shown: Shown, capabilities: Capabil
     case "cost":
       return `cost of ${view}`;
     case "visits":
-      return player.visits === null
-        ? `visits ${capabilities.unicode ? "…" : "..."}`
-        : `visits (${thousands(player.order.length)})`;
+      return player.visits === null ? "visits …" : `visits (${thousands(player.order.length)})`;
     default:
       return player.overlay satisfies never;
   }

@@ -80,7 +80,7 @@ function footRows(player: Player, columns: number, capabilities: Capabilities): 
     return [...(above.length > 1 ? above.slice(0, 2) : [line, ...above]), promptRow(prompt, columns, capabilities)];
   }
   if (said.length > 1) return [bar, ...said.slice(0, 2)];
-  return [line, bar, said[0] ?? statusRow(player, columns, capabilities)];
+  return [line, bar, said[0] ?? statusRow(player, columns)];
 }
 
 /** What may be typed. */
@@ -104,17 +104,13 @@ function promptRow({ kind, text }: NonNullable<Player["prompt"]>, columns: numbe
   return rowOf(span(label, { tone: "note" }), span(shown, { bold: true }), span(" ", { inverse: true }));
 }
 
-function statusRow(
-  { entries, growing, filter, order, sort }: Player,
-  columns: number,
-  capabilities: Capabilities,
-): Row {
+function statusRow({ entries, growing, filter, order, sort }: Player, columns: number): Row {
   const known = `${thousands(entries.length)}${growing ? "+" : ""} ${entries.length === 1 && !growing ? "episode" : "episodes"}`;
   const parts = [
     filter.text === "" ? known : `${thousands(order.length)} of ${known} · filter ${filter.text}`,
     ...(sort === "as recorded" ? [] : [`sorted: ${sort}`]),
   ];
-  return fitTo(rowOf(span(` ${parts.join(capabilities.unicode ? " · " : " | ")}`, { tone: "muted" })), columns);
+  return fitTo(rowOf(span(` ${parts.join(" · ")}`, { tone: "muted" })), columns);
 }
 
 /** `step 2 ├──●──◆────┤ 7`: where one is, and where something happens. */

@@ -1,12 +1,13 @@
+import { inAscii } from "../ascii.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { heatColour, TONE_COLOURS } from "./palette.ts";
 import type { Frame, Row, Style } from "./span.ts";
 
 /** The frame as lines of text, blanks at their ends left out. */
-export function toText(frame: Frame): string[] {
+export function toText(frame: Frame, { unicode }: Pick<Capabilities, "unicode"> = { unicode: true }): string[] {
   return frame.map((row) =>
     row
-      .map(({ text }) => printable(text))
+      .map(({ text }) => (unicode ? printable(text) : inAscii(printable(text))))
       .join("")
       .trimEnd(),
   );
@@ -64,17 +65,6 @@ function backgroundOf(heat: number, colours: "16" | "256" | "truecolor"): (strin
       return colours satisfies never;
   }
 }
-
-/** Sentences and names hold such letters too; signs of the screen have their own in glyphs.ts. */
-const ASCII_FOR: ReadonlyMap<string, string> = new Map([
-  ["·", "|"],
-  ["–", "-"],
-  ["…", "~"],
-  ["×", "x"],
-]);
-
-/** A text on a terminal that knows no more, letter for letter. */
-const inAscii = (text: string): string => text.replace(/[^\u0020-\u007e]/gu, (letter) => ASCII_FOR.get(letter) ?? "?");
 
 /** Texts of files may hold control characters; a terminal must not obey them. */
 function printable(text: string): string {

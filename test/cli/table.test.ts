@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { toAscii } from "../../cli/output.ts";
+import { inAscii } from "../../cli/ascii.ts";
 import { renderTable } from "../../cli/table.ts";
 import type { Verdict } from "../../src/evaluation/verdict.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
@@ -87,11 +87,11 @@ describe("the table of a run", () => {
 
   test("for a terminal without Unicode every sign has one of ASCII's, as wide", () => {
     const lines = renderTable(scenario, table, 120);
-    const ascii = toAscii(lines.join("\n")).split("\n");
+    const ascii = inAscii(lines.join("\n")).split("\n");
     expect(ascii.join("")).toMatch(/^[ -~]*$/);
     expect(ascii.map((line) => line.length)).toEqual(lines.map((line) => line.length));
     expect(ascii[0]).toBe("tiny - coverage 50 % - marks visible - shift unseen");
-    expect(ascii[4]).toContain("...........o+o.........|.");
+    expect(ascii[4]).toContain("-----------o+o---------|-");
   });
 
   test("without a finished cell it says so, and a level that is drawn is not called exact", () => {

@@ -330,7 +330,7 @@ describe("mazes of 15 x 15", () => {
 test("a screen in ASCII is ASCII, and has the legend", () => {
   for (const shown of [browser(), pressed(browser(), "filter"), pressed(browser(), "jump", { type: "7" })]) {
     for (const [columns, rows] of SIZES) {
-      const frame = toText(browserProgram(shown).view(shown, { columns, rows: rows - 1 }, ASCII)).join("\n");
+      const frame = toText(browserProgram(shown).view(shown, { columns, rows: rows - 1 }, ASCII), ASCII).join("\n");
       expect(frame).toMatch(/^[\n -~]*$/);
       expect(frame).toContain("\n A agent  G Ghost  D Diamond\n");
     }

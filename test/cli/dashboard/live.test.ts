@@ -102,7 +102,7 @@ const cell = planned("route", 1).id;
 const playing = (at: number): Dashboard => model({ live: { cell, episode: EPISODE, at } });
 const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
-  return toText(fitFrame(dashboardView(shown, size, capabilities), size)).map((row) => row.trimEnd());
+  return toText(fitFrame(dashboardView(shown, size, capabilities), size), capabilities).map((row) => row.trimEnd());
 };
 const curvesOf = (rows: readonly string[]): string[] =>
   rows.slice(

@@ -23,7 +23,7 @@ function model(change: Partial<Dashboard> = {}): Dashboard {
 }
 const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
-  return toText(fitFrame(dashboardView(shown, size, capabilities), size)).map((row) => row.trimEnd());
+  return toText(fitFrame(dashboardView(shown, size, capabilities), size), capabilities).map((row) => row.trimEnd());
 };
 
 test("60 columns: curves and cells, no log; the legend is shorter, and of what is too long whole parts are left out", () => {
@@ -164,7 +164,7 @@ test("at every width the numbers of a cell are whole", () => {
 test("ASCII: curves as signs, a failed cell with its message", () => {
   expect(draw(model({ arm: 0 }), 80, 23, ASCII)).toMatchInlineSnapshot(`
     [
-      " halfwatch run: tiny                         3 of 6 cells, 00:00:16, left ~15 s",
+      " halfwatch run: tiny                       3 of 6 cells - 00:00:16 - left ~15 s",
       " ------------------------------------------------------------------------------",
       " mean true return by environment steps, unseen",
       " .90 +- - - - - - - - - - - - - - - - - - - - - - - - - - - - - -++ optimum .90",
@@ -183,7 +183,7 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       " digit: tenths of the optimum, - below 0   # done  + trains  . waits  x failed",
       " naive seed 1  failed",
       " at update 12 of 100: the loss is not finite",
-      " wasm on cpu, 2 cells x 1 thread, 81 MiB, 1,920 steps/s in all",
+      " wasm on cpu - 2 cells x 1 thread - 81 MiB - 1,920 steps/s in all",
       "",
       " 00:00:14  route seed 1 begins",
       " 00:00:16  route seed 1  step 6,400 saved  true return unseen .400",

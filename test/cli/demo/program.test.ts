@@ -24,7 +24,7 @@ const atEnd = (scene: number): Tour => ({
   beat: Math.max(0, (scenes[scene]?.beats.length ?? 1) - 1),
 });
 const draw = (tour: Tour, columns: number, rows: number, capabilities = PLAIN): string[] =>
-  toText(fitFrame(viewTour(tour, { columns, rows }, capabilities), { columns, rows }));
+  toText(fitFrame(viewTour(tour, { columns, rows }, capabilities), { columns, rows }), capabilities);
 
 describe("whole frames", () => {
   describe.each([

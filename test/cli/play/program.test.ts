@@ -64,7 +64,7 @@ test("a screen in ASCII is ASCII", () => {
     play(play(start, EAST), "leave"),
   ]) {
     const frame = playProgram(shown, "training").view(shown, { columns: 80, rows: 23 }, ASCII);
-    expect(toText(frame).join("")).toMatch(/^[ -~]*$/);
+    expect(toText(frame, ASCII).join("")).toMatch(/^[ -~]*$/);
   }
 });
 
