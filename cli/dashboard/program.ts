@@ -3,7 +3,7 @@ import { countCells } from "../progress.ts";
 import type { Binding } from "../tui/keys.ts";
 import type { Program } from "../tui/program.ts";
 import { type Action, type Dashboard, isPaused, reduce, selectedOf } from "./model.ts";
-import { cellAt, dashboardView } from "./view.ts";
+import { cellAt, dashboardSigns, dashboardView } from "./view.ts";
 
 /** What keys do outside the screen. */
 export interface Hooks {
@@ -23,6 +23,7 @@ export function dashboardProgram(start: Dashboard, { onStop, onPause, onReplay }
     reduce,
     view: dashboardView,
     keys: (model) => ({ bindings: bindingsOf(model) }),
+    signs: dashboardSigns,
     mouse: (model, { kind, column, row }, size) => {
       if (kind === "wheel-up" || kind === "wheel-down") return MOVES[kind === "wheel-up" ? "up" : "down"];
       const cell = kind === "press" ? cellAt(model, size, column, row) : undefined;

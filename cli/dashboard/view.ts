@@ -283,6 +283,27 @@ function signOf(cell: CellView | undefined, glyphs: Glyphs): string {
   return cell.isPaused ? pause : levels[Math.min(levels.length - 2, Math.floor(fraction * (levels.length - 1)))];
 }
 
+/** What the screen's signs and numbers mean, for its help. */
+export function dashboardSigns(capabilities: Capabilities): [sign: string, meaning: string][] {
+  const glyphs = glyphsOf(capabilities);
+  const levels = growing(glyphs);
+  return [
+    [glyphs.full, "the cell is done"],
+    [`${levels[0]} to ${levels[levels.length - 2]}`, "it trains, and how far it is"],
+    [glyphs.pause, "it is paused"],
+    [glyphs.floor, "it waits"],
+    ["~", "another process trains it"],
+    [glyphs.times, "it failed; the selected one says why"],
+    ["0 to 9", "beside it: its latest true return, in tenths of the optimum; alone where seeds are many"],
+    [NEGATIVE, "that is a tenth below 0, or more"],
+    ["true return", "mean over episodes, discounted, where nobody looks unless the scenario says otherwise"],
+    ["95 %", "interval of the mean over the seeds that are done (Student t)"],
+    ["labels/seed", "inspected episodes that training has used"],
+    ["theory", "what the selected arm is worth if it pursues exactly what it is paid for"],
+    ["selects", "the checkpoint that each rule of selection would take so far"],
+  ];
+}
+
 /** What the signs of the matrix mean. */
 function legend(columns: number, capabilities: Capabilities): Row {
   const glyphs = glyphsOf(capabilities);

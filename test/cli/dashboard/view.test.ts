@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
-import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
+import { cellAt, dashboardSigns, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
@@ -189,6 +189,17 @@ test("ASCII: curves as signs, a failed cell with its message", () => {
       " 00:00:16  route seed 1  step 6,400 saved  true return unseen .400",
     ]
   `);
+});
+
+test("the help explains every sign of the legend, with or without Unicode, and no sign twice", () => {
+  for (const capabilities of [PLAIN, ASCII]) {
+    const signs = dashboardSigns(capabilities).map(([sign]) => sign);
+    expect(new Set(signs).size).toBe(signs.length);
+    const shown = draw(model(), 120, 39, capabilities).find((row) => row.includes("digit:")) ?? expect.fail();
+    const explained = [...shown.matchAll(/(\S) (?:done|waits|failed)/g)].map(([, sign]) => sign);
+    expect(explained).toHaveLength(3);
+    for (const sign of explained) expect(signs).toContain(sign);
+  }
 });
 
 test("in ASCII every row is, whatever stands in it", () => {
