@@ -100,10 +100,16 @@ function chooseCheckpoint({ path: run, arm, seed, point = {}, step }: Wanted): s
       if (found?.result !== undefined) return checkpointOf(found.paths, found.result.checkpoints.last, step);
     }
   }
-  const where = points.length === 1 ? ` at ${pointText(points[0])}` : "";
-  throw new UserError(
-    `run ${run} has no finished cell of ${wanted}${seed === undefined ? "" : ` with seed ${seed}`}${where}`,
+  const asked = [seed === undefined ? "" : ` with seed ${seed}`, isSame(point, {}) ? "" : ` at ${pointText(point)}`];
+  const results = own.map(({ id }) => readResultAlone(cellPaths(run, id)));
+  const there = seeds.flatMap((each) =>
+    readManifest(run).points.flatMap((at) =>
+      results.some((result) => result?.seed === each && isSame(result.point, at))
+        ? [`seed ${each} at ${pointText(at)}`]
+        : [],
+    ),
   );
+  throw new UserError(`run ${run} has no finished cell of ${wanted}${asked.join("")}`, `it has: ${there.join("; ")}`);
 }
 
 /** A cell's checkpoint of a step, `last` unless told otherwise. */

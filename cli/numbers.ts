@@ -21,14 +21,14 @@ export function within(value: number, columns: number): string {
   return forms.find((text) => text.length <= columns) ?? forms[2];
 }
 
-/** `1,204`, `12k`, `.6M`: a count in so many columns. */
+/** `1,204`, `12k`, `.6M`: a count in so many columns; nothing where they are too few. */
 export function countWithin(value: number, columns: number): string {
   const units = [
     [1e3, "k"],
     [1e6, "M"],
   ] as const;
   const forms = units.flatMap(([unit, letter]) => [1, 0].map((d) => `${short(value / unit, d)}${letter}`));
-  return [thousands(value), ...forms].find((text) => text.length <= columns) ?? forms[forms.length - 1];
+  return [thousands(value), ...forms].find((text) => text.length <= columns && !/^[.0]+[kM]$/.test(text)) ?? "";
 }
 
 /** `00:07:41` from seconds. */

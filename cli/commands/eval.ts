@@ -9,6 +9,7 @@ import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
 import { quirksOf } from "../../src/experiment/loop-options.ts";
+import { pointText } from "../../src/experiment/report/format.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import {
@@ -23,7 +24,7 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { loadWanted, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
+import { loadWanted, type Point, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { isFile, isRun, noRun } from "../runs.ts";
@@ -69,7 +70,8 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const policy = networkPolicy(model, view, setting, { greedy: options.greedy ?? false });
-    const who = { checkpoint: path, arm: checkpoint.arm, seed: checkpoint.seed };
+    const { arm, seed, point } = checkpoint;
+    const who = { checkpoint: path, arm, seed, ...(Object.keys(point).length > 0 && { point }) };
     const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
     await report(who, view.name, scenario, options, policy, situation, verdict);
   } finally {
@@ -196,7 +198,7 @@ async function report(
   print(
     [
       scenario.name,
-      ...Object.values(who),
+      ...Object.values(who).map((value) => (typeof value === "object" ? pointText(value as Point) : value)),
       `view ${view}`,
       `shift ${shift ?? TRAINING}`,
       `${thousands(levels)} levels${exact ? ", exact" : " drawn, exact on each"}`,

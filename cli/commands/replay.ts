@@ -72,11 +72,6 @@ export async function openPlayer(
 ): Promise<void> {
   const { program, dispose } = await preparePlayer(path, request, capabilities);
   try {
-    const steps = program.start.shown?.actions.length ?? 0;
-    // Others that it is compared with may take longer.
-    if (request.compare === undefined && request.at > steps) {
-      throw new UserError(`--at ${request.at}: episode ${request.episode} has ${steps} steps`);
-    }
     const screen = await openScreen(program, { capabilities });
     screen.dispatch({ kind: "start" });
     if (lanes !== undefined) screen.dispatch({ kind: "lanes", comparison: { specs: [], lanes, edited: false } });
@@ -135,6 +130,7 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
     printJson({
       checkpoint: file,
       arm: checkpoint.arm,
+      ...(Object.keys(checkpoint.point).length > 0 && { point: checkpoint.point }),
       shift: options.shift ?? "training",
       actions: setting.world.actions,
       ...episode,
@@ -144,7 +140,7 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   say(`${file}`);
   print(
     [
-      `${scenario.name} · ${checkpoint.arm} · seed ${checkpoint.seed} · episode ${episode.number} · view ${view.name} · shift ${options.shift ?? "training"}`,
+      `${scenario.name} · ${nameOf(checkpoint)} · episode ${episode.number} · view ${view.name} · shift ${options.shift ?? "training"}`,
       `marks: ${episode.marks.length === 0 ? "none" : episode.marks.map(([row, column]) => `row ${row} column ${column}`).join(", ")}${setting.overseer.visible ? "" : " (hidden)"}`,
     ].join("\n"),
   );

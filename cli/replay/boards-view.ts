@@ -19,6 +19,7 @@ import {
   spread,
   type Tone,
   toned,
+  widthOf,
 } from "../tui/span.ts";
 import { boardOf, gateModule, legendOf, overlayOf, overlayTitle, policyOverlay } from "./overlay.ts";
 import { type Player, viewsOf } from "./player.ts";
@@ -39,8 +40,15 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
   const tall = 2 + boardRows(scene.height, true) + views.length + 4 + AIR <= rows;
   const layout = layOut(scene.width, views, room, { isHeat, tall });
   const main: Board = boardOf(player, shown);
-  const mainWidth = 3 + scene.width * layout.main;
-  const title = cut(overlayTitle(player, shown), mainWidth - 4, glyphsOf(capabilities));
+  const viewWidths = ordered
+    .slice(0, layout.views)
+    .map((v) => Math.max(scene.width * layout.cell, views[v].length + 2));
+  const boardWidth = 3 + scene.width * layout.main;
+  // The title may take what the boards leave.
+  const spare = room - boardWidth - viewWidths.reduce((sum, width) => sum + 3 + width, 0);
+  const named = overlayTitle(player, shown);
+  const mainWidth = Math.max(boardWidth, Math.min(boardWidth + spare, 4 + widthOf(named)));
+  const title = cut(named, mainWidth - 4, glyphsOf(capabilities));
   const boards: Frame[] = [
     [line(`    ${title}`, { bold: true }), ...drawBoard(main, { cell: layout.main, axes: true, tall }, capabilities)],
     ...ordered.slice(0, layout.views).map((v) => {
@@ -52,19 +60,20 @@ export function boardsFrame(player: Player, shown: Shown, { columns, rows }: Siz
       return [[title], [], ...drawBoard(board, { cell: layout.cell, tall }, capabilities)];
     }),
   ];
-  const widths = [mainWidth, ...ordered.map((v) => Math.max(scene.width * layout.cell, views[v].length + 2))].slice(
-    0,
-    layout.views + 1,
-  );
+  const widths = [mainWidth, ...viewWidths];
   const hidden = views.length - layout.views;
-  const more = layout.views > 0 && hidden > 0 ? line(`+ ${hidden} more (m)`, { tone: "muted" }) : [];
+  const more = hidden > 0 ? line(`+ ${hidden} more (m)`, { tone: "muted" }) : [];
   const top = beside([...boards, [more, ...badges]], 3, [...widths, Math.max(badgeWidth, rowWidth(more))]).map(
     (row) => [span(" "), ...row],
   );
   const details = detailRows(player, shown, columns, capabilities);
   const legend = legendOf(shown, capabilities);
   const left = rows - top.length;
-  if (left <= 0) return top.slice(0, rows);
+  if (left < 0) {
+    const seen = rows - 3;
+    const missing = ` not shown: rows from ${seen} on, and all below`;
+    return [...top.slice(0, rows - 1), line(missing, { tone: "note" })];
+  }
   // What is said here before the legend, and air where there is room for it.
   const air = left > details.length + 3 ? 1 : 0;
   const below = [...(air ? [[]] : []), ...details.slice(0, left - air)];
@@ -95,7 +104,6 @@ const WHOLE_HEAT_CELLS = [
 const HEAT_CELLS = [
   [4, 3],
   [4, 2],
-  [2, 2],
 ] as const;
 
 /** How wide cells are, and how many views fit beside the level. */
@@ -162,7 +170,7 @@ function detailRows(player: Player, shown: Shown, columns: number, capabilities:
       const likeliest = Math.max(...row);
       const cells = scene.actions.flatMap((action, a): Span[] => {
         const style = row[a] === likeliest ? { bold: true } : ({ tone: "muted" } as const);
-        const taken = v === 0 && action === actions[step];
+        const taken = name === shown.acting && action === actions[step];
         const text = `${arrow(glyphs, action, 0.5)} ${short(row[a], 2).padStart(4)} `;
         return [
           span(taken ? glyphs.taken : " ", { tone: "note", bold: true }),
@@ -174,7 +182,7 @@ function detailRows(player: Player, shown: Shown, columns: number, capabilities:
         ];
       });
       const mark = v === player.view ? span(`${glyphs.selected} `, { tone: "note" }) : span("  ");
-      rows.push(rowOf(mark, span(name.padEnd(wide), v === 0 ? { bold: true } : {}), ...cells));
+      rows.push(rowOf(mark, span(name.padEnd(wide), name === shown.acting ? { bold: true } : {}), ...cells));
     }
   }
   const module = gateModule(shown);

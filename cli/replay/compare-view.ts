@@ -4,6 +4,8 @@ import { type Board, boardRows, cellWidth, drawBoard } from "../tui/board.ts";
 import { arrow, type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import {
   beside,
+  cut,
+  cutFront,
   type Frame,
   fitTo,
   line,
@@ -87,11 +89,12 @@ export function lanesFrame(
     const here = choiceRow(shown, at, each, glyphs);
     const remark = about !== "" && widthOf(name) + 2 + widthOf(about) <= each ? `  ${about}` : "";
     return [
-      rowOf(span(name, { bold: true }), span(remark, { tone: "muted" })),
+      // Of a long one the end tells more: `point:oversight.coverage=0.1`.
+      rowOf(span(cutFront(name, each, glyphs), { bold: true }), span(remark, { tone: "muted" })),
       ...(foretold ? (isNarrow ? [outcome, returns] : [whole]) : []),
       ...(player.overlay === "level"
         ? []
-        : [line(`${axes ? "    " : ""}${overlayTitle(player, shown)}`, { tone: "note" })]),
+        : [line(cut(`${axes ? "    " : ""}${overlayTitle(player, shown)}`, each, glyphs), { tone: "note" })]),
       ...drawBoard(player.overlay === "level" ? way : board, { cell, axes, tall }, capabilities),
       !isOver ? here : foretold ? line("over", { tone: "muted" }) : isNarrow ? outcome : whole,
     ].map((row) => fitTo(row, each));
@@ -122,7 +125,7 @@ function choiceRow({ opinions, actions, acting, scene }: Shown, step: number, wi
 
 function firstDifference(lanes: readonly Lane[], divergence: Divergence | null, glyphs: Glyphs, width: number): Frame {
   if (divergence === null) {
-    return [line("they never part: the same actions from the first to the last", { tone: "muted" })];
+    return wrapText("they never part: the same actions from the first to the last", width, { tone: "muted" });
   }
   const { step, actions } = divergence;
   const said = lanes.map(({ name, shown }, l): string => {

@@ -58,7 +58,7 @@ export async function mindOf(
       return named(await other({ arm: value }));
     case "seed":
     case "step": {
-      const number = /^[\d,_]+$/.test(value) ? Number(value.replace(/[,_]/g, "")) : Number.NaN;
+      const number = /^(\d[\d_]*|\d{1,3}(,\d{3})+)$/.test(value) ? Number(value.replace(/[,_]/g, "")) : Number.NaN;
       if (!Number.isSafeInteger(number)) throw new UserError(`--compare ${spec}: expected a number after ${form}:`);
       return named(await other(form === "seed" ? { seed: number } : { step: number }));
     }

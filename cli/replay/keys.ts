@@ -27,6 +27,7 @@ export function playerSigns(capabilities: Capabilities): [sign: string, meaning:
     ["Y", "on the bar: the compared minds part"],
     [glyphs.selected, "the view that is meant (m)"],
     ["label", "what the overseer wrote down: an event, `nothing` for a timeout, `unlabelled` where it did not look"],
+    ["0 to 9", "on the map, where there is no room for numbers: tenths of the range from the least to the greatest"],
     ["cost", "what one step of the view costs under the true goal, exactly"],
     ["Q*", "exact return of the best action with the steps that are left"],
   ];

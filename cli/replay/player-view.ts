@@ -61,9 +61,19 @@ function titleRow(player: Player, columns: number, capabilities: Capabilities): 
     span(playing ? glyphs.play : glyphs.pause, { bold: true }),
   );
   const whole = (actor: string) => rowOf(span(actor, { bold: true }), span(acting, { tone: "muted" }), "   ", name);
-  // Where it is narrow the steps of training go first.
-  const isNarrow = rowWidth(whole(who)) + rowWidth(right) + 3 > columns;
-  return heading(whole(isNarrow ? who.split(" · ").slice(0, -1).join(" · ") : who), right, columns);
+  const rows = namesOf(who).map(whole);
+  const fits = rows.find((row) => rowWidth(row) + rowWidth(right) + 3 <= columns);
+  return heading(fits ?? rows[rows.length - 1], right, columns);
+}
+
+/** Who acts, the fullest name first. Where it is narrow the steps of training go, then the paths of swept keys, then the point. */
+function namesOf(who: string): string[] {
+  const [arm, seed, ...rest] = who.split(" · ");
+  const point = rest.slice(0, -1);
+  const keys = point.map((each) => each.replace(/^\S+\.(?=\S+ )/, ""));
+  return [[arm, seed, ...rest], [arm, seed, ...point], [arm, seed, ...keys], [arm, seed], [arm]].map((parts) =>
+    parts.filter(Boolean).join(" · "),
+  );
 }
 
 /** A rule, the bar of steps, and a row for what is said or typed. What takes two rows takes the rule's. */

@@ -117,7 +117,8 @@ export type PlayerAction =
   | { readonly kind: "submit" | "cancel" }
   | { readonly kind: "notice"; readonly text: string; readonly bad?: boolean }
   | { readonly kind: "visits"; readonly visits: readonly number[] }
-  | { readonly kind: "lanes"; readonly comparison: Comparison }
+  /** `of`: the entry on whose level they were played; without it, whatever is shown. */
+  | { readonly kind: "lanes"; readonly comparison: Comparison; readonly of?: number }
   | EditAction
   /** For the effect alone. */
   | { readonly kind: "rerun" | "save-svg" | "save-text" | "command" | "quit" | "start" };
@@ -141,12 +142,14 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
   switch (action.kind) {
     case "entries":
       // What was counted over some is counted anew over all.
-      return arranged({
-        ...player,
-        entries: action.entries,
-        growing: action.growing,
-        visits: action.growing ? player.visits : null,
-      });
+      return saidOfNone(
+        arranged({
+          ...player,
+          entries: action.entries,
+          growing: action.growing,
+          visits: action.growing ? player.visits : null,
+        }),
+      );
     case "shown":
       return landed(player, action.index, action.shown);
     case "step":
@@ -215,6 +218,8 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
     case "visits":
       return { ...player, visits: action.visits };
     case "lanes":
+      // An answer to a question that is no longer asked.
+      if (action.of !== undefined && action.of !== player.wanted) return { ...player, notice: null };
       return { ...player, comparison: action.comparison, edit: null, step: 0, playing: false, notice: null };
     case "back":
       if (player.edit !== null) return { ...player, edit: null };
@@ -269,6 +274,13 @@ function overlaysOf({ charts, opinions }: Shown): OverlayName[] {
 
 function after<T>(all: readonly T[], one: T, by = 1): T {
   return all[(all.indexOf(one) + by + all.length) % all.length];
+}
+
+/** Where a filter accepts none of all episodes, it says which of its values there is not. */
+function saidOfNone(player: Player): Player {
+  const { filter, entries, order, growing } = player;
+  const odd = order.length > 0 || growing ? null : unheardOf(filter, entries);
+  return odd === null ? player : { ...player, notice: { text: odd, bad: true } };
 }
 
 function goTo(player: Player, step: number): Player {
@@ -375,9 +387,7 @@ function submitted(player: Player): Player {
       try {
         const filter = parseFilter(prompt.text, player.goals);
         const place = { selected: 0, first: 0 };
-        const next = arranged({ ...player, filter, prompt: null, notice: null, visits: null, place });
-        const odd = next.order.length > 0 || next.growing ? null : unheardOf(filter, next.entries);
-        return odd === null ? next : { ...next, notice: { text: odd, bad: true } };
+        return saidOfNone(arranged({ ...player, filter, prompt: null, notice: null, visits: null, place }));
       } catch (error) {
         return { ...player, notice: { text: messageOf(error), bad: true } };
       }

@@ -13,7 +13,7 @@ import type { Actor, Actors } from "./actors.ts";
 import { candidatesOf, mindOf, playLanes } from "./compare.ts";
 import { playerKeys, playerMouse, playerSigns } from "./keys.ts";
 import { pageOf } from "./list-view.ts";
-import { beginPlayer, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
+import { beginPlayer, lengthOf, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
 import { viewPlayer } from "./player-view.ts";
 import type { EpisodeSource } from "./source.ts";
 
@@ -72,10 +72,13 @@ export async function createPlayer(
   if (listed.notice?.bad) throw new UserError(listed.notice.text);
   const shown = await source.load(options.episode);
   const alone = playerReducer({ ...listed, notice: null }, { kind: "shown", index: options.episode, shown });
-  const start =
+  const compared =
     options.compare === undefined
       ? alone
       : playerReducer(alone, { kind: "lanes", comparison: await compare(options.compare, alone) });
+  const steps = lengthOf(compared);
+  if (options.step > steps) throw new UserError(`--at ${options.step}: episode ${options.episode} has ${steps} steps`);
+  const start = { ...compared, step: options.step };
 
   /** Pages are as long as the terminal is high. */
   function withPage(player: Player, { rows }: Size): Player {
@@ -144,17 +147,18 @@ export async function createPlayer(
     const level = world.parse(edit.map, state);
     const marks = new Uint8Array(world.height * world.width);
     for (const cell of edit.marks) marks[cell] = 1;
-    const changed: Beginning = { seed, number, level, state, marks };
+    const beginning: Beginning = { seed, number, level, state, marks };
     const own = { name: `${actor.arm} ${actor.view}`, mind: actor.mind, view: actor.view };
     const asked =
       comparison !== null && comparison.specs.length > 0
-        ? minds.map((each) => ({ ...each, beginning: changed }))
+        ? minds.map((each) => ({ ...each, beginning }))
         : [
             { ...own, name: "as it was", beginning: shown.trace.beginning },
-            { ...own, name: "changed", beginning: changed },
+            { ...own, name: "changed", beginning },
           ];
     const lanes = await playLanes(actor, asked);
-    screen.dispatch({ kind: "lanes", comparison: { specs: comparison?.specs ?? [], lanes, edited: true } });
+    const changed = { specs: comparison?.specs ?? [], lanes, edited: true };
+    screen.dispatch({ kind: "lanes", comparison: changed, of: player.at });
   }
 
   function keepTime(player: Player, screen: Screen<PlayerAction>): void {
@@ -230,7 +234,7 @@ export async function createPlayer(
             const specs = [...(before.comparison?.specs ?? []), ...wordsIn(text).filter(Boolean)].slice(-2);
             attempt(screen, async () => {
               try {
-                screen.dispatch({ kind: "lanes", comparison: await compare(specs, player) });
+                screen.dispatch({ kind: "lanes", comparison: await compare(specs, player), of: player.at });
               } catch (error) {
                 if (!(error instanceof UserError)) throw error;
                 screen.dispatch({ kind: "refused", text, suggestions: candidates, message: messageOf(error) });

@@ -5,7 +5,7 @@ import { short } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
 import { createActors } from "./actors.ts";
 import { divergenceOf, mindOf, playLanes } from "./compare.ts";
-import { arrange, EVERYTHING, parseFilter } from "./filter.ts";
+import { arrange, EVERYTHING, parseFilter, unheardOf } from "./filter.ts";
 import type { Shown } from "./shown.ts";
 import { createFileSource } from "./source.ts";
 
@@ -29,6 +29,11 @@ export async function tellRecorded(
     while (await source.more());
     const filter = text === undefined ? EVERYTHING : parseFilter(text, source.goals);
     const order = arrange(source.entries, filter, "as recorded");
+    if (order.length === 0) {
+      throw new UserError(
+        `--filter ${filter.text}: ${unheardOf(filter, source.entries) ?? `no episode of ${path} fits`}`,
+      );
+    }
     if (episode >= source.entries.length) {
       throw new UserError(`--episode ${episode}: ${path} holds ${source.entries.length} episodes, numbered from 0`);
     }

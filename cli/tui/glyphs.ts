@@ -93,7 +93,7 @@ const ASCII: Glyphs = {
   dot: "o",
   play: ">",
   pause: "P",
-  event: "*",
+  event: "+",
   taken: "*",
   selected: ">",
   up: "^",

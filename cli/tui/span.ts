@@ -63,6 +63,11 @@ export function cut(text: string, width: number, { ellipsis }: { readonly ellips
   return widthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join("")}${ellipsis}`;
 }
 
+/** As {@link cut}, but the end stays. */
+export function cutFront(text: string, width: number, { ellipsis }: { readonly ellipsis: string }): string {
+  return widthOf(text) <= width ? text : `${ellipsis}${[...text].slice(1 - Math.max(1, width)).join("")}`;
+}
+
 /** A row of exactly `width` columns: cut, or filled with blanks on the right. */
 export function fitTo(row: Row, width: number): Row {
   const spans: Span[] = [];

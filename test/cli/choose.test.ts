@@ -94,8 +94,21 @@ describe("the policy of a run", () => {
     );
     expect(messageOf(() => wantedPath({ path: run, point: { toString: 1 } }))).toContain("has no such point");
     expect(messageOf(() => wantedPath({ path: run, arm: "naive", seed: 1, point: point(0.1, 5) }))).toBe(
-      `run ${run} has no finished cell of naive with seed 1 at oversight.coverage 0.1 · world.size 5`,
+      `run ${run} has no finished cell of naive with seed 1 at oversight.coverage 0.1 · world.size 5\n` +
+        [
+          ...[
+            "it has: seed 0 at oversight.coverage 0.5 · world.size 4",
+            "seed 0 at oversight.coverage 0.5 · world.size 5",
+          ],
+          ...["seed 0 at oversight.coverage 0.1 · world.size 4", "seed 0 at oversight.coverage 0.1 · world.size 5"],
+          ...["seed 1 at oversight.coverage 0.5 · world.size 4", "seed 1 at oversight.coverage 0.5 · world.size 5"],
+        ].join("; "),
     );
+    // Some of a point is named as it was asked for.
+    const some = messageOf(() =>
+      wantedPath({ path: run, arm: "naive", seed: 1, point: { "oversight.coverage": 0.1 } }),
+    );
+    expect(some).toContain("has no finished cell of naive with seed 1 at oversight.coverage 0.1\n");
     expect(messageOf(() => wantedPath({ path: run, arm: "oracle" }))).toContain("it has: naive, route");
     expect(messageOf(() => wantedPath({ path: run, seed: 7 }))).toContain("it has: 0, 1");
     expect(messageOf(() => wantedPath({ path: run, step: 7 }))).toMatch(/has no checkpoint of it\nit has: [\d, ]+256$/);
@@ -135,6 +148,7 @@ test("names are apart by blanks or commas; a number may have commas of its own; 
   expect(wordsIn(" only:ghost, step:1,000,000  full,arm:naive ,x ")).toEqual([
     ...["only:ghost", "step:1,000,000", "full", "arm:naive", "x"],
   ]);
+  expect(wordsIn("seed:1,2,1,0000,12,345")).toEqual(["seed:1", "2", "1", "0000", "12,345"]);
   expect(["a,,b", "a,", ""].map(wordsIn)).toEqual([["a", "", "b"], ["a", ""], [""]]);
   expect(halfwatch(["run", "scenarios/maze.yaml", "--arms", "naive,,route"]).stderr).toContain(
     "--arms is naive,,route, expected",
@@ -200,8 +214,12 @@ test("eval and replay of a run are those of its checkpoint", () => {
   const file = planned("route", 1, point(0.1, 5));
   const ofRun = halfwatch(["eval", run, "--arm", "route", "--seed", "1", ...at, "--json"]);
   expect(ofRun.code, ofRun.stderr).toBe(0);
+  expect(JSON.parse(ofRun.stdout).point).toEqual(point(0.1, 5));
+  const header = halfwatch(["eval", run, "--seed", "1", ...at]).stdout.split("\n")[0];
+  expect(header).toContain(" · route · 1 · oversight.coverage 0.1 · world.size 5 · view ");
   expect(JSON.parse(ofRun.stdout)).toEqual(JSON.parse(halfwatch(["eval", file, "--json"]).stdout));
   const told = halfwatch(["replay", run, "--seed", "1", ...at, "--plain"]);
   expect(told).toEqual(halfwatch(["replay", file, "--plain"]));
   expect(told.stderr).toContain(file);
+  expect(told.stdout).toContain("tiny · route · seed 1 · oversight.coverage 0.1 · world.size 5 · step 256 · episode 0");
 });

@@ -27,5 +27,12 @@ test("a count in so many columns is whole, or in thousands and millions", () => 
   expect(forms(7)).toEqual(["7", "7", "7", "7", "7"]);
   expect(forms(1204)).toEqual(["1,204", "1,204", "1,204", "1.2k", "1k"]);
   expect(forms(12_345)).toEqual(["12,345", "12,345", "12.3k", "12k", "12k"]);
+  // Nothing rather than 0k.
+  expect([countWithin(100, 2), countWithin(499, 2), countWithin(99_999, 2), countWithin(0, 2)]).toEqual([
+    "",
+    "",
+    "",
+    "0",
+  ]);
   expect(forms(640_000)).toEqual(["640,000", "640.0k", "640k", "640k", ".6M"]);
 });

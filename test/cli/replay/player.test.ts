@@ -234,6 +234,17 @@ describe("comparing", () => {
     expect(run(player, { kind: "back" })).toMatchObject({ comparison: null, step: 4 });
   });
 
+  test("one that comes when another episode is asked for is dropped, wherever that was played", () => {
+    const lanes = {
+      kind: "lanes",
+      comparison: { specs: ["full"], lanes: [lane("a", ["north"])], edited: false },
+    } as const;
+    const elsewhere = run(opened(), { kind: "episode", by: 1 });
+    expect(run(elsewhere, { ...lanes, of: 0 }).comparison).toBeNull();
+    expect(run(opened(), { ...lanes, of: 0 }).comparison).not.toBeNull();
+    expect(run(elsewhere, lanes).comparison).not.toBeNull();
+  });
+
   test("suggestions are gone through by the arrows, in a circle, and typing leaves them", () => {
     const prompt = run(opened(), { kind: "prompt", prompt: "compare", suggestions: ["full", "arm:naive"] });
     const key = (key: string) => ({ kind: "type", key }) as const;

@@ -19,6 +19,7 @@ import { tinyScenario } from "../../experiment/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";
 import { endures } from "../tui/endures.ts";
 import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
+import { troupe } from "./troupe.ts";
 
 /*
  * The whole player on a terminal in memory, over a run that was really trained (for milliseconds), from its files to what is visible.
@@ -45,9 +46,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The episodes that the first cell of route recorded. */
+function episodesOf(): string {
+  const [plan] = planCells(
+    tinyScenario({ arms: ["route"], seeds: 1, shift: { unseen: { "oversight.coverage": 0 } } }),
+    "wasm",
+  );
+  return cellPaths(dir, plan.id).episodes;
+}
+
 interface Change {
   readonly source?: EpisodeSource;
   readonly episode?: number;
+  readonly who?: string;
+  readonly step?: number;
   readonly filter?: string;
   readonly compare?: readonly string[];
   /** The first episodes whose mind cannot be asked. */
@@ -63,12 +75,12 @@ async function open(change: Change = {}) {
   const copied: string[] = [];
   let terminal: FakeTerminal<Player, PlayerAction> | undefined;
   const program = await createPlayer({
-    who: `route · seed ${actor.seed} · step ${actor.step}`,
+    who: change.who ?? `route · seed ${actor.seed} · step ${actor.step}`,
     source: change.source ?? createPlayedSource(actor, 40),
     actorOf: async (index) => (index < (change.silent ?? 0) ? null : actor),
     actors,
     episode: change.episode ?? 0,
-    step: 0,
+    step: change.step ?? 0,
     ...(change.filter !== undefined && { filter: change.filter }),
     ...(change.compare !== undefined && { compare: change.compare }),
     capabilities,
@@ -145,6 +157,44 @@ describe("frames", () => {
     await terminal.end();
   });
 
+  test.each([
+    [120, "route · seed 0 · oversight.coverage 0.1 · step 640 · full   episode 0 · unseen"],
+    [80, "route · seed 0 · oversight.coverage 0.1 · full   episode 0 · unseen"],
+    [70, "route · seed 0 · coverage 0.1 · full   episode 0 · unseen"],
+    [60, "route · seed 0 · full   episode 0 · unseen"],
+  ])(
+    "of the head at %d columns: of a long name the steps go first, then the key's path, then the point",
+    async (columns, head) => {
+      const { terminal } = await open({ columns, rows: 24, who: "route · seed 0 · oversight.coverage 0.1 · step 640" });
+      expect(terminal.visible()[0]).toBe(` ${head.padEnd(columns - 6)}1x ‖`);
+      await terminal.end();
+    },
+  );
+
+  test("of a map that is too high: rows that have no room are missed in words", async () => {
+    const engine = await createWasmEngine({ threads: 1 });
+    const high = await troupe(engine, "full", { world: { size: 15, horizon: 20 } });
+    const source = createPlayedSource({ ...(await actors.load({ path: dir, view: "full" })), ...high }, 3);
+    const { terminal } = await open({ columns: 60, rows: 20, source });
+    const rows = terminal.visible();
+    expect(rows[4].trimStart()).toMatch(/^0 /);
+    expect(rows[14].trimStart()).toMatch(/^10 /);
+    expect(rows[15]).toBe(" not shown: rows from 11 on, and all below");
+    await terminal.end();
+    await engine.dispose();
+  });
+
+  test("of a recorded episode: the action that was taken stands in the row of the view that acted", async () => {
+    const source = createFileSource(episodesOf(), actors);
+    while (await source.more());
+    const at = source.entries.findIndex(({ view, steps }) => view === "only:ghost" && steps > 0);
+    const { terminal } = await open({ columns: 120, source, episode: at });
+    const taken = terminal.visible().filter((row) => />[↑→↓←]/.test(row));
+    expect(taken).toHaveLength(1);
+    expect(taken[0]).toMatch(/^.{2}only:ghost /);
+    await terminal.end();
+  });
+
   test("in ASCII", async () => {
     const { terminal } = await open({ columns: 80, rows: 24, capabilities: ASCII, episode: 1 });
     const rows = terminal.visible();
@@ -198,6 +248,19 @@ describe("a session", () => {
     await terminal.press("ctrl-u", ..."only:ghost, ablate:ghost", "enter");
     expect(terminal.visible()[4]).toMatch(/^ route full .*│ only:ghost +│ ablate:ghost$/);
     await terminal.end();
+  });
+
+  test("a comparison begins after the steps that were asked for, within the longest", async () => {
+    const longest = (await open({ compare: ["optimal:true"] })).terminal;
+    const { lanes } = longest.screen.model().comparison ?? expect.fail();
+    const steps = Math.max(...lanes.map(({ shown }) => shown.actions.length));
+    await longest.end();
+    const { terminal } = await open({ compare: ["optimal:true"], step: steps });
+    expect(terminal.screen.model().step).toBe(steps);
+    await terminal.end();
+    await expect(open({ compare: ["optimal:true"], step: steps + 1 })).rejects.toThrow(
+      `--at ${steps + 1}: episode 0 has ${steps} steps`,
+    );
   });
 
   test("a comparison that is asked for on the command line is refused before the terminal is touched", async () => {
@@ -409,13 +472,17 @@ test("endures every terminal, while it plays", async () => {
 });
 
 describe("sources", () => {
-  const episodesOf = () => {
-    const [plan] = planCells(
-      tinyScenario({ arms: ["route"], seeds: 1, shift: { unseen: { "oversight.coverage": 0 } } }),
-      "wasm",
-    );
-    return cellPaths(dir, plan.id).episodes;
-  };
+  test("a filter that no recorded episode fits is refused in lines, and said in the player", async () => {
+    const told = halfwatch(["replay", episodesOf(), "--plain", "--filter", "outcome:gost"]);
+    expect(told).toMatchObject({ code: 2, stdout: "" });
+    expect(told.stderr).toBe("--filter outcome:gost: no episode has outcome gost; did you mean ghost?\n");
+    const none = halfwatch(["replay", episodesOf(), "--plain", "--filter", "steps>1000"]);
+    expect(none.stderr).toMatch(/^--filter steps>1000: no episode of \S+ fits\n$/);
+    const { terminal } = await open({ filter: "outcome:gost" });
+    await terminal.settle();
+    expect(terminal.visible()[28]).toBe(" no episode has outcome gost; did you mean ghost?");
+    await terminal.end();
+  });
 
   test("the episodes that a cell recorded are shown with the mind of its checkpoint", async () => {
     const source = createFileSource(episodesOf(), actors);
