@@ -7,6 +7,7 @@ import { controlPath, readControl, unpauseRun } from "../../src/experiment/contr
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
 import { type Claim, guardBy, holderOf, takeLock } from "../../src/experiment/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
+import { counted } from "../../src/experiment/report/format.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
 import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/experiment/store.ts";
@@ -97,7 +98,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
     const chosen = { name: engineName, spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
-      `${plans.length} cells${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
+      `${counted(plans.length, "cell")}${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
       `${engineName}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const capabilities = liveCapabilities(options);
@@ -187,8 +188,6 @@ function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): str
   const together = largest > 1 ? `up to ${largest} together` : "";
   return [together, jobs > 1 || largest === 1 ? `${jobs} side by side` : ""].filter(Boolean).join(", ");
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function primaryReturn(result: CellResult, shift: string): number | null {
   const returns = result.summary.returns as Record<string, Record<string, BriefEvaluation>>;

@@ -4,6 +4,7 @@ import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
 import { type CellPlan, planCells } from "../../src/experiment/plan.ts";
+import { counted } from "../../src/experiment/report/format.ts";
 import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
 import { type Manifest, readManifest, readRun } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
@@ -42,7 +43,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const claim = ownClaim();
   const follower = new RunFollower(dir, plans, claim);
   const leaving = listenForStop();
-  const title = `halfwatch watch: ${dir}  ${plans.length} cells`;
+  const title = `halfwatch watch: ${dir}  ${counted(plans.length, "cell")}`;
   let view = beginRun(plans, new Map());
   let display: RunDisplay | null = null;
   const capabilities = liveCapabilities({ plain: plain === true });

@@ -5,6 +5,7 @@ import { ARM_NAMES, type Scenario, TRAINING } from "../schema.ts";
 import type { CellResult, RunContents } from "../store.ts";
 import { summarise } from "../summary.ts";
 import { addStatistics, type Overall, overallOf, type ReportTable } from "./claims.ts";
+import { counted } from "./format.ts";
 
 /** A finished cell, with all that was measured of it. */
 export interface ReportCell {
@@ -177,7 +178,9 @@ function leftOutOf({ manifest, finished, unfinished }: RunContents, engine: stri
       ? [`${absent} of ${planned.length} cells (arms x seeds x points that the run has seen) have no result`]
       : []),
     ...unfinished.map((id) => `cell ${id} was begun and is not finished`),
-    ...(others > 0 ? [`${others} cells by another engine than ${engine} are not mixed in`] : []),
+    ...(others > 0
+      ? [`${counted(others, "cell")} by another engine than ${engine} ${others === 1 ? "is" : "are"} not mixed in`]
+      : []),
   ];
 }
 

@@ -103,7 +103,7 @@ describe("what is collected of a run", () => {
     });
     expect(report.engine).toBe("wasm");
     expect(report.tables[0].rows[0].trueReturns).toEqual([0.1, 0.3]);
-    expect(report.leftOut).toContain("1 cells by another engine than wasm are not mixed in");
+    expect(report.leftOut).toContain("1 cell by another engine than wasm is not mixed in");
   });
 
   test("is refused where there is nothing, and for an unknown shift", async () => {
