@@ -2,8 +2,9 @@ import type { CellPlan } from "../../src/experiment/plan.ts";
 import { countCells } from "../progress.ts";
 import type { Binding } from "../tui/keys.ts";
 import type { Program } from "../tui/program.ts";
+import { dashboardSigns } from "./matrix-view.ts";
 import { type Action, type Dashboard, isPaused, reduce, selectedOf } from "./model.ts";
-import { cellAt, dashboardSigns, dashboardView } from "./view.ts";
+import { cellAt, dashboardView } from "./view.ts";
 
 /** What keys do outside the screen. */
 export interface Hooks {

@@ -1,6 +1,18 @@
 import type { Capabilities } from "../capabilities.ts";
-import { glyphsOf } from "./glyphs.ts";
-import { type Frame, line, type Row, rowOf, type Span, type Style, span, spread, type Tone, widthOf } from "./span.ts";
+import { type Glyphs, glyphsOf } from "./glyphs.ts";
+import {
+  cut,
+  type Frame,
+  line,
+  type Row,
+  rowOf,
+  type Span,
+  type Style,
+  span,
+  spread,
+  type Tone,
+  widthOf,
+} from "./span.ts";
 
 /** A thin line across the screen. */
 export function rule(columns: number, capabilities: Capabilities): Row {
@@ -38,3 +50,14 @@ export function box(title: string, body: Frame, width: number, { unicode }: Capa
     rowOf(span(bl + h.repeat(width - 2) + br, edge)),
   ];
 }
+
+/** Parts of a row, without those that are empty. */
+export const joined = (parts: readonly string[], separator: string): string => parts.filter(Boolean).join(separator);
+
+/** The first of the texts that has room, from the fullest to the briefest. */
+export function fitting(texts: readonly string[], columns: number, glyphs: Glyphs): string {
+  return texts.find((text) => widthOf(text) <= columns) ?? cut(texts.at(-1) ?? "", columns, glyphs);
+}
+
+/** A text of exactly so many columns. */
+export const filled = (text: string, width: number): string => text.slice(0, width).padEnd(width);

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
+import { dashboardSigns } from "../../../cli/dashboard/matrix-view.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
-import { cellAt, dashboardSigns, dashboardView } from "../../../cli/dashboard/view.ts";
+import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
