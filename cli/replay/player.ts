@@ -208,7 +208,7 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
       return { ...player, prompt, notice: { text: message, bad: true } };
     }
     case "type":
-      return player.prompt === null ? player : { ...player, prompt: typed(player.prompt, action.key) };
+      return player.prompt === null ? player : { ...player, prompt: typed(player.prompt, action.key), notice: null };
     case "submit":
       return submitted(player);
     case "cancel":

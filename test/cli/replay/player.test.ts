@@ -266,6 +266,8 @@ test("a comparison that there cannot be comes back to be mended, unless somethin
   });
   const busy = run(asked, { kind: "prompt", prompt: "filter" }, ...type("ste"), refused);
   expect(busy).toMatchObject({ prompt: { kind: "filter", text: "ste" }, notice: { bad: true } });
+  // What was wrong of another text is not said of this one.
+  expect(run(busy, { kind: "type", key: "p" })).toMatchObject({ prompt: { text: "step" }, notice: null });
 });
 
 test("ctrl-u takes what was typed away, ctrl-w its last word, backspace a letter", () => {

@@ -157,6 +157,21 @@ describe("frames", () => {
     await terminal.end();
   });
 
+  test.each([60, 80, 120])("of a level that is changed, and of what is typed, at %d columns", async (columns) => {
+    const { terminal } = await open({ columns, rows: 20, episode: 1 });
+    await terminal.press("e", "up", "m");
+    expect(terminal.visible()).toMatchSnapshot();
+    await terminal.press("escape");
+    await terminal.press("/", ..."outcom:ghost", "enter");
+    expect(terminal.visible().slice(15)).toMatchSnapshot();
+    await terminal.press("ctrl-u", ..."x".repeat(columns));
+    expect(terminal.visible().slice(15)).toMatchSnapshot();
+    await terminal.press("escape");
+    await terminal.press("?");
+    expect(terminal.visible()).toMatchSnapshot();
+    await terminal.end();
+  });
+
   test.each([
     [120, "route · seed 0 · oversight.coverage 0.1 · step 640 · full   episode 0 · unseen"],
     [80, "route · seed 0 · oversight.coverage 0.1 · full   episode 0 · unseen"],
