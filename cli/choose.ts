@@ -2,18 +2,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../src/core/errors.ts";
 import { canonicalJson } from "../src/core/hash.ts";
-import { planOf } from "../src/experiment/plan.ts";
+import { planOf, runPlanOf } from "../src/experiment/plan.ts";
 import { pointText } from "../src/experiment/report/format.ts";
 import { type CellPaths, cellPaths, checkpointPath, readManifest, readResultAlone } from "../src/experiment/store.ts";
+import { nameInFull, type Point, placing, type SweepPoint } from "../src/experiment/sweep.ts";
 import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";
 import { isRun } from "./runs.ts";
 
 /*
  * Which policy of a run is meant.
  */
-
-/** Values of swept keys, by key path. */
-export type Point = Readonly<Record<string, unknown>>;
 
 /** Which policy is asked for; what is left out is chosen. */
 export interface Wanted {
@@ -71,10 +69,12 @@ type Choice = Pick<Wanted, "path" | "arm" | "seed"> & { readonly point?: unknown
 
 /** That of `route` if it is there, of the first seed, of the sweep's first point, the last one, unless told otherwise. */
 function chooseCheckpoint({ path: run, arm, seed, point = {}, step }: Wanted): string {
-  const points = readManifest(run).points.filter((each) => agrees(each, point));
-  if (points.length === 0) {
-    const asked = Object.entries(point).map(([key, value]) => `${key}=${value}`);
-    throw new UserError(`--point ${asked.join(" ")}: run ${run} has no such point`, `it has: ${pointsOf(run)}`);
+  const { points, placeOf } = pointsIn(run);
+  const asked = points.filter((each) => agrees(each.point, point));
+  if (asked.length === 0) {
+    const terms = Object.entries(point).map(([key, value]) => `${key}=${value}`);
+    const there = points.map((each) => pointText(each.point) || "one alone, nothing is swept");
+    throw new UserError(`--point ${terms.join(" ")}: run ${run} has no such point`, `it has: ${there.join("; ")}`);
   }
   const cells = cellsOf(run);
   if (cells.length === 0) throw new UserError(`run ${run} has no finished cell`);
@@ -95,21 +95,38 @@ function chooseCheckpoint({ path: run, arm, seed, point = {}, step }: Wanted): s
     const results = own
       .filter((cell) => cell.seed === each)
       .map(({ id }) => ({ paths: cellPaths(run, id), result: readResultAlone(cellPaths(run, id)) }));
-    for (const at of points) {
-      const found = results.find(({ result }) => result !== undefined && isSame(result.point, at));
+    for (const at of asked) {
+      const found = results.find(({ result }) => result !== undefined && placeOf(result.point) === at);
       if (found?.result !== undefined) return checkpointOf(found.paths, found.result.checkpoints.last, step);
     }
   }
-  const asked = [seed === undefined ? "" : ` with seed ${seed}`, isSame(point, {}) ? "" : ` at ${pointText(point)}`];
+  const where = [seed === undefined ? "" : ` with seed ${seed}`, isSame(point, {}) ? "" : ` at ${pointText(point)}`];
   const results = own.map(({ id }) => readResultAlone(cellPaths(run, id)));
   const there = seeds.flatMap((each) =>
-    readManifest(run).points.flatMap((at) =>
-      results.some((result) => result?.seed === each && isSame(result.point, at))
-        ? [`seed ${each} at ${pointText(at)}`]
+    points.flatMap((at) =>
+      results.some((result) => result?.seed === each && placeOf(result.point) === at)
+        ? [`seed ${each} at ${pointText(at.point)}`]
         : [],
     ),
   );
-  throw new UserError(`run ${run} has no finished cell of ${wanted}${asked.join("")}`, `it has: ${there.join("; ")}`);
+  throw new UserError(`run ${run} has no finished cell of ${wanted}${where.join("")}`, `it has: ${there.join("; ")}`);
+}
+
+/** The points of a run, each with every swept key; and at which of them a cell stands that was trained at some point. */
+function pointsIn(run: string): {
+  readonly points: readonly SweepPoint[];
+  readonly placeOf: (point: Point) => SweepPoint | undefined;
+} {
+  const plan = runPlanOf(readManifest(run), join(run, "manifest.json"));
+  const points = nameInFull(plan.points);
+  return { points, placeOf: placing(plan.scenario, points) };
+}
+
+/** A cell's point as its run names it, from the one at which it was trained; as it is where the checkpoint stands in no run. */
+export function pointOf(checkpoint: string, trained: Point): Point {
+  const run = runOf(checkpoint);
+  if (run === undefined || readManifest(run).points.length === 1) return trained;
+  return pointsIn(run).placeOf(trained)?.point ?? trained;
 }
 
 /** A cell's checkpoint of a step, `last` unless told otherwise. */
@@ -124,11 +141,6 @@ const isSame = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonic
 /** Whether a point of a run has all values that were asked for. */
 const agrees = (point: Point, asked: Point): boolean =>
   Object.entries(asked).every(([key, value]) => Object.hasOwn(point, key) && isSame(point[key], value));
-
-const pointsOf = (run: string): string =>
-  readManifest(run)
-    .points.map((point) => pointText(point) || "one alone, nothing is swept")
-    .join("; ");
 
 /**
  * Values of swept keys from `key.path=value` terms; a value is JSON, or else text.
@@ -175,7 +187,7 @@ export function othersOf(checkpoint: string): {
   return {
     arms: [...new Set(cells.map(({ arm }) => arm))],
     seeds: [...new Set(cells.map(({ seed }) => seed))].sort((a, b) => a - b),
-    points: readManifest(run).points,
+    points: pointsIn(run).points.map(({ point }) => point),
     steps: stepsOf(checkpoint),
   };
 }

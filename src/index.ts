@@ -12,16 +12,15 @@
 export { UserError } from "./core/errors.ts";
 export { readText } from "./experiment/files.ts";
 export {
-  expandSweep,
   hashScenario,
   type LoadedScenario,
   type LoadOptions,
   listSeeds,
   loadScenario,
-  type SweepPoint,
   withShift,
 } from "./experiment/scenario.ts";
 export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./experiment/schema.ts";
+export { expandSweep, type SweepPoint } from "./experiment/sweep.ts";
 
 // Settings: a scenario's nouns, built.
 

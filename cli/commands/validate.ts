@@ -1,4 +1,5 @@
-import { expandSweep, listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
+import { listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
+import { expandSweep, plannedCells } from "../../src/experiment/sweep.ts";
 import { print, printJson } from "../output.ts";
 import { readScenarioText } from "../scenarios.ts";
 
@@ -12,8 +13,9 @@ export async function run([path]: readonly string[], { set = [], json }: Validat
   const { scenario, hash } = loadScenario({ path, readText: readScenarioText, set });
   const arms = scenario.arms.length;
   const seeds = listSeeds(scenario.seeds).length;
-  const points = expandSweep(scenario).length;
-  const cells = arms * seeds * points;
+  const swept = expandSweep(scenario);
+  const points = swept.length;
+  const cells = plannedCells(scenario, swept).length;
   if (json) {
     printJson({ valid: true, path, hash, arms, seeds, points, cells, scenario });
     return;

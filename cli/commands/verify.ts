@@ -3,19 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
-import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import { readBytes } from "../../src/experiment/files.ts";
 import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
-import { type CellPlan, planOf } from "../../src/experiment/plan.ts";
+import { type CellPlan, planOf, runPlanOf } from "../../src/experiment/plan.ts";
 import {
   cellPaths,
   checkpointPath,
   type FinishedCell,
-  type Manifest,
   readCheckpoint,
   readResumePoint,
   readRun,
 } from "../../src/experiment/store.ts";
+import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/experiment/sweep.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
 import { print, printJson, say } from "../output.ts";
@@ -26,13 +26,6 @@ import { checkRun } from "../runs.ts";
 export interface VerifyOptions {
   readonly rerun?: number;
   readonly json?: boolean;
-}
-
-/** A cell of the manifest. */
-interface CellName {
-  readonly arm: string;
-  readonly seed: number;
-  readonly point: Readonly<Record<string, unknown>>;
 }
 
 /** What became of a cell that was trained again. */
@@ -66,14 +59,19 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
       note(error);
     }
   }
-  const expected = cellsOf(manifest);
-  const have = new Set(finished.map(({ result }) => keyOf(result)));
-  const missing = expected.filter((cell) => !have.has(keyOf(cell)));
-  const known = new Set(expected.map(keyOf));
+  const { scenario, points } = runPlanOf(manifest, join(dir, "manifest.json"));
+  const placeOf = placing(scenario, points);
+  const expected = plannedCells(scenario, points);
+  const known = new Set(expected.map((cell) => nameOf(cell, cell.at)));
+  const have = new Set<string>();
   for (const { paths, result } of finished) {
-    if (!known.has(keyOf(result)))
-      damaged.push(`${paths.result} is of a cell that the run's manifest.json does not name`);
+    const name = nameOf(result, placeOf(result.point));
+    if (known.has(name)) have.add(name);
+    else damaged.push(`${paths.result} is of a cell that the run's manifest.json does not name`);
   }
+  const missing = expected
+    .filter((cell) => !have.has(nameOf(cell, cell.at)))
+    .map(({ arm, seed, point }) => ({ arm, seed, point }));
   const version = manifest.versions.halfwatch;
   if (rerun > 0 && version !== packageVersion()) {
     say(`the run was made by halfwatch ${version}, this is ${packageVersion()}: other bytes are no proof of anything`);
@@ -90,7 +88,7 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
       run: dir,
       sound: isSound,
       expected: expected.length,
-      finished: finished.length,
+      finished: have.size,
       unfinished,
       files,
       missing,
@@ -100,7 +98,7 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
     return;
   }
   const lines = [
-    `${finished.length} of ${expected.length} cells are finished and whole (${files} files)`,
+    `${have.size} of ${expected.length} cells are finished and whole (${files} files)`,
     ...damaged.map((message) => `damaged: ${message}`),
     ...missing.map((cell) => `missing: ${cell.arm} seed ${cell.seed}${pointText(cell)}`),
     ...repeated.map(({ id, files: compared, differing: others, failure }) =>
@@ -115,13 +113,11 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   print(lines.join("\n"));
 }
 
-/** Every cell that the manifest names. */
-function cellsOf({ arms, seeds, points }: Manifest): CellName[] {
-  return points.flatMap((point) => arms.flatMap((arm) => seeds.map((seed) => ({ arm, seed, point }))));
-}
-
-const keyOf = ({ arm, seed, point }: CellName): string => canonicalJson([arm, seed, point]);
-const pointText = ({ point }: CellName): string => (Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`);
+/** One name for a cell, by whichever of its points. */
+const nameOf = ({ arm, seed }: Pick<PlannedCell, "arm" | "seed">, at: SweepPoint | undefined): string =>
+  JSON.stringify([arm, seed, at?.key ?? null]);
+const pointText = ({ point }: PlannedCell): string =>
+  Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`;
 
 /** The same `count` cells of a run every time: an arm after the other, in an arm by the hash of their ids. */
 function spreadOverArms(cells: readonly FinishedCell[], count: number): FinishedCell[] {

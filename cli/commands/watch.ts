@@ -1,13 +1,12 @@
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
-import { UserError } from "../../src/core/errors.ts";
 import { listFolder, pathExists } from "../../src/experiment/files.ts";
-import { type CellPlan, planCells } from "../../src/experiment/plan.ts";
+import { type CellPlan, planCells, type RunPlan, runPlanOf } from "../../src/experiment/plan.ts";
 import { counted } from "../../src/experiment/report/format.ts";
-import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
-import { type Manifest, readManifest, readRun } from "../../src/experiment/store.ts";
+import { readManifest, readRun } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
+import { nameInFull } from "../../src/experiment/sweep.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { DISCOUNTED, findingOn, nameOf, remarkOn } from "../events.ts";
@@ -35,8 +34,9 @@ const ABANDONED = 10;
 export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
   checkRun(dir);
   const manifest = readManifest(dir);
-  const scenario = scenarioOf(manifest, dir);
-  const plans = plansOf(dir, scenario);
+  const plan = runPlanOf(manifest, join(dir, "manifest.json"));
+  const { scenario, points } = plan;
+  const plans = plansOf(dir, plan);
   const said = { shift: scenario.primary.shift, note: DISCOUNTED };
   // Cells of a run are of one engine, or of none yet.
   const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
@@ -58,6 +58,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
         engine,
         onStop: leaving.request,
       },
+      points,
       onPause: () => togglePause(dir, claim),
     });
   }
@@ -97,6 +98,8 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const tables = await summarise(
     scenario,
     finished.map(({ result }) => result),
+    [scenario.primary.shift],
+    nameInFull(points),
   );
   for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
   const { done, failed } = countCells(view);
@@ -108,19 +111,11 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   process.exitCode = 1;
 }
 
-/** The scenario of the run with all arms and seeds that it has grown to. */
-function scenarioOf(manifest: Manifest, dir: string): Scenario {
-  const { arms, seeds, scenario } = manifest;
-  const parsed = scenarioSchema.safeParse({ ...scenario, arms, seeds });
-  if (!parsed.success) throw new UserError(`${join(dir, "manifest.json")} holds a scenario of another version`);
-  return parsed.data;
-}
-
 /** The run's cells: ids include the engine, which the manifest does not fix; so the engine that most of the folders are of. */
-function plansOf(dir: string, scenario: Scenario): CellPlan[] {
+function plansOf(dir: string, { scenario, points }: RunPlan): CellPlan[] {
   const folder = join(dir, "cells");
   const there = new Set(pathExists(folder) ? listFolder(folder) : []);
-  const choices = ENGINE_NAMES.map((engine) => planCells(scenario, engine));
+  const choices = ENGINE_NAMES.map((engine) => planCells(scenario, engine, points));
   const hits = choices.map((plans) => plans.filter(({ id }) => there.has(id)).length);
   return choices[hits.indexOf(Math.max(...hits))];
 }

@@ -1,9 +1,9 @@
 import type { CellEvent } from "../../src/experiment/launch.ts";
-import type { CellPlan } from "../../src/experiment/plan.ts";
-import { expandSweep, listSeeds } from "../../src/experiment/scenario.ts";
+import { listSeeds } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import type { Bounds } from "../../src/experiment/summary.ts";
+import { expandSweep, nameInFull, placing, type SweepPoint } from "../../src/experiment/sweep.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { findingOn, nameOf, remarkOn } from "../events.ts";
 import { short, thousands } from "../numbers.ts";
@@ -12,6 +12,7 @@ import type { Episode } from "./live.ts";
 
 /** A point of the sweep: what its cells have in common. */
 interface Point {
+  /** Of every swept key. */
   readonly values: Readonly<Record<string, unknown>>;
   /** Environment steps of a cell. */
   readonly steps: number;
@@ -64,6 +65,8 @@ export interface Dashboard {
   readonly arms: readonly string[];
   readonly seeds: readonly number[];
   readonly points: readonly Point[];
+  /** Index of its point, by cell. */
+  readonly places: ReadonlyMap<string, number>;
   readonly run: RunView;
   readonly clock: WorkClock;
   /** The last seconds of work, oldest first: speeds are measured over them. */
@@ -120,7 +123,9 @@ export function beginDashboard(
   scenario: Scenario,
   run: RunView,
   { title, role, engine }: Pick<Dashboard, "title" | "role" | "engine">,
+  points: readonly SweepPoint[] = expandSweep(scenario),
 ): Dashboard {
+  const placeOf = placing(scenario, points);
   return {
     ...{
       title,
@@ -131,12 +136,18 @@ export function beginDashboard(
       arms: scenario.arms,
       seeds: listSeeds(scenario.seeds),
     },
-    points: expandSweep(scenario).map(({ point, scenario: at }) => {
+    points: nameInFull(points).map(({ point, scenario: at }) => {
       const { train } = at;
       const { height, width } = createSetting(at).world;
       const steps = updatesIn(train) * train.worlds * train.rollout;
       return { values: point, steps, map: { height, width }, bounds: null };
     }),
+    places: new Map(
+      [...run.cells.values()].map(({ plan }) => [
+        plan.id,
+        points.findIndex(({ key }) => key === placeOf(plan.point)?.key),
+      ]),
+    ),
     ...{ clock: { seconds: 0, now: 0 }, samples: [{ elapsed: 0, run }], log: [] },
     ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false, isLive: true, live: null, refusal: null },
   };
@@ -234,21 +245,18 @@ function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: 
   return remarkOn(run, event, { shift });
 }
 
-/** By point, arm and seed, so that views need not search. */
-const keyOf = (plan: Pick<CellPlan, "arm" | "seed" | "point">): string =>
-  JSON.stringify([plan.arm, plan.seed, plan.point]);
-
 /** The cells of the selected point: a row an arm, a cell a seed. */
-export function matrixOf({ run, arms, seeds, points, point }: Dashboard): (CellView | undefined)[][] {
-  const cells = new Map([...run.cells.values()].map((cell) => [keyOf(cell.plan), cell]));
-  return arms.map((arm) => seeds.map((seed) => cells.get(keyOf({ arm, seed, point: points[point].values }))));
+export function matrixOf({ run, arms, seeds, places, point }: Dashboard): (CellView | undefined)[][] {
+  const nameOf = (arm: string, seed: number) => `${arm} ${seed}`;
+  const here = [...run.cells.values()].filter(({ plan }) => places.get(plan.id) === point);
+  const cells = new Map(here.map((cell) => [nameOf(cell.plan.arm, cell.plan.seed), cell]));
+  return arms.map((arm) => seeds.map((seed) => cells.get(nameOf(arm, seed))));
 }
 
 /** The selected cell; undefined where the run has none there. */
-export function selectedOf({ run, arms, arm, seeds, seed, points, point }: Dashboard): CellView | undefined {
-  const key = JSON.stringify(points[point].values);
+export function selectedOf({ run, arms, arm, seeds, seed, places, point }: Dashboard): CellView | undefined {
   return [...run.cells.values()].find(
-    ({ plan }) => plan.arm === arms[arm] && plan.seed === seeds[seed] && JSON.stringify(plan.point) === key,
+    ({ plan }) => plan.arm === arms[arm] && plan.seed === seeds[seed] && places.get(plan.id) === point,
   );
 }
 

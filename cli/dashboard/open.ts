@@ -3,10 +3,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import { UserError } from "../../src/core/errors.ts";
 import type { CellEvent } from "../../src/experiment/launch.ts";
 import type { CellPlan } from "../../src/experiment/plan.ts";
-import { expandSweep } from "../../src/experiment/scenario.ts";
 import type { Scenario } from "../../src/experiment/schema.ts";
 import { cellPaths, lastCheckpoint, latestPolicy } from "../../src/experiment/store.ts";
 import { boundsOf } from "../../src/experiment/summary.ts";
+import { expandSweep, type SweepPoint } from "../../src/experiment/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { print } from "../output.ts";
 import type { RunView } from "../progress.ts";
@@ -26,6 +26,8 @@ interface DashboardOptions extends Omit<Hooks, "onReplay">, Pick<Dashboard, "tit
   /** The run directory. */
   readonly dir: string;
   readonly capabilities: Capabilities;
+  /** The points of the run where it has more than its scenario sweeps. */
+  readonly points?: readonly SweepPoint[];
 }
 
 /**
@@ -33,7 +35,7 @@ interface DashboardOptions extends Omit<Hooks, "onReplay">, Pick<Dashboard, "tit
  * screen the dashboard goes on unseen.
  */
 export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions) {
-  const { dir, capabilities, onStop } = options;
+  const { dir, capabilities, onStop, points = expandSweep(scenario) } = options;
   const { shift } = scenario.primary;
   const begun = performance.now();
   const elapsed = () => (performance.now() - begun) / 1000;
@@ -47,7 +49,7 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   /** Make the player leave. */
   let leavePlayer = () => {};
 
-  const program = dashboardProgram(beginDashboard(scenario, run, options), { ...options, onReplay });
+  const program = dashboardProgram(beginDashboard(scenario, run, options, points), { ...options, onReplay });
   const screen = await openScreen(program, {
     capabilities,
     maxFps: FRAMES,
@@ -102,7 +104,7 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
 
   const timer = setInterval(() => screen.dispatch({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
   const computeBounds = async () => {
-    for (const [point, { scenario: at }] of expandSweep(scenario).entries()) {
+    for (const [point, { scenario: at }] of points.entries()) {
       // Between two arms keys are heard and frames drawn.
       const bounds = await boundsOf(at, shift, () => wait(1));
       if (isOver) return;

@@ -9,10 +9,11 @@ import { stageOf } from "../../src/experiment/episodes.ts";
 import { withShift } from "../../src/experiment/scenario.ts";
 import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
+import type { Point } from "../../src/experiment/sweep.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { cacheFolder } from "../cache.ts";
 import { checkReadable, type LoadedCheckpoint } from "../checkpoint.ts";
-import { loadWanted, type Point, type Wanted, wantedPath } from "../choose.ts";
+import { loadWanted, pointOf, type Wanted, wantedPath } from "../choose.ts";
 
 /** A policy on a stage: who acts, and where. */
 export interface Actor {
@@ -21,7 +22,7 @@ export interface Actor {
   readonly scenario: Scenario;
   readonly arm: string;
   readonly seed: number;
-  /** Its cell's point of the sweep. */
+  /** Its cell's point of the sweep, as its run names it. */
   readonly point: Point;
   readonly step: number;
   readonly shift: string;
@@ -89,7 +90,7 @@ export function createActors(): Actors {
 }
 
 function describe(checkpoint: string, { arm, seed, point, step }: Checkpoint, scenario: Scenario) {
-  return { checkpoint, scenario, arm, seed, point, step };
+  return { checkpoint, scenario, arm, seed, point: pointOf(checkpoint, point), step };
 }
 
 function shifted(scenario: Scenario, shift: string | undefined): Scenario {

@@ -2,7 +2,8 @@ import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { type Beginning, playAll } from "../../src/evaluation/record.ts";
-import { othersOf, type Point, parsePoint, runOf } from "../choose.ts";
+import type { Point } from "../../src/experiment/sweep.ts";
+import { othersOf, parsePoint, runOf } from "../choose.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 
@@ -93,7 +94,9 @@ export function candidatesOf(actor: Actor): string[] {
 
 /** What another point has changed, as `key=value`; null unless it is one key that a term can name, in the same world. */
 function changeOf(point: Point, other: Point): string | null {
-  const changed = Object.entries(other).filter(([key, value]) => canonicalJson(point[key]) !== canonicalJson(value));
+  const changed = Object.entries(other).filter(
+    ([key, value]) => canonicalJson(point[key] ?? null) !== canonicalJson(value),
+  );
   if (changed.length !== 1) return null;
   const [[key, value]] = changed;
   return typeof value === "object" || key.startsWith("world.") ? null : `${key}=${value}`;

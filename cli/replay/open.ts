@@ -1,6 +1,7 @@
 import { pointText } from "../../src/experiment/report/format.ts";
+import type { Point } from "../../src/experiment/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { type Point, parsePoint, type Wanted } from "../choose.ts";
+import { parsePoint, type Wanted } from "../choose.ts";
 import { thousands } from "../numbers.ts";
 import { type Actor, type Actors, createActors } from "./actors.ts";
 import type { Player } from "./player.ts";

@@ -1,4 +1,5 @@
 import { UserError } from "../core/errors.ts";
+import { canonicalJson } from "../core/hash.ts";
 import { suggest } from "../core/suggest.ts";
 import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
@@ -9,6 +10,8 @@ import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
 import {
   type Entry,
   getAt,
+  gridTrees,
+  type MapTree,
   oneLine,
   type Place,
   type Problem,
@@ -66,7 +69,7 @@ class VariantChecks {
   /** Report what is wrong with the changed scenario, and return it. */
   apply(tree: Tree, change: Change, context: string): Tree {
     let variant = tree;
-    for (const [keyPath, entry] of change) {
+    for (const [keyPath, entry] of parentsFirst(change)) {
       try {
         variant = setAt(variant, keyPath.split("."), entry);
       } catch (error) {
@@ -100,6 +103,7 @@ function shiftsOf(tree: Tree, checks: VariantChecks): (readonly [string, Change]
         checks.report({ place: entry.place, message: `${oneLine(keyPath)} cannot be shifted`, hint }, context);
       }
     }
+    for (const problem of contradictionsIn(change)) checks.report(problem, context);
     return [context, change];
   });
 }
@@ -128,38 +132,122 @@ function checkShift(tree: Tree, context: string, shift: Change, checks: VariantC
 
 function checkSweep(tree: Tree, shifts: readonly (readonly [string, Change])[], checks: VariantChecks): void {
   const sweep = getAt(tree, ["sweep"]);
-  if (sweep?.type !== "map") return;
-  const axes: [string, readonly Entry[]][] = [];
-  for (const [keyPath, { place, value }] of sweep.entries) {
-    const problem = keyPathProblem(keyPath, tree, place);
-    if (problem) checks.report(problem, "sweep");
-    else if (UNSWEPT.includes(keyPath.split(".")[0])) {
-      checks.report({ place, message: `${oneLine(keyPath)} cannot be swept` }, "sweep");
-    } else if (value.type === "list") {
-      axes.push([keyPath, value.items.map((item) => ({ place: item.place, value: item }))]);
-    }
-  }
-  const points = axes.reduce((product, [, values]) => product * values.length, 1);
+  if (sweep === undefined) return;
+  const grids = gridTrees(tree).map((grid) => axesOf(tree, grid, sweep.type === "list", checks));
+  const points = grids.reduce((sum, axes) => sum + axes.reduce((product, [, values]) => product * values.length, 1), 0);
   if (points > MOST_POINTS) {
     checks.report({ place: sweep.place, message: `${points} points, expected at most ${MOST_POINTS}` }, "sweep");
   }
   // Each value alone first: one that is wrong by itself is reported once, not once for each combination.
   const before = checks.problems.length;
-  for (const [keyPath, values] of axes) {
-    const seen = new Set<string>();
+  for (const [keyPath, values] of grids.flat()) {
+    const seen = new Map<string, Place>();
     for (const entry of values) {
       const text = JSON.stringify(toPlain(entry.value));
-      if (seen.has(text))
-        checks.report({ place: entry.place, message: `${keyPath} has ${oneLine(text)} twice` }, "sweep");
-      seen.add(text);
+      const first = seen.get(text);
+      if (first !== undefined) {
+        const message = `${keyPath} has ${oneLine(text)} twice`;
+        checks.report({ place: entry.place, message, hint: `first at ${first.text}` }, "sweep");
+      } else seen.set(text, entry.place);
       checks.apply(tree, new Map([[keyPath, entry]]), "sweep");
     }
   }
   if (checks.problems.length > before || points > MOST_CHECKED_COMBINATIONS) return;
-  for (const point of crossAxes(axes)) {
-    const variant = checks.apply(tree, new Map(point), "sweep");
+  const known = new Map<string, Change>();
+  for (const point of grids.flatMap(crossAxes)) {
+    const change = new Map(point);
+    const contradictions = contradictionsIn(change);
+    for (const problem of contradictions) checks.report(problem, "sweep");
+    if (contradictions.length > 0) continue;
+    const variant = checks.apply(tree, change, "sweep");
     for (const [context, shift] of shifts) checkShift(variant, context, shift, checks);
+    const resolved = scenarioSchema.safeParse(toPlain(variant));
+    if (!resolved.success) continue;
+    const text = canonicalJson(resolved.data);
+    const problem = coincidence(known.get(text), change);
+    if (problem) checks.report(problem, "sweep");
+    if (!known.has(text)) known.set(text, change);
   }
+}
+
+/** The axes of one map of swept keys; what cannot be one is reported and left out. */
+function axesOf(tree: Tree, grid: MapTree, isListed: boolean, checks: VariantChecks): [string, readonly Entry[]][] {
+  return [...grid.entries].flatMap(([keyPath, { place, value }]): [string, readonly Entry[]][] => {
+    if (isListed && (keyPath === "arms" || keyPath === "seeds")) {
+      checkChoice(tree, keyPath, value, checks);
+      return [];
+    }
+    const problem = keyPathProblem(keyPath, tree, place);
+    if (problem) checks.report(problem, "sweep");
+    else if (UNSWEPT.includes(keyPath.split(".")[0])) {
+      checks.report({ place, message: `${oneLine(keyPath)} cannot be swept` }, "sweep");
+    } else if (value.type === "list") {
+      return [[keyPath, value.items.map((item) => ({ place: item.place, value: item }))]];
+    }
+    return [];
+  });
+}
+
+/** `arms` and `seeds` of a map in a list of sweeps choose from those of the scenario. */
+function checkChoice(tree: Tree, key: "arms" | "seeds", chosen: Tree, checks: VariantChecks): void {
+  const whole = scenarioSchema.shape[key].safeParse(toPlain(getAt(tree, [key]) ?? chosen));
+  if (!whole.success || chosen.type !== "list") return;
+  const all: readonly unknown[] =
+    typeof whole.data === "number" ? Array.from({ length: whole.data }, (_, seed) => seed) : whole.data;
+  for (const item of chosen.items) {
+    const value = toPlain(item);
+    if (all.includes(value)) continue;
+    const message = `${key} has ${show(value)}, which is not among the scenario's ${key}`;
+    checks.report({ place: item.place, message, hint: `they are: ${all.slice(0, 20).join(", ")}` }, "sweep");
+  }
+}
+
+/**
+ * Keys of one change that say different things: a map, and another value for a key inside it. Where both say the same, or the map says
+ * nothing of the key, there is nothing to decide.
+ */
+function contradictionsIn(change: Change): Problem[] {
+  return [...change].flatMap(([keyPath, { place, value }]) =>
+    [...change].flatMap(([above, entry]): Problem[] => {
+      if (!keyPath.startsWith(`${above}.`)) return [];
+      const inside = keyPath.slice(above.length + 1).split(".");
+      const there = valueInside(entry.value, inside);
+      if (there === undefined || canonicalJson(there) === canonicalJson(toPlain(value))) return [];
+      return [
+        {
+          place,
+          message: `${oneLine(keyPath)} is ${show(toPlain(value))}, but ${oneLine(above)} has ${show(there)} there (${entry.place.text})`,
+          hint: "give the value in one of the two places",
+        },
+      ];
+    }),
+  );
+}
+
+/** What a tree has at a path, or what ends the path before; undefined where a map on the way does not name the key. */
+function valueInside(tree: Tree, path: readonly string[]): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined || tree.type !== "map") return toPlain(tree);
+  const entry = tree.entries.get(key);
+  return entry && valueInside(entry.value, rest);
+}
+
+/** What is wrong with two points that come to the same scenario though they give one key two values. */
+function coincidence(before: Change | undefined, change: Change): Problem | undefined {
+  for (const [keyPath, { place, value }] of before === undefined ? [] : change) {
+    const other = before?.get(keyPath);
+    const [text, otherText] = [show(toPlain(value)), other && show(toPlain(other.value))];
+    if (other === undefined || canonicalJson(toPlain(value)) === canonicalJson(toPlain(other.value))) continue;
+    const message = `${keyPath} ${text} and ${otherText} (${other.place.text}) come to the same scenario`;
+    return { place, message, hint: "each point is a cell of its own for every arm and seed: leave one of them out" };
+  }
+  return undefined;
+}
+
+/** Changes by key path, each before those inside it: what is written first must not decide what holds. */
+export function parentsFirst<T>(changes: Iterable<readonly [string, T]>): (readonly [string, T])[] {
+  const depth = (keyPath: string) => keyPath.split(".").length;
+  return [...changes].sort(([a], [b]) => depth(a) - depth(b));
 }
 
 /** Every combination of one value of each axis, the last axis fastest. */

@@ -175,7 +175,7 @@ export function schemaProblems(tree: Tree): Problem[] {
   const scenario = toPlain(tree);
   const result = scenarioSchema.safeParse(scenario);
   if (result.success) return [];
-  return result.error.issues.flatMap((issue): Problem[] => {
+  return result.error.issues.flatMap(withinBranch).flatMap((issue): Problem[] => {
     const { path } = issue;
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({
@@ -214,6 +214,14 @@ export function schemaProblems(tree: Tree): Problem[] {
       },
     ];
   });
+}
+
+/** Of a union: what is wrong inside the one branch that has the value's form, a map or a list; the issue itself where none or several have. */
+function withinBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const fitting = issue.errors.filter((own) => own.length > 0 && own.every(({ path }) => path.length > 0));
+  if (fitting.length !== 1) return [issue];
+  return fitting[0].flatMap((inner) => withinBranch({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** A missing key is reported where its map stands, at the map's own key if it has one. */

@@ -1,10 +1,12 @@
 import { UserError } from "../core/errors.ts";
+import { canonicalJson } from "../core/hash.ts";
 import { ARMS } from "../routing/arms.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint, issueText } from "./checkpoint.ts";
-import { expandSweep, hashScenario, listSeeds } from "./scenario.ts";
-import { type Scenario, scenarioSchema } from "./schema.ts";
+import { hashScenario, listSeeds, loadStoredScenario } from "./scenario.ts";
+import { type ArmName, type Scenario, scenarioSchema } from "./schema.ts";
 import { armNamed } from "./setting.ts";
 import { cellId, type Manifest, RUN_FORMAT } from "./store.ts";
+import { expandSweep, plannedCells, resolvePoints, type SweepPoint } from "./sweep.ts";
 
 /** A cell to train: one arm, one seed, one point of the sweep. Plain data, so that it can be handed to another process. */
 export interface CellPlan {
@@ -19,26 +21,17 @@ export interface CellPlan {
   readonly engine: string;
 }
 
-/** All cells of a scenario: seed by seed, so that every arm has a first result early; in a seed by point, then arm. */
-export function planCells(scenario: Scenario, engine: string): CellPlan[] {
+/** All cells of a scenario, in the order in which they are trained ({@link plannedCells}). */
+export function planCells(
+  scenario: Scenario,
+  engine: string,
+  points: readonly SweepPoint[] = expandSweep(scenario),
+): CellPlan[] {
   const scenarioHash = hashScenario(scenario);
-  const points = expandSweep(scenario);
-  return listSeeds(scenario.seeds).flatMap((seed) =>
-    points.flatMap(({ point, scenario: at }) =>
-      scenario.arms.map((arm): CellPlan => {
-        const own: Scenario = { ...at, arms: [arm], seeds: [seed], about: "" };
-        return {
-          id: idOf({ scenario: own, arm, seed, engine }),
-          arm,
-          seed,
-          point,
-          scenario: own,
-          scenarioHash,
-          engine,
-        };
-      }),
-    ),
-  );
+  return plannedCells(scenario, points).map(({ arm, seed, point, at }): CellPlan => {
+    const own: Scenario = { ...at.scenario, arms: [arm as ArmName], seeds: [seed], about: "" };
+    return { id: idOf({ scenario: own, arm, seed, engine }), arm, seed, point, scenario: own, scenarioHash, engine };
+  });
 }
 
 /** The id of the cell that trains an arm with a seed on a scenario without a sweep. */
@@ -62,9 +55,17 @@ export function planOf(checkpoint: Checkpoint, id: string, path: string): CellPl
   return { id, ...plan };
 }
 
-/** What the run fixes before its first cell. `version` is the package's. */
+/** What the run fixes before its first cell, and what this command asks of it. `version` is the package's. */
 export function manifestOf(scenario: Scenario, version: string): Manifest {
   const { about: _about, ...fixed } = scenario;
+  const points = expandSweep(scenario);
+  const asked = new Map<string, Manifest["asked"][number]>();
+  for (const { planned } of points) {
+    for (const { arms, seeds, point } of planned) {
+      const name = canonicalJson([arms, seeds]);
+      asked.set(name, { arms, seeds, points: [...(asked.get(name)?.points ?? []), point] });
+    }
+  }
   return {
     format: RUN_FORMAT,
     scenarioHash: hashScenario(scenario),
@@ -73,8 +74,23 @@ export function manifestOf(scenario: Scenario, version: string): Manifest {
     versions: { halfwatch: version, checkpoint: String(CHECKPOINT_FORMAT) },
     arms: scenario.arms.filter((arm) => ARMS.has(arm)),
     seeds: listSeeds(scenario.seeds),
-    points: expandSweep(scenario).map(({ point }) => point),
+    points: points.map(({ point }) => point),
+    asked: [...asked.values()],
   };
+}
+
+/** A run by its manifest: its scenario with the arms and seeds that it has grown to, and every point that was asked of it. */
+export interface RunPlan {
+  /** Without a sweep: `points` have its place. */
+  readonly scenario: Scenario;
+  readonly points: readonly SweepPoint[];
+}
+
+/** @throws UserError where the manifest holds a scenario or a point that this version refuses; `path` is what the message calls it. */
+export function runPlanOf(manifest: Manifest, path: string): RunPlan {
+  const { scenario, arms, seeds, asked } = manifest;
+  const loaded = loadStoredScenario({ ...scenario, arms, seeds, sweep: {} }, path).scenario;
+  return { scenario: loaded, points: resolvePoints(loaded, asked) };
 }
 
 /** Name of a scenario's run directory: `<name>-<hash8>`. */

@@ -2,11 +2,12 @@ import { dirname, isAbsolute, join, normalize } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
 import { suggest } from "../core/suggest.ts";
-import { crossAxes, scenarioProblems } from "./checks.ts";
+import { parentsFirst, scenarioProblems } from "./checks.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
 import { type Scenario, scenarioSchema } from "./schema.ts";
 import {
   getAt,
+  gridTrees,
   listOf,
   type MapTree,
   merge,
@@ -46,12 +47,6 @@ export interface LoadedScenario {
   readonly hash: string;
   /** The file, as it was named. */
   readonly path: string;
-}
-
-/** One point of the sweep: the values of the swept keys, and the scenario that has them. */
-export interface SweepPoint {
-  readonly point: Readonly<Record<string, unknown>>;
-  readonly scenario: Scenario;
 }
 
 const LARGEST_FILE = 1_000_000;
@@ -108,14 +103,6 @@ export function withShift(scenario: Scenario, shiftName: string): Scenario {
     );
   }
   return withChange(scenario, change, `shift ${shiftName}`);
-}
-
-/** All points of the sweep, the last key fastest; one point, `{}`, where nothing is swept. */
-export function expandSweep(scenario: Scenario): SweepPoint[] {
-  return crossed(scenario.sweep).map((point) => ({
-    point,
-    scenario: { ...withChange(scenario, point, "sweep"), sweep: {} },
-  }));
 }
 
 /** The seeds of a scenario: `20` stands for 0, 1, ..., 19. */
@@ -238,15 +225,40 @@ function applyOption(tree: MapTree, option: string): MapTree {
       : keys[0] === "shift" && keys.length > 2
         ? ["shift", keys[1], keys.slice(2).join(".")]
         : keys;
-  const swept = getAt(tree, ["sweep", keys.join(".")]);
-  if (swept === undefined) {
-    if (path === keys && !isKeyPath(keys)) throw toUserError([{ place, ...unknownKey(keys, toPlain(tree)) }]);
-    return setAt(tree, path, { place, value }) as MapTree;
-  }
+  if (keys[0] === "sweep" || keys[0] === "shift") return setAt(tree, path, { place, value }) as MapTree;
+  refuseOverruled(tree, keys, place);
+  const key = keys.join(".");
+  const grids = gridTrees(tree);
+  const sweeping = grids.filter((grid) => grid.entries.has(key));
+  if (sweeping.length === 0 && !isKeyPath(keys)) throw toUserError([{ place, ...unknownKey(keys, toPlain(tree)) }]);
+  const changed = setAt(tree, keys, { place, value }) as MapTree;
+  if (sweeping.length === 0) return changed;
   // A list is one value where the key itself takes lists, else the new list of values.
-  const asOne = schemaProblems(setAt(tree, keys, { place, value })).every((problem) => problem.place !== place);
+  const asOne = schemaProblems(changed).every((problem) => problem.place !== place);
   const values: Tree = value.type === "list" && !asOne ? value : listOf(place, [value]);
-  return setAt(tree, ["sweep", keys.join(".")], { place, value: values }) as MapTree;
+  const resweep = (grid: Tree): Tree =>
+    grid.type === "map" && grid.entries.has(key) ? setAt(grid, [key], { place, value: values }) : grid;
+  const sweep = getAt(tree, ["sweep"]) ?? grids[0];
+  // A grid that does not name the key has its value from the scenario.
+  const base = asOne && sweeping.length < grids.length ? changed : tree;
+  const swept = sweep.type === "list" ? listOf(sweep.place, sweep.items.map(resweep)) : resweep(sweep);
+  return setAt(base, ["sweep"], { place: sweep.place, value: swept }) as MapTree;
+}
+
+/** A key inside one that is swept is replaced at every point: setting it would change nothing, and nobody would be told. */
+function refuseOverruled(tree: MapTree, keys: readonly string[], place: Place): void {
+  for (let length = 1; length < keys.length; length++) {
+    const above = keys.slice(0, length).join(".");
+    const entry = gridTrees(tree).flatMap((grid) => grid.entries.get(above) ?? [])[0];
+    if (entry === undefined) continue;
+    throw toUserError([
+      {
+        place,
+        message: `${oneLine(keys.join("."))} is part of ${above}, which the sweep replaces at every point (${entry.place.text})`,
+        hint: `set the values of the sweep: --set 'sweep.${above}=[...]'`,
+      },
+    ]);
+  }
 }
 
 /** The scenario that a tree describes. @throws UserError with all its problems, in the order of the file. */
@@ -262,15 +274,15 @@ function compare(a: Place["order"], b: Place["order"]): number {
   return a[1] - b[1] || a[2] - b[2];
 }
 
-function crossed(sweep: Scenario["sweep"]): Record<string, unknown>[] {
-  return crossAxes(Object.entries(sweep)).map((point) => Object.fromEntries(point));
-}
-
-/** A scenario with some key paths changed, checked again. */
-function withChange(scenario: Scenario, change: Readonly<Record<string, unknown>>, context: string): Scenario {
+/**
+ * A scenario with some key paths changed, checked again; a key is changed before those inside it, in whatever order they are written.
+ *
+ * @throws UserError with what is then wrong with it; `context` is what its messages begin with.
+ */
+export function withChange(scenario: Scenario, change: Readonly<Record<string, unknown>>, context: string): Scenario {
   const place: Place = { text: `scenario ${scenario.name}, ${context}`, order: ["", 0, 0] };
   let tree = toTree({ ...scenario, shift: {}, sweep: {}, primary: {} }, place);
-  for (const [keyPath, value] of Object.entries(change)) {
+  for (const [keyPath, value] of parentsFirst(Object.entries(change))) {
     tree = setAt(tree, keyPath.split("."), { place, value: toTree(value, place) });
   }
   const problems = schemaProblems(tree);

@@ -222,6 +222,7 @@ export const ARM_NAMES = [
 export const TRAINING = "training";
 
 const value: z.ZodType<unknown> = z.unknown();
+const grid = z.record(z.string(), z.array(value).min(1));
 
 export const scenarioSchema = z.strictObject({
   name: name.describe("names the run directory"),
@@ -256,7 +257,12 @@ export const scenarioSchema = z.strictObject({
     .record(name, z.record(z.string(), value))
     .default({})
     .describe("named test distributions: key path -> value, on top of the scenario"),
-  sweep: z.record(z.string(), z.array(value).min(1)).default({}).describe("key path -> values, crossed"),
+  sweep: z
+    .union([grid, z.array(grid).min(1).max(10_000)])
+    .default({})
+    .describe(
+      "key path -> values, crossed; or a list of such maps, in which arms and seeds may choose some of the scenario's",
+    ),
   evaluation: z
     .strictObject({
       levels: positiveInteger.max(1_000_000).default(1000).describe("levels drawn where they cannot all be enumerated"),

@@ -69,6 +69,8 @@ export interface Manifest {
   readonly seeds: readonly number[];
   /** Points of the sweep, key path to value; one empty point without a sweep. */
   readonly points: readonly JsonRecord[];
+  /** What commands asked for, each for all its arms with all its seeds at all its points: together the cells of the run. */
+  readonly asked: readonly Pick<Manifest, "arms" | "seeds" | "points">[];
 }
 
 /** All that determines a cell; its hash is part of the cell's name. */
@@ -140,16 +142,22 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/, { error: "is not 64 hex digits
 const record = z.record(z.string(), z.unknown());
 const count = z.int().min(0);
 
-const manifestSchema = z.strictObject({
-  format: z.literal(RUN_FORMAT),
-  scenarioHash: digest,
-  scenario: record,
-  primary: z.strictObject({ metric: z.string(), shift: z.string(), select: z.string() }),
-  versions: z.record(z.string(), z.string()),
-  arms: z.array(z.string()),
-  seeds: z.array(count),
-  points: z.array(record),
-});
+const product = { arms: z.array(z.string()), seeds: z.array(count), points: z.array(record) };
+const manifestSchema = z
+  .strictObject({
+    format: z.literal(RUN_FORMAT),
+    scenarioHash: digest,
+    scenario: record,
+    primary: z.strictObject({ metric: z.string(), shift: z.string(), select: z.string() }),
+    versions: z.record(z.string(), z.string()),
+    ...product,
+    asked: z.array(z.strictObject(product)).optional(),
+  })
+  // A run from before this was written down is taken to be of all arms with all seeds at all points.
+  .transform(({ asked, ...rest }) => {
+    const { arms, seeds, points } = rest;
+    return { ...rest, asked: asked ?? [{ arms, seeds, points }] };
+  });
 
 const resultSchema = z.strictObject({
   format: z.literal(RUN_FORMAT),
@@ -249,6 +257,7 @@ function extended(dir: string, before: Manifest, more: Manifest): Manifest {
     arms: union(before.arms, more.arms),
     seeds: union(before.seeds, more.seeds).sort((a, b) => a - b),
     points: union(before.points, more.points),
+    asked: union(before.asked, more.asked),
   };
   return canonicalJson(merged) === canonicalJson(before) ? before : merged;
 }

@@ -1,14 +1,14 @@
-import { canonicalJson } from "../core/hash.ts";
 import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
 import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
 import type { BriefEvaluation } from "./cell.ts";
-import { expandSweep, withShift } from "./scenario.ts";
+import { withShift } from "./scenario.ts";
 import { type Scenario, type Selection, TRAINING } from "./schema.ts";
 import { armNamed, createSetting, objectiveOf, type Setting, situationOf } from "./setting.ts";
 import { type MeanInterval, meanInterval, pairedInterval } from "./statistics.ts";
 import type { CellResult } from "./store.ts";
+import { expandSweep, placing, type SweepPoint } from "./sweep.ts";
 
 /** One arm's row of a table: what its seeds came to under one shift and view. */
 export interface ArmRow {
@@ -69,19 +69,24 @@ export interface Bounds {
 const PLACEBOS = ["route-random-labels", "moe-no-route"];
 const FEW_SEEDS = 10;
 
-/** Tables of the finished cells, for every point of the sweep and each of the named shifts. */
+/**
+ * Tables of the finished cells, for each of the points and each of the named shifts. A cell is in the table of every point that it stands
+ * for, at whichever of them it was trained.
+ */
 export async function summarise(
   scenario: Scenario,
   results: readonly CellResult[],
   shifts: readonly string[] = [scenario.primary.shift],
+  points: readonly SweepPoint[] = expandSweep(scenario),
 ): Promise<Table[]> {
   const tables: Table[] = [];
-  for (const { point, scenario: at } of expandSweep(scenario)) {
-    const setting = createSetting(at);
-    const here = results.filter((result) => canonicalJson(result.point) === canonicalJson(point));
+  const placeOf = placing(scenario, points);
+  for (const at of points) {
+    const setting = createSetting(at.scenario);
+    const here = results.filter((result) => placeOf(result.point) === at);
     for (const shift of shifts) {
-      const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(at, shift)));
-      tables.push(await tabulate(setting, situation, point, shift, here));
+      const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(at.scenario, shift)));
+      tables.push(await tabulate(setting, situation, at.point, shift, here));
     }
   }
   return tables;

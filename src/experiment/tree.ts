@@ -168,6 +168,13 @@ export function setAt(tree: Tree, keys: readonly string[], entry: Entry, above: 
   return mapOf(tree.type === "map" ? tree.place : entry.place, entries);
 }
 
+/** The maps of swept keys in a scenario: one, or a list of them; none where there is no sweep, or something else in its place. */
+export function gridTrees(scenario: Tree): MapTree[] {
+  const sweep = getAt(scenario, ["sweep"]);
+  const grids = sweep?.type === "list" ? sweep.items : sweep === undefined ? [] : [sweep];
+  return grids.flatMap((grid) => (grid.type === "map" ? [grid] : []));
+}
+
 /** The part at a path of keys and positions; undefined where there is none. */
 export function getAt(tree: Tree, path: readonly PropertyKey[]): Tree | undefined {
   let part: Tree | undefined = tree;

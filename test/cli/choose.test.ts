@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Point, parsePoint, wantedPath } from "../../cli/choose.ts";
+import { parsePoint, wantedPath } from "../../cli/choose.ts";
 import { type Actors, createActors } from "../../cli/replay/actors.ts";
 import { candidatesOf, mindOf } from "../../cli/replay/compare.ts";
 import { wordsIn } from "../../cli/words.ts";
@@ -11,6 +11,7 @@ import { UserError } from "../../src/core/errors.ts";
 import { runCell } from "../../src/experiment/cell.ts";
 import { type CellPlan, manifestOf, planCells } from "../../src/experiment/plan.ts";
 import { cellPaths, checkpointPath, openRun } from "../../src/experiment/store.ts";
+import type { Point } from "../../src/experiment/sweep.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 import { halfwatch } from "./halfwatch.ts";
 

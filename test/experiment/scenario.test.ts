@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
 import { scenarioJsonSchema } from "../../src/experiment/explain.ts";
 import {
-  expandSweep,
   hashScenario,
   type LoadedScenario,
   listSeeds,
@@ -12,6 +11,7 @@ import {
   parseSeeds,
   withShift,
 } from "../../src/experiment/scenario.ts";
+import { expandSweep } from "../../src/experiment/sweep.ts";
 
 // Line numbers below count from this text's first line.
 const BASE = `name: apples
@@ -127,7 +127,8 @@ describe("every error has its line and column", () => {
     );
     expect(complaintOf("train=5")).toContain("train is 5, expected a map with algorithm ppo, reinforce");
     expect(complaintOf("train={ algorithm: reinforce, quirks: [stale] }")).toContain(
-      "expected one of original, none or a list of 1 to 5 of staleObservation, lateTimeout, unfinishedTails, linearCritic, keptFraction",
+      'train.quirks[0] is "stale", expected one of staleObservation, lateTimeout, unfinishedTails, linearCritic, ' +
+        "keptFraction; did you mean staleObservation?",
     );
   });
 
@@ -305,7 +306,8 @@ describe("shift and sweep", () => {
     expect(complaint("shift:", "sweep: { oversight.coverage: [0.1, 1.5, 0.1] }\nshift:")).toBe(
       "apples.yaml:10:36: sweep: oversight.coverage is 1.5, expected a number in [0, 1]\n" +
         "  coverage: probability of inspection; 1 inspects everything\n" +
-        "apples.yaml:10:41: sweep: oversight.coverage has 0.1 twice",
+        "apples.yaml:10:41: sweep: oversight.coverage has 0.1 twice\n" +
+        "  first at apples.yaml:10:31",
     );
   });
 
@@ -354,7 +356,7 @@ describe("shift and sweep", () => {
 
   test("expandSweep of a scenario that sweeps nothing is the scenario itself", () => {
     const { scenario } = load(BASE);
-    expect(expandSweep(scenario)).toEqual([{ point: {}, scenario }]);
+    expect(expandSweep(scenario)).toMatchObject([{ point: {}, scenario }]);
   });
 
   test("withShift changes what the shift names and nothing else", () => {
@@ -438,10 +440,13 @@ describe("--set", () => {
   const SWEPT = `${BASE}sweep: { oversight.coverage: [0.2, 0.4], train.entropyCoef: [0.1, 0.2] }\n`;
 
   test("on a swept key it replaces its values", () => {
-    expect(load(SWEPT, ["oversight.coverage=.3"]).scenario.sweep["oversight.coverage"]).toEqual([0.3]);
-    expect(load(SWEPT, ["oversight.coverage=[.3,.5]"]).scenario.sweep["oversight.coverage"]).toEqual([0.3, 0.5]);
+    expect(load(SWEPT, ["oversight.coverage=.3"]).scenario.sweep).toHaveProperty(["oversight.coverage"], [0.3]);
+    expect(load(SWEPT, ["oversight.coverage=[.3,.5]"]).scenario.sweep).toHaveProperty(
+      ["oversight.coverage"],
+      [0.3, 0.5],
+    );
     // A list that the key itself takes is one value.
-    expect(load(SWEPT, ["train.entropyCoef=[.1,0]"]).scenario.sweep["train.entropyCoef"]).toEqual([[0.1, 0]]);
+    expect(load(SWEPT, ["train.entropyCoef=[.1,0]"]).scenario.sweep).toHaveProperty(["train.entropyCoef"], [[0.1, 0]]);
     expect(messageOf(() => load(SWEPT, ["oversight.coverage=7"]))).toMatch(
       /^--set oversight.coverage=7: sweep: oversight.coverage is 7, expected a number in \[0, 1\]/,
     );

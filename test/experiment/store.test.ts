@@ -55,6 +55,7 @@ const MANIFEST: Manifest = {
   arms: ["naive", "route"],
   seeds: [0, 1],
   points: [{}],
+  asked: [{ arms: ["naive", "route"], seeds: [0, 1], points: [{}] }],
 };
 const IDENTITY: CellIdentity = {
   format: 1,

@@ -1,14 +1,18 @@
 import { UserError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
-import { loadStoredScenario, withShift } from "../scenario.ts";
+import { type RunPlan, runPlanOf } from "../plan.ts";
+import { withShift } from "../scenario.ts";
 import { ARM_NAMES, type Scenario, TRAINING } from "../schema.ts";
 import type { CellResult, RunContents } from "../store.ts";
 import { summarise } from "../summary.ts";
+import { nameInFull, type PlannedCell, placing, plannedCells, type SweepPoint, sweepOf } from "../sweep.ts";
 import { addStatistics, type Overall, overallOf, type ReportTable } from "./claims.ts";
 import { counted } from "./format.ts";
 
 /** A finished cell, with all that was measured of it. */
 export interface ReportCell {
+  /** With the point of the report at which the cell stands. */
   readonly result: CellResult;
   /** By shift, by view. */
   readonly evaluations: Readonly<Record<string, Readonly<Record<string, Evaluation>>>>;
@@ -26,9 +30,9 @@ interface CurvePoint {
 export interface Report {
   /** The run's name: of its directory. */
   readonly run: string;
-  /** With the arms, seeds and points that the run has by now. */
+  /** With the arms and seeds that the run has by now; its sweep has the values of each key, whichever of them were crossed. */
   readonly scenario: Scenario;
-  /** The same as the run's manifest has it, to be run again: without what this version would fill in. */
+  /** The scenario that plans the cells of this run and no others, as the manifest has it: without what this version would fill in. */
   readonly source: Readonly<Record<string, unknown>>;
   readonly scenarioHash: string;
   /** Of the package and formats that trained the cells. */
@@ -38,6 +42,7 @@ export interface Report {
   readonly engine: string;
   /** The shift that figures show; its tables come first. */
   readonly shift: string;
+  /** Those of the run, each with every swept key that means something there; the same cells never stand at two of them. */
   readonly points: readonly Readonly<Record<string, unknown>>[];
   readonly cells: readonly ReportCell[];
   /** Tables by shift, then by point. */
@@ -71,54 +76,51 @@ export async function collectReport(contents: RunContents, options: CollectOptio
       "train it first: halfwatch run",
     );
   }
-  const loaded = loadStoredScenario(manifest.scenario, `manifest.json of ${run}`);
-  const grown = {
+  const plan = runPlanOf(manifest, `manifest.json of ${run}`);
+  const points = nameInFull(plan.points);
+  const scenario: Scenario = {
+    ...plan.scenario,
     arms: ARM_NAMES.filter((arm) => manifest.arms.includes(arm)),
-    seeds: [...manifest.seeds],
-    sweep: axesOf(manifest.points),
+    sweep: axesOf(points.map(({ point }) => point)),
   };
-  const scenario: Scenario = { ...loaded.scenario, ...grown };
   const shift = options.shift ?? scenario.primary.shift;
   if (shift !== TRAINING) withShift(scenario, shift);
 
   const engine = mostUsedEngine(contents.finished.map(({ result }) => result.engine));
   const finished = contents.finished.filter(({ result }) => result.engine === engine);
+  const placeOf = placing(plan.scenario, points);
   const cells = finished
-    .map(
-      ({ result, evaluation, paths }): ReportCell => ({
-        result,
-        evaluations: (evaluation as { shifts: ReportCell["evaluations"] }).shifts,
-        curve: parseCurve(options.readMetrics(paths.metrics), paths.metrics),
-      }),
-    )
-    .sort(byPointArmSeed(manifest.points, scenario.arms));
+    .flatMap(({ result, evaluation, paths }): ReportCell[] => {
+      const at = placeOf(result.point);
+      if (at === undefined) return [];
+      return [
+        {
+          result: { ...result, point: at.point },
+          evaluations: (evaluation as { shifts: ReportCell["evaluations"] }).shifts,
+          curve: parseCurve(options.readMetrics(paths.metrics), paths.metrics),
+        },
+      ];
+    })
+    .sort(byPointArmSeed(points, scenario.arms));
   const results = cells.map(({ result }) => result);
   const shifts = [shift, ...[scenario.primary.shift, ...Object.keys(scenario.shift), TRAINING]];
   const tables = [];
-  for (const each of new Set(shifts)) {
-    for (const point of manifest.points) {
-      const at = {
-        ...scenario,
-        sweep: Object.fromEntries(Object.entries(point).map(([key, value]) => [key, [value]])),
-      };
-      tables.push(...(await summarise(at, results, [each])));
-    }
-  }
+  for (const each of new Set(shifts)) tables.push(...(await summarise(scenario, results, [each], points)));
   const reported = addStatistics(scenario, tables);
   return {
     run,
     scenario,
-    source: { ...manifest.scenario, ...grown },
+    source: { ...manifest.scenario, ...sweepOf(cellsToTrain(contents, plan)) },
     scenarioHash: manifest.scenarioHash,
     versions: manifest.versions,
     reporter: options.reporter,
     engine,
     shift,
-    points: manifest.points,
+    points: points.map(({ point }) => point),
     cells,
     tables: reported,
     overall: overallOf(reported.filter((table) => table.shift === shift)),
-    leftOut: leftOutOf(contents, engine),
+    leftOut: leftOutOf(contents, plan, cells, engine),
   };
 }
 
@@ -164,33 +166,52 @@ function mostUsedEngine(engines: readonly string[]): string {
   return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))[0][0];
 }
 
-function leftOutOf({ manifest, finished, unfinished }: RunContents, engine: string): string[] {
+/** The cells of a run, each at the point where it was trained, so that another training of it writes the same bytes. */
+function cellsToTrain({ finished }: RunContents, { scenario, points }: RunPlan): PlannedCell[] {
+  const placeOf = placing(scenario, points);
+  const trained = new Map(finished.map(({ result }) => [nameOf(result, placeOf(result.point)), result.point]));
+  return plannedCells(scenario, points).map(({ arm, seed, point, at }) => {
+    return { arm, seed, point: trained.get(nameOf({ arm, seed }, at)) ?? point };
+  });
+}
+
+const nameOf = ({ arm, seed }: Pick<PlannedCell, "arm" | "seed">, at: SweepPoint | undefined): string =>
+  canonicalJson([arm, seed, at?.key ?? null]);
+
+function leftOutOf(
+  { finished, unfinished }: RunContents,
+  { scenario, points }: RunPlan,
+  cells: readonly ReportCell[],
+  engine: string,
+): string[] {
   const own = finished.filter(({ result }) => result.engine === engine);
-  const nameOf = (arm: string, seed: number, point: unknown) => JSON.stringify([arm, seed, point]);
-  const done = new Set(own.map(({ result: { arm, seed, point } }) => nameOf(arm, seed, point)));
-  const planned = manifest.points.flatMap((point) =>
-    manifest.arms.flatMap((arm) => manifest.seeds.map((seed) => nameOf(arm, seed, point))),
-  );
-  const absent = planned.filter((name) => !done.has(name)).length;
+  const placeOf = placing(scenario, points);
+  const done = new Set(own.map(({ result }) => nameOf(result, placeOf(result.point))));
+  const planned = plannedCells(scenario, points);
+  const absent = planned.filter((cell) => !done.has(nameOf(cell, cell.at))).length;
   const others = finished.length - own.length;
+  const strangers = own.length - cells.length;
   return [
-    ...(absent > 0
-      ? [`${absent} of ${planned.length} cells (arms x seeds x points that the run has seen) have no result`]
-      : []),
+    ...(absent > 0 ? [`${absent} of the run's ${counted(planned.length, "cell")} have no result`] : []),
     ...unfinished.map((id) => `cell ${id} was begun and is not finished`),
     ...(others > 0
       ? [`${counted(others, "cell")} by another engine than ${engine} ${others === 1 ? "is" : "are"} not mixed in`]
       : []),
+    ...(strangers > 0
+      ? [
+          `${counted(strangers, "cell")} at no point that the run's manifest names ${strangers === 1 ? "is" : "are"} left out`,
+        ]
+      : []),
   ];
 }
 
+/** In the order of the points, then of the arms, then of the seeds. */
 function byPointArmSeed(
-  points: readonly Readonly<Record<string, unknown>>[],
+  points: readonly SweepPoint[],
   arms: readonly string[],
 ): (a: ReportCell, b: ReportCell) => number {
-  const order = points.map((point) => JSON.stringify(point));
-  return ({ result: a }, { result: b }) =>
-    order.indexOf(JSON.stringify(a.point)) - order.indexOf(JSON.stringify(b.point)) ||
-    arms.indexOf(a.arm) - arms.indexOf(b.arm) ||
-    a.seed - b.seed;
+  const order = new Map(points.map(({ point }, i) => [canonicalJson(point), i]));
+  const placeOf = ({ result }: ReportCell) => order.get(canonicalJson(result.point)) ?? 0;
+  return (a, b) =>
+    placeOf(a) - placeOf(b) || arms.indexOf(a.result.arm) - arms.indexOf(b.result.arm) || a.result.seed - b.result.seed;
 }

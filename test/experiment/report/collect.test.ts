@@ -86,7 +86,7 @@ describe("what is collected of a run", () => {
       ["route", "full", [0.2, 0.1]],
       ["route", "only:diamond", [0.2, 0.1]],
     ]);
-    expect(report.leftOut).toEqual(["5 of 8 cells (arms x seeds x points that the run has seen) have no result"]);
+    expect(report.leftOut).toEqual(["5 of the run's 8 cells have no result"]);
     expect(report.source.sweep).toEqual({ "oversight.coverage": [0.5, 0.1] });
     expect((await collect({ finished: [cell("naive", 0, 0.5, "wasm", 0)] }, "training")).tables[0].shift).toBe(
       "training",
