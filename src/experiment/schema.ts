@@ -224,14 +224,22 @@ export const TRAINING = "training";
 const value: z.ZodType<unknown> = z.unknown();
 const grid = z.record(z.string(), z.array(value).min(1));
 
+/** Keys in one order, whatever the file's: results must not depend on how a scenario is written down. */
+const inOrder = <T>(record: Record<string, T>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 export const scenarioSchema = z.strictObject({
   name: name.describe("names the run directory"),
   about: z.string().max(2000).default("").describe("what it shows, for people; the first line is listed"),
   world: worldSchema,
   goals: z
     .record(name, z.record(name, z.number()))
+    .transform(inOrder)
     .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
-  routes: z.record(name, z.array(name).min(1)).describe("label (an event) -> modules that may learn from it"),
+  routes: z
+    .record(name, z.array(name).min(1))
+    .transform(inOrder)
+    .describe("label (an event) -> modules that may learn from it"),
   discount: fraction.default(0.97).describe("what a reward is worth one step later, as a fraction"),
   oversight: oversightSchema,
   agent: agentSchema,
@@ -256,6 +264,7 @@ export const scenarioSchema = z.strictObject({
   shift: z
     .record(name, z.record(z.string(), value))
     .default({})
+    .transform(inOrder)
     .describe("named test distributions: key path -> value, on top of the scenario"),
   sweep: z
     .union([grid, z.array(grid).min(1).max(10_000)])

@@ -71,7 +71,7 @@ describe("levels", () => {
       code: 2,
       stdout: "",
       stderr:
-        "unknown shift ghost-close; did you mean ghost-closer?\n  scenario diamond-ghost has: unseen, ghost-closer\n",
+        "unknown shift ghost-close; did you mean ghost-closer?\n  scenario diamond-ghost has: ghost-closer, unseen\n",
     });
   });
 });

@@ -220,7 +220,7 @@ test("cells without a result are named, on stderr and in the report", () => {
   rmSync(join(dir, "cells", absent), { recursive: true });
   const { code, stderr } = halfwatch(["report", dir]);
   expect(code).toBe(0);
-  const counted = "2 of 8 cells (arms x seeds x points that the run has seen) have no result";
+  const counted = "2 of the run's 8 cells have no result";
   expect(stderr).toContain(`not in the report: ${counted}\n`);
   expect(stderr).toContain(`not in the report: cell ${begun} was begun and is not finished\n`);
   const markdown = readFileSync(join(dir, "report", "tables.md"), "utf8");

@@ -364,7 +364,7 @@ describe("shift and sweep", () => {
     expect(withShift(scenario, "near")).toEqual({ ...scenario, world: { ...scenario.world, levels: "ghost-closer" } });
     expect(scenario.world.levels).toBe("all");
     expect(messageOf(() => withShift(scenario, "unsen"))).toBe(
-      "unknown shift unsen; did you mean unseen?\n  scenario apples has: unseen, near",
+      "unknown shift unsen; did you mean unseen?\n  scenario apples has: near, unseen",
     );
     expect(messageOf(() => withShift(scenario, "constructor"))).toMatch(/^unknown shift constructor\n/);
   });
