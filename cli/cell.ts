@@ -115,6 +115,7 @@ async function trainCell(
     const before = readTiming(cell)?.seconds ?? 0;
     let earlier = 0;
     let paused = 0;
+    let isIdle = false;
     const secondsOfWork = () => earlier + (performance.now() - started - paused) / 1000;
     const noteTime = () => writeTiming(cell, { seconds: secondsOfWork(), peakMemory: peakMemory() });
     const hold = whilePaused(run, tell);
@@ -130,6 +131,10 @@ async function trainCell(
         tell({ kind: "resumed", ...progress });
       },
       onProgress: (metrics) => {
+        if (metrics.rows === 0 && !isIdle) {
+          isIdle = true;
+          tell({ kind: "remark", message: `update ${metrics.update} had no rows to learn from: the arm kept none` });
+        }
         const { device } = engine.info;
         tell({ kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
       },

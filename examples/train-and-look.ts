@@ -30,7 +30,8 @@ const { model, labelled, episodes } = await train({
   engine,
   onUpdate: ({ update, updates, entropy, gateLoss }) => {
     if (update % 12 !== 0) return;
-    console.log(`update ${update} of ${updates}: entropy ${entropy.toFixed(3)}, gate loss ${gateLoss.toFixed(3)}`);
+    // An update without rows has neither.
+    console.log(`update ${update} of ${updates}: entropy ${entropy?.toFixed(3)}, gate loss ${gateLoss?.toFixed(3)}`);
   },
 });
 console.log(`${labelled} of ${episodes} episodes were inspected`);

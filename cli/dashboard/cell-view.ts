@@ -54,7 +54,7 @@ export function selectedCell(model: Dashboard, columns: number, capabilities: Ca
 
 /** What an update measured, by name. */
 function measured(metrics: Metrics): (readonly [string, string])[] {
-  const number = (value: number | undefined) => (value === undefined ? "" : value.toPrecision(4));
+  const number = (value: number | null | undefined) => (value == null ? "–" : value.toPrecision(4));
   return [
     ["update", `${metrics.update} of ${metrics.updates}`],
     ["rows trained on", thousands(metrics.rows)],
@@ -67,7 +67,7 @@ function measured(metrics: Metrics): (readonly [string, string])[] {
     ["gate loss", number(metrics.gateLoss)],
     ["entropy", number(metrics.entropy)],
     ["approximate KL", number(metrics.approxKl)],
-    ["clipped", `${((metrics.clipFraction ?? 0) * 100).toFixed(1)} %`],
+    ["clipped", metrics.clipFraction == null ? "–" : `${(metrics.clipFraction * 100).toFixed(1)} %`],
     ["explained var.", number(metrics.explainedVariance)],
     ...Object.entries(metrics.gradNorms ?? {}).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
   ];

@@ -99,7 +99,15 @@ export function boundary(m: number, M: number, R: number): number {
   return Math.floor((m * R) / M);
 }
 
-/** Mean and 1 / (standard deviation + 1e-8) of the advantages over the given rows (Huang et al. 2022, detail 7). */
+/** Spreads below this fraction of the values are rounding: of float32's 24 bits, in which engines hold advantages, six tell rows apart. */
+const ROUNDING = 2 ** -18;
+
+/**
+ * Mean and 1 / (standard deviation + 1e-8) of the advantages over the given rows (Huang et al. 2022, detail 7).
+ *
+ * Advantages that are all equal, those of a single row too, say nothing about the actions: they are scaled by 0. The quotient above would
+ * take what an engine lost when it rounded them to float32 and multiply it by 1e8.
+ */
 export function normalisation(
   advantages: Float64Array,
   rows: Int32Array,
@@ -109,6 +117,11 @@ export function normalisation(
   for (const row of rows) sum += advantages[row];
   const mean = sum / rows.length;
   let squares = 0;
-  for (const row of rows) squares += (advantages[row] - mean) ** 2;
-  return { advantageMean: mean, advantageScale: 1 / (Math.sqrt(squares / rows.length) + 1e-8) };
+  let largest = 0;
+  for (const row of rows) {
+    squares += (advantages[row] - mean) ** 2;
+    largest = Math.max(largest, Math.abs(advantages[row]));
+  }
+  const deviation = Math.sqrt(squares / rows.length);
+  return { advantageMean: mean, advantageScale: deviation <= ROUNDING * largest ? 0 : 1 / (deviation + 1e-8) };
 }

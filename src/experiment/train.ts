@@ -23,7 +23,10 @@ import { loopOptions } from "./loop-options.ts";
 import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
 import { networkOf, type Setting } from "./setting.ts";
 
-/** One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps. */
+/**
+ * One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps; null where there
+ * was none, since the arm kept no row.
+ */
 export interface Progress {
   /** Updates done, and how many there will be. */
   readonly update: number;
@@ -37,16 +40,16 @@ export interface Progress {
   readonly rows: number;
   readonly learningRate: number;
   readonly entropyCoef: number;
-  readonly policyLoss: number;
-  readonly valueLoss: number;
-  readonly entropy: number;
-  readonly gateLoss: number;
-  readonly approxKl: number;
-  readonly clipFraction: number;
+  readonly policyLoss: number | null;
+  readonly valueLoss: number | null;
+  readonly entropy: number | null;
+  readonly gateLoss: number | null;
+  readonly approxKl: number | null;
+  readonly clipFraction: number | null;
   /** 1 - var(return - value) / var(return) over the rows; 0 where the returns do not vary. */
-  readonly explainedVariance: number;
+  readonly explainedVariance: number | null;
   /** Gradient norm before clipping, by group. */
-  readonly gradNorms: Readonly<Record<string, number>>;
+  readonly gradNorms: Readonly<Record<string, number | null>>;
 }
 
 /** The phases of an update; the same names stand in the loop and in the benchmark. */
@@ -297,7 +300,8 @@ function countEpisodes(trajectory: Trajectory, label: Int8Array): { episodes: nu
   return { episodes, labelled };
 }
 
-function explainedVariance(values: Float64Array, returns: Float64Array, rows: Int32Array): number {
+function explainedVariance(values: Float64Array, returns: Float64Array, rows: Int32Array): number | null {
+  if (rows.length === 0) return null;
   const variance = (of: (row: number) => number) => {
     let sum = 0;
     let squares = 0;
@@ -306,15 +310,18 @@ function explainedVariance(values: Float64Array, returns: Float64Array, rows: In
     for (const row of rows) squares += (of(row) - mean) ** 2;
     return squares / rows.length;
   };
-  const total = rows.length === 0 ? 0 : variance((row) => returns[row]);
+  const total = variance((row) => returns[row]);
   return total === 0 ? 0 : 1 - variance((row) => returns[row] - values[row]) / total;
 }
 
-type Means = Omit<UpdateStats, "rows" | "gateRows" | "gradNorms"> & { gradNorms: Record<string, number> };
+type Means = Pick<
+  Progress,
+  "policyLoss" | "valueLoss" | "entropy" | "gateLoss" | "approxKl" | "clipFraction" | "gradNorms"
+>;
 
 function meansOf(stats: readonly UpdateStats[], groups: readonly string[]): Means {
   const mean = (of: (s: UpdateStats) => number) =>
-    stats.length === 0 ? 0 : stats.reduce((sum, s) => sum + of(s), 0) / stats.length;
+    stats.length === 0 ? null : stats.reduce((sum, s) => sum + of(s), 0) / stats.length;
   return {
     policyLoss: mean((s) => s.policyLoss),
     valueLoss: mean((s) => s.valueLoss),

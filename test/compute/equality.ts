@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { normalisation } from "../../src/agents/ppo.ts";
 import type { Engine, ForwardOutput } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { type Change, trainTiny } from "../experiment/tiny.ts";
-import { createOutput } from "./engine-contract.ts";
+import { createOutput, HYPER, randomParameters, randomRows, range, TWO_MODULES } from "./engine-contract.ts";
 
 /** A large adamEps: with a small one a step is its gradient's sign, which rounding decides where the gradient is near 0. */
 const SMALL: Change = { world: { size: 3, horizon: 6 }, train: { adamEps: 1e-3 } };
@@ -135,6 +136,39 @@ export function describeEquality(name: string, makeEngine: () => Promise<Engine>
       }
       // The bound is far below what training moved.
       expect(expected.moved).toBeGreaterThan(1e4 * tolerance.parameters);
+    });
+
+    // Advantages as training has them: float64, which an engine rounds to float32. A large adamEps, so that a gradient of nothing moves nothing.
+    test.each([
+      ["one row", [0.1 + 1e-9]],
+      ["two rows", [0.3, -1.1]],
+      ["three rows", [0.3, -1.1, 0.7]],
+      ["two rows that differ by less than float32 tells apart", [0.1, 0.1 + 3e-9]],
+      ["three rows with equal advantages", [1 / 3, 1 / 3, 1 / 3]],
+      ["many rows with equal advantages", Array.from({ length: 9 }, () => 1 / 3)],
+      ["advantages of nothing", [0, 0, 0]],
+    ])("%s: the reference engine's losses, and no policy loss from equal advantages", async (_, advantages) => {
+      const rows = range(advantages.length);
+      const values = Float64Array.from(advantages);
+      const isEqual = Math.max(...advantages) - Math.min(...advantages) < 1e-6;
+      const learned = async (by: Engine) => {
+        const model = await by.create(TWO_MODULES, randomParameters(TWO_MODULES, 3));
+        const data = randomRows(TWO_MODULES, rows.length, 4, { advantages: values });
+        await model.loadRows(data, rows.length);
+        const hyper = { ...HYPER, ...normalisation(values, rows), adamEps: 1e-3 };
+        const { policyLoss, valueLoss, entropy, gateLoss } = await model.update(rows.slice(), hyper);
+        const { parameters } = await model.getState();
+        model.dispose();
+        return { losses: { policyLoss, valueLoss, entropy, gateLoss }, parameters };
+      };
+      const actual = await learned(engine);
+      const expected = await learned(createReferenceEngine());
+      for (const [which, loss] of Object.entries(expected.losses)) {
+        expect(Math.abs(actual.losses[which as "entropy"] - loss), which).toBeLessThan(1e-5);
+      }
+      expect(furthest(actual.parameters, expected.parameters)).toBeLessThan(1e-5);
+      if (isEqual) expect(Math.abs(actual.losses.policyLoss)).toBe(0);
+      else expect(Math.abs(expected.losses.policyLoss)).toBeGreaterThan(0.001);
     });
   });
 }

@@ -264,16 +264,20 @@ describe("every setting trains: parameters move and stay finite", () => {
 });
 
 describe("filter without labels", () => {
-  test("an update in which nothing was inspected is no step; its progress is finite and says 0 rows", async () => {
+  test("an update in which nothing was inspected is no step; it says 0 rows, and null for what would be a mean over them", async () => {
     const seen: Progress[] = [];
     const change = { ...terminal(0.02), world: { horizon: 32 }, train: { steps: 8 * 16 * 12 } };
     const { model } = await trainTiny(engine, "filter", change, { onUpdate: (progress) => void seen.push(progress) });
     const empty = seen.filter(({ rows }) => rows === 0);
     expect(empty.length).toBeGreaterThan(0);
     expect(empty.length).toBeLessThan(seen.length);
+    const means = ["policyLoss", "valueLoss", "entropy", "gateLoss", "approxKl", "clipFraction", "explainedVariance"];
     for (const progress of seen) {
-      const numbers = Object.values(progress).filter((value) => typeof value === "number");
-      expect([...numbers, ...Object.values(progress.gradNorms)].every(Number.isFinite)).toBe(true);
+      const nulls = Object.entries(progress).flatMap(([key, value]) => (value === null ? [key] : []));
+      expect(nulls.sort()).toEqual(progress.rows === 0 ? means.sort() : []);
+      expect(Object.values(progress.gradNorms).every((norm) => (norm === null) === (progress.rows === 0))).toBe(true);
+      const numbers = [...Object.values(progress), ...Object.values(progress.gradNorms)];
+      expect(numbers.filter((value) => typeof value === "number").every(Number.isFinite)).toBe(true);
     }
     expect((await model.getState()).parameters.every(Number.isFinite)).toBe(true);
     model.dispose();

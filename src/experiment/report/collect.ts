@@ -17,6 +17,8 @@ export interface ReportCell {
   /** By shift, by view. */
   readonly evaluations: Readonly<Record<string, Readonly<Record<string, Evaluation>>>>;
   readonly curve: readonly CurvePoint[];
+  /** Updates in which the arm kept no row, and all of them. */
+  readonly idle: readonly [updates: number, of: number];
 }
 
 /** A point of a learning curve: discounted true return of the deployed view under the primary shift. */
@@ -97,7 +99,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
         {
           result: { ...result, point: at.point },
           evaluations: (evaluation as { shifts: ReportCell["evaluations"] }).shifts,
-          curve: parseCurve(options.readMetrics(paths.metrics), paths.metrics),
+          ...logOf(options.readMetrics(paths.metrics), paths.metrics),
         },
       ];
     })
@@ -121,6 +123,15 @@ export async function collectReport(contents: RunContents, options: CollectOptio
     tables: reported,
     overall: overallOf(reported.filter((table) => table.shift === shift)),
     leftOut: leftOutOf(contents, plan, cells, engine),
+  };
+}
+
+/** What the report takes from a cell's metrics. */
+function logOf(text: string, path: string): Pick<ReportCell, "curve" | "idle"> {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return {
+    curve: parseCurve(text, path),
+    idle: [lines.filter((line) => line.includes('"rows":0,')).length, lines.length],
   };
 }
 

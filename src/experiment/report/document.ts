@@ -3,7 +3,7 @@ import type { BootstrapInterval } from "../bootstrap.ts";
 import type { Scenario } from "../schema.ts";
 import { summariseVerdicts } from "../summary.ts";
 import { deployedRows, isPlacebo, type ReportTable } from "./claims.ts";
-import type { Report } from "./collect.ts";
+import type { Report, ReportCell } from "./collect.ts";
 import { bounds, counted, fixed, grouped, percent, pointText, probability } from "./format.ts";
 
 /** A part of the report's text; Markdown and HTML are two ways to write the same parts. */
@@ -68,6 +68,18 @@ function sentenceOf({ scenario, shift, points, cells }: Report): string {
   ].join("");
 }
 
+/** Which arms learned from nothing in some of their updates. */
+function idleArms({ cells, scenario }: Report): string[] {
+  return scenario.arms.flatMap((arm) => {
+    const own = cells.filter(({ result }) => result.arm === arm);
+    const sum = (of: (cell: ReportCell) => number) => own.reduce((total, cell) => total + of(cell), 0);
+    const [idle, all] = [sum((cell) => cell.idle[0]), sum((cell) => cell.idle[1])];
+    return idle === 0
+      ? []
+      : [`${arm} kept no rows in ${grouped(idle)} of its ${counted(all, "update")}, and learned nothing there.`];
+  });
+}
+
 function warningsOf(report: Report): string[] {
   const fewest = fewestSeeds(report);
   const hasRoute = report.tables.some((table) => deployedRows(table).some(({ arm }) => arm === "route"));
@@ -75,6 +87,7 @@ function warningsOf(report: Report): string[] {
   return [
     ...(fewest < 10 ? [`Only ${counted(fewest, "seed")} in the smallest group: fewer than 10 carry no claim.`] : []),
     ...(hasRoute && absent.length > 0 ? [`Placebos not run: ${absent.join(", ")}.`] : []),
+    ...idleArms(report),
     ...report.leftOut.map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`),
   ];
 }
