@@ -92,13 +92,16 @@ export function candidatesOf(actor: Actor): string[] {
   ].filter((spec) => spec !== view);
 }
 
-/** What another point has changed, as `key=value`; null unless it is one key that a term can name, in the same world. */
+/**
+ * What another point has changed, as `key=value`; null unless it is one key that a term can name, in the same world. Points of one run
+ * may have different keys: a value that only the other one has is a change, one that it lacks is a change that no term can name.
+ */
 function changeOf(point: Point, other: Point): string | null {
-  const changed = Object.entries(other).filter(
-    ([key, value]) => canonicalJson(point[key] ?? null) !== canonicalJson(value),
-  );
-  if (changed.length !== 1) return null;
-  const [[key, value]] = changed;
+  const keys = [...new Set([...Object.keys(point), ...Object.keys(other)])];
+  const changed = keys.filter((key) => canonicalJson({ is: point[key] }) !== canonicalJson({ is: other[key] }));
+  const [key] = changed;
+  if (changed.length !== 1 || !Object.hasOwn(other, key)) return null;
+  const value = other[key];
   return typeof value === "object" || key.startsWith("world.") ? null : `${key}=${value}`;
 }
 
