@@ -4,7 +4,9 @@ import { Worker } from "node:worker_threads";
 import { reasonFor } from "../src/compute/choice.ts";
 import { createEngine } from "../src/compute/create.ts";
 import type { Engine } from "../src/compute/engine.ts";
+import { attempt, ensureLater } from "../src/core/cleanup.ts";
 import { UserError } from "../src/core/errors.ts";
+import { isOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../src/core/memory.ts";
 import { type Next, runCell, Stopped } from "../src/experiment/cell.ts";
 import { type Control, readControl } from "../src/experiment/control.ts";
 import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launch.ts";
@@ -61,7 +63,7 @@ function take(run: string, plan: CellPlan): Taken[] {
       tidyCell(cell);
       lock.discard();
     } catch (error) {
-      lock.release();
+      attempt(() => lock.release());
       throw error;
     }
   } catch (error) {
@@ -94,7 +96,10 @@ async function work(
     tidyCell(cellPaths(order.run, plan.id));
     lock.discard();
   } catch (error) {
-    if (lock.isOurs()) lock.release();
+    // What giving up the lock throws after that is a consequence: a disk that is full takes no lock file either.
+    attempt(() => {
+      if (lock.isOurs()) lock.release();
+    });
     tell(failureOf(error));
   }
 }
@@ -107,8 +112,7 @@ async function trainCell(
   engine: Engine,
   tell: (report: CellReport) => void,
 ): Promise<void> {
-  // Replicas wait for each other until the last is disposed of, however this one ends.
-  try {
+  const trained = async () => {
     const started = performance.now();
     const cell = cellPaths(run, plan.id);
     // Of attempts that this one may go on from: read now, since whoever goes on removes what was not there when the cell was saved.
@@ -157,9 +161,9 @@ async function trainCell(
       node: process.version,
     });
     tell({ kind: "finished", seconds, peakMemory: peakMemory() });
-  } finally {
-    await engine.dispose();
-  }
+  };
+  // Replicas wait for each other until the last is disposed of, however this one ends.
+  await ensureLater(trained, () => engine.dispose());
 }
 
 /** The most memory that this process has had, bytes. */
@@ -227,6 +231,7 @@ function beat(paths: readonly string[]): Worker {
 
 function failureOf(error: unknown): CellReport {
   if (error instanceof Stopped) return { kind: "stopped" };
+  if (isOutOfMemory(error)) return { kind: "failed", message: OUT_OF_MEMORY, hint: LESS_MEMORY };
   if (error instanceof UserError) return { kind: "failed", message: error.message, hint: error.hint };
   return { kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -2,10 +2,12 @@ import { Command, CommanderError, Option } from "commander";
 import { ENGINES } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
+import { complaintOf, isTheirs } from "./complaint.ts";
 import { Interrupted } from "./interrupted.ts";
-import { say } from "./output.ts";
+import { endWhenUnheard, printWhole, say } from "./output.ts";
 import { packageVersion } from "./package.ts";
 import { isRun, newestRun } from "./runs.ts";
+import { TerminalGone } from "./tui/gone.ts";
 import { wordsIn } from "./words.ts";
 
 /*
@@ -273,7 +275,7 @@ const COMMANDS: readonly CommandSpec[] = [
 
 /** Run a command line; sets the exit code: 0 done, 1 our bug, 2 wrong input, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<void> {
-  quietWhenNobodyReads();
+  endWhenUnheard(report);
   exitWhenInterrupted();
   try {
     await createProgram().parseAsync([...argv], { from: "user" });
@@ -314,7 +316,12 @@ function createProgram(): Command {
 /** Errors are ours to word: nothing is written by commander but help and version. */
 function prepare(command: Command): void {
   command
-    .configureOutput({ outputError: () => {}, getOutHelpWidth: () => 100, getErrHelpWidth: () => 100 })
+    .configureOutput({
+      writeOut: printWhole,
+      outputError: () => {},
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+    })
     .exitOverride((error) => {
       throw error.exitCode === 0 ? error : usageError(command, error);
     });
@@ -356,36 +363,14 @@ function didYouMean(word: string, known: readonly string[]): string {
 /** Say what went wrong, on stderr; returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof UserError) {
-    say(printable(error.hint === undefined ? error.message : `${error.message}\n  ${error.hint}`));
-    return 2;
-  }
   if (error instanceof Interrupted) {
     say(error.message);
     return 130;
   }
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  say("this is a bug in halfwatch: please report it together with the command that you ran");
-  return 1;
-}
-
-/** What a person typed may hold escape codes; a message shows them as text. */
-function printable(text: string): string {
-  return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
-/** `halfwatch list | head -1`, or the terminal is gone (EIO): the reader has left, so there is nobody to tell. */
-function quietWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-      process.exit();
-    });
-  }
+  // Nobody is there to be told.
+  if (error instanceof TerminalGone) return 0;
+  say(complaintOf(error));
+  return isTheirs(error) ? 2 : 1;
 }
 
 /** Ctrl-C exits with 130; a command that saves its work first listens itself, and then this stays out of its way. */

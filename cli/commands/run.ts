@@ -4,7 +4,7 @@ import { type EngineChoice, reasonFor, resolveEngine, shownName } from "../../sr
 import { createEngine } from "../../src/compute/create.ts";
 import type { BriefEvaluation } from "../../src/experiment/cell.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/experiment/control.ts";
-import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
+import { launchLocal } from "../../src/experiment/launch.ts";
 import { type Claim, guardBy, holderOf, takeLock } from "../../src/experiment/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
 import { counted } from "../../src/experiment/report/format.ts";
@@ -15,14 +15,15 @@ import { summarise } from "../../src/experiment/summary.ts";
 import { updatesIn } from "../../src/experiment/train.ts";
 import { checkedArms } from "../arms.ts";
 import { cacheFolder } from "../cache.ts";
-import { liveCapabilities } from "../capabilities.ts";
+import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
+import { type RunDisplay, type SafeDisplay, type ScreenTrouble, showRun } from "../display.ts";
 import { DISCOUNTED, nameOf, remarkOn } from "../events.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
 import { thousands } from "../numbers.ts";
-import { print, printJson, say } from "../output.ts";
+import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
 import { togglePause } from "../pausing.ts";
@@ -43,16 +44,18 @@ export interface RunOptions {
   readonly json?: boolean;
 }
 
-/** What shows a run while it goes on. */
-export interface RunDisplay {
-  /** `isFinding`: the event was over when the command first looked. */
-  update(view: RunView, event: CellEvent | null, isFinding?: boolean): void;
-  /** Settles when the terminal has been given back; hurried, at once. */
-  end(isHurried: boolean): Promise<void> | void;
+/** How a run is shown: what this process's terminal can show, and the screen on it. */
+export interface Showing {
+  readonly capabilities: typeof liveCapabilities;
+  readonly openDashboard: typeof openDashboard;
 }
 
 /** Train the cells that have no result yet, then print the table of all. */
-export async function run([path]: readonly string[], options: RunOptions): Promise<void> {
+export async function run(
+  [path]: readonly string[],
+  options: RunOptions,
+  showing: Showing = { capabilities: liveCapabilities, openDashboard },
+): Promise<void> {
   const loaded = loadScenario({ path, readText: readScenarioText, set: options.set ?? [] });
   const scenario: Scenario = {
     ...loaded.scenario,
@@ -90,7 +93,8 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   const returns = new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)]));
   let view = beginRun(plans, returns);
   const stopping = listenForStop();
-  let display: RunDisplay | null = null;
+  const heard = goOnUnheard();
+  let display: SafeDisplay | null = null;
   if (waiting.length > 0) {
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
@@ -101,22 +105,16 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
       `${counted(plans.length, "cell")}${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
       `${engineName}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
-    const capabilities = liveCapabilities(options);
-    if (capabilities === null) display = plainDisplay(title, shift);
-    else {
+    const capabilities = showing.capabilities(options);
+    const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) => {
       view = beginRun(plans, returns, pastOf(dir, plans));
-      display = await openDashboard(scenario, view, {
-        ...{
-          title: `halfwatch run: ${runName(scenario)}`,
-          role: "run",
-          dir,
-          capabilities,
-          engine: chosen,
-          onStop: stopping.request,
-        },
-        onPause: () => togglePause(dir, claim),
+      return showing.openDashboard(scenario, view, {
+        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", dir, capabilities: shown, engine: chosen },
+        ...{ onStop: stopping.request, onPause: () => togglePause(dir, claim), ...trouble },
       });
-    }
+    };
+    const screen = capabilities === null ? null : openScreen(capabilities);
+    display = await showRun(screen, () => plainDisplay(title, shift), "the training");
     display.update(view, null);
   }
   try {
@@ -139,6 +137,7 @@ export async function run([path]: readonly string[], options: RunOptions): Promi
   } finally {
     stopping.end();
     await display?.end(stopping.signal.aborted);
+    heard();
   }
 
   const counts = countCells(view);

@@ -7,8 +7,9 @@ import { counted } from "../../src/experiment/report/format.ts";
 import { readManifest, readRun } from "../../src/experiment/store.ts";
 import { summarise } from "../../src/experiment/summary.ts";
 import { nameInFull } from "../../src/experiment/sweep.ts";
-import { liveCapabilities } from "../capabilities.ts";
+import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
+import { type RunDisplay, type ScreenTrouble, showRun } from "../display.ts";
 import { DISCOUNTED, findingOn, nameOf, remarkOn } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
@@ -18,7 +19,6 @@ import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells } from "../progress.ts";
 import { checkRun } from "../runs.ts";
 import { renderTable } from "../table.ts";
-import type { RunDisplay } from "./run.ts";
 
 export interface WatchOptions {
   readonly plain?: boolean;
@@ -45,44 +45,28 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const leaving = listenForStop();
   const title = `halfwatch watch: ${dir}  ${counted(plans.length, "cell")}`;
   let view = beginRun(plans, new Map());
-  let display: RunDisplay | null = null;
   const capabilities = liveCapabilities({ plain: plain === true });
-  if (capabilities === null) say(title);
-  else {
-    display = await openDashboard(scenario, view, {
-      ...{
-        title: `halfwatch watch: ${basename(dir)}`,
-        role: "watch",
-        dir,
-        capabilities,
-        engine,
-        onStop: leaving.request,
-      },
-      points,
-      onPause: () => togglePause(dir, claim),
+  const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) =>
+    openDashboard(scenario, view, {
+      ...{ title: `halfwatch watch: ${basename(dir)}`, role: "watch", dir, capabilities: shown, engine, points },
+      ...{ onStop: leaving.request, onPause: () => togglePause(dir, claim), ...trouble },
     });
-  }
+  const screen = capabilities === null ? null : openScreen(capabilities);
+  const display = await showRun(screen, () => plainDisplay(title, said), "watching");
   let seen = performance.now();
   let isAbandoned = false;
   let isFirst = true;
   // On a screen a run that was complete before is there to be looked at, until the person leaves.
-  let isExhibit = display !== null;
+  let isExhibit = true;
   try {
     while (!leaving.signal.aborted) {
       for (const event of follower.look()) {
         view = advance(view, event);
-        display?.update(view, event, isFirst);
-        const isLost = event.kind === "stopped";
-        const remark = isFirst
-          ? findingOn(view, event, said)
-          : isLost
-            ? `${nameOf(event.plan)} is no longer trained`
-            : remarkOn(view, event, said);
-        if (display === null && remark !== null) say(remark);
+        display.update(view, event, isFirst);
       }
       isFirst = false;
-      display?.update(view, null);
-      isExhibit &&= follower.isComplete();
+      display.update(view, null);
+      isExhibit &&= display.isOnScreen() && follower.isComplete();
       if (follower.isComplete() && !isExhibit) break;
       if (follower.trained() > 0) seen = performance.now();
       isAbandoned = !isExhibit && performance.now() - seen > ABANDONED * 1000;
@@ -91,7 +75,7 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     }
   } finally {
     leaving.end();
-    await display?.end(leaving.signal.aborted);
+    await display.end(leaving.signal.aborted);
   }
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
@@ -109,6 +93,20 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
     `nobody trains it: ${done} of ${plans.length} cells are done${lost}; the command that began it goes on from there`,
   );
   process.exitCode = 1;
+}
+
+/** A line for what happens to a cell, on stderr. */
+function plainDisplay(title: string, said: Parameters<typeof findingOn>[2]): RunDisplay {
+  say(title);
+  return {
+    update: (view, event, isFinding) => {
+      if (event === null) return;
+      const lost = event.kind === "stopped" ? `${nameOf(event.plan)} is no longer trained` : null;
+      const remark = isFinding ? findingOn(view, event, said) : (lost ?? remarkOn(view, event, said));
+      if (remark !== null) say(remark);
+    },
+    end: () => {},
+  };
 }
 
 /** The run's cells: ids include the engine, which the manifest does not fix; so the engine that most of the folders are of. */

@@ -115,12 +115,13 @@ const SHARE = 0.005;
 
 /**
  * Keep the selected cell's episode going on a screen that has room for it, until the returned function is called: a step now and then, and
- * at the end another episode of what the policy has become. Nothing is read or computed while the board is not shown.
+ * at the end another episode of what the policy has become. Nothing is read or computed while the board is not shown. What it throws ends it.
  */
 export function keepPlaying(
   screen: Opened<Dashboard, Action>,
   rehearsal: Rehearsal,
   isShown: (model: Dashboard) => boolean,
+  onFailed: (error: unknown) => void,
 ): () => void {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -155,7 +156,7 @@ export function keepPlaying(
     }
   };
   go().catch((error) => {
-    if (!signal.aborted) screen.fail(error);
+    if (!signal.aborted) onFailed(error);
   });
   return () => stopping.abort();
 }

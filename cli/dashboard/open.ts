@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
+import { ensureLater } from "../../src/core/cleanup.ts";
 import { UserError } from "../../src/core/errors.ts";
 import type { CellEvent } from "../../src/experiment/launch.ts";
 import type { CellPlan } from "../../src/experiment/plan.ts";
@@ -8,11 +9,13 @@ import { cellPaths, lastCheckpoint, latestPolicy } from "../../src/experiment/st
 import { boundsOf } from "../../src/experiment/summary.ts";
 import { expandSweep, type SweepPoint } from "../../src/experiment/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
+import type { RunDisplay, ScreenTrouble } from "../display.ts";
 import { print } from "../output.ts";
 import type { RunView } from "../progress.ts";
-import { openScreen } from "../tui/open.ts";
+import type { preparePlayer } from "../replay/open.ts";
+import { openScreen, type ScreenOptions } from "../tui/open.ts";
 import { createRehearsal, keepPlaying } from "./live.ts";
-import { beginDashboard, type Dashboard } from "./model.ts";
+import { beginDashboard, type Dashboard, selectedOf } from "./model.ts";
 import { dashboardProgram, type Hooks } from "./program.ts";
 import { layoutOf } from "./view.ts";
 
@@ -22,20 +25,29 @@ const NEWS = 1;
 /** Episodes that the player lists, as the command `replay` does. */
 const EPISODES = 1024;
 
-interface DashboardOptions extends Omit<Hooks, "onReplay">, Pick<Dashboard, "title" | "role" | "engine"> {
+export interface DashboardOptions
+  extends Omit<Hooks, "onReplay">,
+    Pick<Dashboard, "title" | "role" | "engine">,
+    ScreenTrouble {
   /** The run directory. */
   readonly dir: string;
   readonly capabilities: Capabilities;
   /** The points of the run where it has more than its scenario sweeps. */
   readonly points?: readonly SweepPoint[];
+  /** What stands in for this process and its terminal, and for the player: for tests. */
+  readonly terminal?: Pick<ScreenOptions, "stdin" | "stdout" | "process">;
+  readonly preparePlayer?: typeof preparePlayer;
 }
 
 /**
  * Open the screen of a run; training never waits for it. It is told of the run by `update`, and stays until `end`. While the player has the
  * screen the dashboard goes on unseen.
+ *
+ * What its parts throw (the player, the live board, the theory lines) is told by `onTrouble` and leaves the rest; what the screen itself
+ * throws is told by `onLost`, when the terminal has been given back.
  */
-export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions) {
-  const { dir, capabilities, onStop, points = expandSweep(scenario) } = options;
+export async function openDashboard(scenario: Scenario, run: RunView, options: DashboardOptions): Promise<RunDisplay> {
+  const { dir, capabilities, onStop, onLost, onTrouble, points = expandSweep(scenario) } = options;
   const { shift } = scenario.primary;
   const begun = performance.now();
   const elapsed = () => (performance.now() - begun) / 1000;
@@ -49,8 +61,10 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   /** Make the player leave. */
   let leavePlayer = () => {};
 
-  const program = dashboardProgram(beginDashboard(scenario, run, options, points), { ...options, onReplay });
+  const hooks: Hooks = { onStop, onPause, onReplay };
+  const program = dashboardProgram(beginDashboard(scenario, run, options, points), hooks);
   const screen = await openScreen(program, {
+    ...options.terminal,
     capabilities,
     maxFps: FRAMES,
     // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
@@ -59,11 +73,15 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
       leavePlayer();
     },
   });
-  // Without a screen nobody could stop it; what went wrong is thrown by `end`.
-  screen.closed.catch(onStop);
-  const rest = keepPlaying(screen, rehearsal, (shown) => {
-    const { columns = 80, rows = 24 } = process.stdout;
+  screen.closed.catch(onLost);
+  const refuse = (cell: string, text: string) => screen.dispatch({ kind: "refused", cell, text });
+  const isBoardShown = (shown: Dashboard): boolean => {
+    const { columns = 80, rows = 24 } = options.terminal?.stdout ?? process.stdout;
     return away === null && layoutOf(shown, { columns, rows: rows - 1 }).live !== null;
+  };
+  const rest = keepPlaying(screen, rehearsal, isBoardShown, (error) => {
+    onTrouble("the live board", error);
+    if (screen.model().isLive) screen.dispatch({ kind: "toggle-live" });
   });
 
   /** Give the screen to the player of a cell, and take it back. */
@@ -71,35 +89,41 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
     const cell = cellPaths(dir, plan.id);
     // A kept checkpoint stays, and others stand beside it to be compared with.
     const path = lastCheckpoint(cell) ?? latestPolicy(cell);
-    const refuse = (text: string) => screen.dispatch({ kind: "refused", cell: plan.id, text });
-    if (path === undefined) return refuse("no replay: it has saved nothing yet");
-    const { preparePlayer } = await import("../replay/open.ts");
-    let prepared: Awaited<ReturnType<typeof preparePlayer>>;
-    try {
-      prepared = await preparePlayer(path, { episode: 0, at: 0, episodes: EPISODES, shift }, capabilities);
-    } catch (error) {
-      if (error instanceof UserError) return refuse(error.message);
-      throw error;
-    }
-    try {
+    if (path === undefined) return refuse(plan.id, "no replay: it has saved nothing yet");
+    const prepare = options.preparePlayer ?? (await import("../replay/open.ts")).preparePlayer;
+    const prepared = await prepare(path, { episode: 0, at: 0, episodes: EPISODES, shift }, capabilities);
+    const look = async () => {
       if (isOver) return;
       const player = screen.over(prepared.program);
       leavePlayer = () => player.dispatch({ kind: "quit" });
       player.dispatch({ kind: "start" });
       await player.closed;
       printed.push(...prepared.program.printed);
-    } finally {
+    };
+    await ensureLater(look, async () => {
       leavePlayer = () => {};
       await prepared.dispose();
-    }
+    });
   }
   function onReplay(plan: CellPlan): void {
     if (away !== null) return;
-    away = replay(plan).then(() => {
-      away = null;
-    });
-    // As above: thrown by `end`.
-    away.catch(onStop);
+    away = replay(plan)
+      .catch((error: unknown) => {
+        if (error instanceof UserError) return refuse(plan.id, error.message);
+        refuse(plan.id, `the player failed: ${firstLine(error)}; the training goes on`);
+        onTrouble("the player", error);
+      })
+      .then(() => {
+        away = null;
+      });
+  }
+  function onPause(): void {
+    try {
+      options.onPause();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      refuse(selectedOf(screen.model())?.plan.id ?? "", error.message);
+    }
   }
 
   const timer = setInterval(() => screen.dispatch({ kind: "seen", run: latest, elapsed: elapsed() }), 1000 / NEWS);
@@ -111,7 +135,7 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
       screen.dispatch({ kind: "bounds", point, bounds });
     }
   };
-  computeBounds().catch(screen.fail);
+  computeBounds().catch((error: unknown) => onTrouble("the theory", error));
   return {
     update: (view: RunView, event: CellEvent | null, isFinding = false) => {
       latest = view;
@@ -123,16 +147,16 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
     end: async (isHurried: boolean) => {
       isOver = true;
       clearInterval(timer);
+      rest();
       if (isHurried) leavePlayer();
-      try {
-        await away;
-      } finally {
-        rest();
-        screen.close();
-        await screen.closed;
-      }
+      await away;
+      screen.close();
+      // An error of its own has been told.
+      await screen.closed.catch(() => {});
       await rehearsal.dispose();
       for (const text of printed) print(text);
     },
   };
 }
+
+const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split("\n")[0];

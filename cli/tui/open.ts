@@ -1,4 +1,5 @@
 import type { Capabilities } from "../capabilities.ts";
+import { TerminalGone } from "./gone.ts";
 import type { listenToKeys } from "./keyboard.tsx";
 import { actionOf, helpFrame, helpHint, hintLine, type InkKey, type Key, keysOf } from "./keys.ts";
 import { type Mouse, mouseIn } from "./mouse.ts";
@@ -60,7 +61,7 @@ export async function openScreen<Model, Action>(
   options: ScreenOptions,
 ): Promise<Opened<Model, Action>> {
   const { capabilities, stdin = process.stdin, stdout = process.stdout } = options;
-  const { maxFps = FRAMES, mouse = program.mouse !== undefined } = options;
+  const { maxFps = FRAMES, mouse = program.mouse !== undefined, process: host = process } = options;
   let isClosed = false;
   let isSuspended = false;
   let keyboard: ReturnType<typeof listenToKeys> | undefined;
@@ -166,15 +167,17 @@ export async function openScreen<Model, Action>(
       const action = program.mouse?.(model, mouse, size);
       if (action !== undefined) dispatch(action);
     };
-    const end = (tell: () => void) => {
+    const end = (tell: () => void, tellLate: (error: unknown) => void) => {
       if (isOver) return;
       isOver = true;
       leave();
-      ended().then(tell, reject);
+      ended().then(tell, tellLate);
     };
-    const close = () => end(() => settle(model));
+    const close = () => end(() => settle(model), reject);
+    /** What is thrown while it closes is a consequence, and not told. */
     function fail(error: unknown): void {
-      end(() => reject(error));
+      const tell = () => reject(error);
+      end(tell, tell);
     }
     const screen = { dispatch, close, fail };
     const running = {
@@ -195,6 +198,7 @@ export async function openScreen<Model, Action>(
     return running;
   }
 
+  let ended: Promise<unknown> = Promise.resolve();
   const main = start(
     program,
     maxFps,
@@ -203,12 +207,22 @@ export async function openScreen<Model, Action>(
       clearTimeout(timer);
       stdin.off("data", onData);
       stdout.off("resize", onResize);
-      keyboard?.end();
+      try {
+        keyboard?.end();
+        ended = keyboard?.ended ?? ended;
+      } catch (error) {
+        // The terminal is given back all the same.
+        ended = Promise.reject(error);
+      }
       terminal.release();
+      host.off("uncaughtException", main.fail);
+      stdin.off("error", onGone);
+      stdout.off("error", onGone);
       stdin.unref?.();
     },
-    () => keyboard?.ended ?? Promise.resolve(),
+    () => ended,
   );
+  const onGone = (error: unknown) => main.fail(new TerminalGone(error));
   let shown: Shown = main;
 
   // A program that cannot draw itself throws here, before the terminal is touched.
@@ -216,7 +230,7 @@ export async function openScreen<Model, Action>(
   const terminal = takeTerminal({
     stdin,
     stdout,
-    process: options.process ?? process,
+    process: host,
     mouse,
     onSignal: options.onSignal,
     onSuspend: () => {
@@ -229,11 +243,15 @@ export async function openScreen<Model, Action>(
       onResize();
     },
   });
-  if (stdin.isTTY) stdin.setRawMode?.(true);
+  // What a timer or a stream of a screen throws reaches nobody else: before it is told, the terminal is given back.
+  host.on("uncaughtException", main.fail);
+  stdin.on("error", onGone);
+  stdout.on("error", onGone);
   stdout.on("resize", onResize);
   redraw();
   async function listen(): Promise<void> {
     try {
+      if (stdin.isTTY) stdin.setRawMode?.(true);
       process.env.NODE_ENV ??= "production";
       const { listenToKeys } = await import("./keyboard.tsx");
       if (isClosed) return;

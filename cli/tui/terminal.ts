@@ -30,8 +30,8 @@ export interface TerminalOutput extends NodeJS.WritableStream {
 export interface ProcessEvents {
   readonly pid: number;
   readonly platform: NodeJS.Platform;
-  on(event: string, listener: () => void): unknown;
-  off(event: string, listener: () => void): unknown;
+  on(event: string, listener: (error: unknown) => void): unknown;
+  off(event: string, listener: (error: unknown) => void): unknown;
   kill(pid: number, signal: NodeJS.Signals): unknown;
   exit(code: number): unknown;
 }
@@ -93,8 +93,6 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
   };
   const listeners: (readonly [string, () => void])[] = [
     ["exit", leave],
-    // Before the error is printed, which must not happen on the other screen.
-    ["uncaughtExceptionMonitor", leave],
     ["SIGINT", end("SIGINT")],
     ["SIGTERM", end("SIGTERM")],
     ["SIGHUP", end("SIGHUP")],

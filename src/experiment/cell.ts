@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { Engine, Model, NetworkSpec } from "../compute/engine.ts";
+import { ensureLater } from "../core/cleanup.ts";
 import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { networkMind } from "../evaluation/mind.ts";
@@ -34,7 +35,7 @@ import {
   writeEvaluation,
   writeResumePoint,
 } from "./store.ts";
-import { type Phase, type Progress, train, updatesIn } from "./train.ts";
+import { type Phase, type Progress, type Training, train, updatesIn } from "./train.ts";
 
 /** Points of a cell's learning curve at most: checkpoints, and evaluations of the primary metric. */
 const CURVE_POINTS = 20;
@@ -128,7 +129,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
   });
   const metrics = new LineWriter(cell.metrics);
 
-  const trained = await train({
+  const training = {
     setting,
     arm,
     seed,
@@ -164,7 +165,11 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       }
       if (next === "stop") throw new Stopped(plan.id);
     },
-  }).finally(() => metrics.close());
+  } satisfies Training;
+  const trained = await ensureLater(
+    () => train(training),
+    () => metrics.close(),
+  );
 
   const { model } = trained;
   const atEnd = checkpointAt({ step: trained.step, update: trained.updates }, model.spec);

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { attempt, ensure } from "../core/cleanup.ts";
 import { UserError } from "../core/errors.ts";
 import { makeFolders } from "../core/folders.ts";
 import { canonicalJson } from "../core/hash.ts";
@@ -70,12 +71,11 @@ export class LineWriter {
   }
 
   close(): void {
-    try {
+    const finish = () => {
       this.flush();
       guarded("write", this.path, () => fsyncSync(this.file));
-    } finally {
-      closeSync(this.file);
-    }
+    };
+    ensure(finish, () => closeSync(this.file));
   }
 }
 
@@ -90,15 +90,14 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
   guarded("write", path, () => {
     const { file, temporary } = openTemporary(path);
     try {
-      try {
+      const fill = () => {
         writeAll(file, bytes);
         fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      };
+      ensure(fill, () => closeSync(file));
       renameSync(temporary, path);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      attempt(() => rmSync(temporary, { force: true }));
       throw error;
     }
     syncFolder(dirname(path));
@@ -206,7 +205,7 @@ export function createExclusively(path: string, content: string): boolean {
     try {
       writeAll(file, new TextEncoder().encode(content));
     } catch (error) {
-      rmSync(path, { force: true });
+      attempt(() => rmSync(path, { force: true }));
       throw error;
     } finally {
       closeSync(file);

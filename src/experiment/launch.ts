@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/choice.ts";
 import { UserError } from "../core/errors.ts";
+import { diedOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../core/memory.ts";
 import type { Metrics } from "./cell.ts";
 import type { Pauser } from "./control.ts";
 import { type Failure, writeFailure } from "./failure.ts";
@@ -116,6 +117,9 @@ export async function launchLocal(launch: Launch): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.groups.length) }, worker));
 }
 
+/** How a process ends that the system, or somebody, kills outright. */
+const KILLED = "was killed by SIGKILL";
+
 /** What a cell's process says while it trains; after anything else it says nothing more of the cell. */
 const UNDERWAY: ReadonlySet<CellReport["kind"]> = new Set(["resumed", "progress", "paused", "unpaused", "remark"]);
 
@@ -165,7 +169,10 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
       forget();
       for (const cell of cells.values()) {
         if (cell.settled || signal.aborted) continue;
-        fail(cell, `its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`);
+        if (diedOutOfMemory(complaint)) fail(cell, OUT_OF_MEMORY, LESS_MEMORY);
+        else if (how === KILLED)
+          fail(cell, `its process ${how}`, `if nobody killed it, ${OUT_OF_MEMORY}: ${LESS_MEMORY}`);
+        else fail(cell, `its process ${how}${complaint === "" ? "" : `\n${complaint.trim()}`}`);
       }
       resolve(holders);
     };

@@ -123,23 +123,25 @@ const agentSchema = z.strictObject({
     ),
 });
 
-const span = z.union([z.number().min(0), z.tuple([z.number().min(0), z.number().min(0)])]);
+/** A weight in the loss, or a bound; engines hold it as float32, in whose range its products have to stay. */
+const weight = z.number().min(0).max(1e6);
+const span = z.union([weight, z.tuple([weight, weight])]);
 
 const trainFields = {
   worlds: positiveInteger.max(4096).describe("worlds that step side by side"),
   rollout: positiveInteger.max(65_536).describe("steps of each world per update"),
   steps: positiveInteger.max(1e10).describe("environment steps; whole updates, rounded down, at least one"),
-  learningRate: z.number().positive().max(1).describe("Adam's learning rate at the first update"),
+  learningRate: z.number().min(1e-12).max(1).describe("Adam's learning rate at the first update"),
   anneal: z.enum(["linear", "none"]).describe("learning rate over the updates: linear to 0, or constant"),
-  adamEps: z.number().positive().max(1).describe("added to the root of Adam's second moment"),
-  valueCoef: z.number().min(0).describe("weight of the critic's loss, half the mean squared error"),
+  adamEps: z.number().min(1e-16).max(1).describe("added to the root of Adam's second moment"),
+  valueCoef: weight.describe("weight of the critic's loss, half the mean squared error"),
   entropyCoef: span.describe("entropy bonus: a number, or [first, last] over the updates, linear"),
-  gateCoef: z.number().min(0).describe("weight of the gate's cross-entropy on labelled steps"),
+  gateCoef: weight.describe("weight of the gate's cross-entropy on labelled steps"),
   unlabelledRoute: z
     .enum(["all", "hard"])
     .default("all")
     .describe("which modules of a routed arm learn from unlabelled steps: all, or the one that the gate weighed most"),
-  maxGradNorm: z.number().min(0).describe("bound on the gradient's norm; 0 is off; the critic has its own"),
+  maxGradNorm: weight.describe("bound on the gradient's norm; 0 is off; the critic has its own"),
   clip: z.enum(["policy", "module"]).default("policy").describe("one norm over the policy, or one for each module"),
   tails: z
     .enum(["carry", "all", "drop"])
@@ -158,8 +160,8 @@ export const ppoSchema = z.strictObject({
   anneal: trainFields.anneal.default("linear"),
   adamEps: trainFields.adamEps.default(1e-5),
   gaeLambda: fraction.default(0.95).describe("lambda of the generalised advantage estimates"),
-  clipRange: z.number().positive().max(10).default(0.2).describe("bound on the probability ratio"),
-  valueClip: z.number().min(0).default(0).describe("bound on the critic's change, reward units; 0 is off"),
+  clipRange: z.number().min(1e-6).max(10).default(0.2).describe("bound on the probability ratio"),
+  valueClip: weight.default(0).describe("bound on the critic's change, reward units; 0 is off"),
   valueCoef: trainFields.valueCoef.default(0.5),
   entropyCoef: trainFields.entropyCoef.default([0.1, 0]),
   gateCoef: trainFields.gateCoef.default(0.3),
@@ -233,7 +235,7 @@ export const scenarioSchema = z.strictObject({
   about: z.string().max(2000).default("").describe("what it shows, for people; the first line is listed"),
   world: worldSchema,
   goals: z
-    .record(name, z.record(name, z.number()))
+    .record(name, z.record(name, z.number().min(-1e6).max(1e6)))
     .transform(inOrder)
     .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
   routes: z

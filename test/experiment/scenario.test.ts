@@ -169,7 +169,25 @@ describe("every error has its line and column", () => {
       "apples.yaml:2:8: world is 5, expected a map with kind diamond-ghost",
     );
     expect(complaint("arms:", "train: { entropyCoef: [1] }\narms:")).toMatch(
-      /is \[1\], expected a number of at least 0 or a list of 2: a number of at least 0, a number of at least 0\n/,
+      /is \[1\], expected a number in \[0, 1000000\] or a list of 2: a number in \[0, 1000000\], a number in \[0, 1000000\]\n/,
+    );
+  });
+
+  test.each([
+    ["train.adamEps=1e-46", "in [1e-16, 1]"],
+    ["train.adamEps=0", "in [1e-16, 1]"],
+    ["train.learningRate=1e-300", "in [1e-12, 1]"],
+    ["train.clipRange=1e-46", "in [0.000001, 10]"],
+    ["train.maxGradNorm=1e39", "in [0, 1000000]"],
+    ["train.valueClip=1e300", "in [0, 1000000]"],
+    ["train.valueCoef=1e38", "in [0, 1000000]"],
+    ["train.gateCoef=1e300", "in [0, 1000000]"],
+    ["goals.true.diamond=1e39", "in [-1000000, 1000000]"],
+    ["goals.proxy.ghost=-1e308", "in [-1000000, 1000000]"],
+  ])("%s is beyond what an engine can hold", (option, allowed) => {
+    const [key, value] = option.split("=");
+    expect(messageOf(() => load(BASE, [option])).split("\n")[0]).toBe(
+      `--set ${option}: ${key} is ${Number(value)}, expected a number ${allowed}`,
     );
   });
 
@@ -178,7 +196,7 @@ describe("every error has its line and column", () => {
       /^apples.yaml:7:40: oversight.coverage is NaN, expected/,
     );
     expect(complaint("ghost: -1", "ghost: -.inf")).toBe(
-      "apples.yaml:4:30: goals.true.ghost is -Infinity, expected a number",
+      "apples.yaml:4:30: goals.true.ghost is -Infinity, expected a number in [-1000000, 1000000]",
     );
     expect(complaint("ghost: -1", "ghost: 1e999")).toMatch(/goals.true.ghost is Infinity, expected a number/);
   });

@@ -246,7 +246,7 @@ test("nothing is played while the board is hidden; shown, the selected cell's ep
   };
   const hooks = { onStop: () => {}, onPause: () => {}, onReplay: () => {} };
   const fake = await FakeTerminal.open(dashboardProgram(model({ isLive: false }), hooks), { columns: 100, rows: 30 });
-  const stop = keepPlaying(fake.screen, rehearsal, ({ isLive }) => isLive);
+  const stop = keepPlaying(fake.screen, rehearsal, ({ isLive }) => isLive, fake.screen.fail);
   const until = async (text: string) => {
     while (!fake.visible().some((row) => row.includes(text))) await fake.settle();
   };
@@ -275,7 +275,7 @@ test("the end of a cell is shown at once: no episode and no rest before it are w
   };
   const hooks = { onStop: () => {}, onPause: () => {}, onReplay: () => {} };
   const fake = await FakeTerminal.open(dashboardProgram(model(), hooks), { columns: 100, rows: 30 });
-  const stop = keepPlaying(fake.screen, rehearsal, () => true);
+  const stop = keepPlaying(fake.screen, rehearsal, () => true, fake.screen.fail);
   const until = async (text: string) => {
     while (!fake.visible().some((row) => row.includes(text))) await fake.settle();
   };

@@ -100,7 +100,8 @@ export class FakeTerminal<Model, Action> {
   private readonly terminal: xterm.Terminal;
   screen!: Opened<Model, Action>;
 
-  private constructor(size: Size) {
+  /** A terminal on which nothing has been opened; `screen` is there once somebody sets it. */
+  constructor(size: Size) {
     this.terminal = new xterm.Terminal({
       cols: size.columns,
       rows: size.rows,

@@ -1,0 +1,24 @@
+import { UserError } from "../src/core/errors.ts";
+import { isOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../src/core/memory.ts";
+
+/** Whether an error is for the person to mend: a mistake in the input, or memory that has run out. */
+export const isTheirs = (error: unknown): boolean => error instanceof UserError || isOutOfMemory(error);
+
+/** What went wrong, for a person: a mistake in the input as its message and hint, anything else with its stack as what it is, a bug. */
+export function complaintOf(error: unknown): string {
+  if (error instanceof UserError) {
+    return printable(error.hint === undefined ? error.message : `${error.message}\n  ${error.hint}`);
+  }
+  if (isOutOfMemory(error)) return `${OUT_OF_MEMORY}: ${(error as Error).message}\n  ${LESS_MEMORY}`;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `${text}\nthis is a bug in halfwatch: please report it together with the command that you ran`;
+}
+
+/** What a person typed may hold escape codes; a message shows them as text. */
+function printable(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
