@@ -1,5 +1,6 @@
 import { UserError } from "../src/core/errors.ts";
 import { isOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../src/core/memory.ts";
+import { Interrupted } from "./interrupted.ts";
 
 /** Whether an error is for the person to mend: a mistake in the input, or memory that has run out. */
 export const isTheirs = (error: unknown): boolean => error instanceof UserError || isOutOfMemory(error);
@@ -12,6 +13,24 @@ export function complaintOf(error: unknown): string {
   if (isOutOfMemory(error)) return `${OUT_OF_MEMORY}: ${(error as Error).message}\n  ${LESS_MEMORY}`;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `${text}\nthis is a bug in halfwatch: please report it together with the command that you ran`;
+}
+
+/**
+ * What went wrong, as the one document of a command with `--json`. Several problems of a scenario are several `errors`; a place that is
+ * not in a text file is null. `validate` says so in its own word.
+ */
+export function failureDocument(error: unknown, command: string | undefined): Readonly<Record<string, unknown>> {
+  const kind = error instanceof Interrupted ? "interrupted" : isTheirs(error) ? "input" : "bug";
+  const nowhere = { file: null, line: null, column: null };
+  const one = (message: string, hint: string | null) => [{ ...nowhere, message, hint }];
+  const message = error instanceof Error ? error.message : String(error);
+  const errors =
+    error instanceof UserError
+      ? (error.problems ?? one(message, error.hint ?? null))
+      : isOutOfMemory(error)
+        ? one(`${OUT_OF_MEMORY}: ${message}`, LESS_MEMORY)
+        : one(message, null);
+  return command === "validate" && kind === "input" ? { valid: false, errors } : { error: kind, errors };
 }
 
 /** What a person typed may hold escape codes; a message shows them as text. */

@@ -2,9 +2,9 @@ import { Command, CommanderError, Option } from "commander";
 import { ENGINES } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
-import { complaintOf, isTheirs } from "./complaint.ts";
+import { complaintOf, failureDocument, isTheirs } from "./complaint.ts";
 import { Interrupted } from "./interrupted.ts";
-import { endWhenUnheard, printWhole, say } from "./output.ts";
+import { endWhenUnheard, printJson, printWhole, say } from "./output.ts";
 import { packageVersion } from "./package.ts";
 import { isRun, newestRun } from "./runs.ts";
 import { TerminalGone } from "./tui/gone.ts";
@@ -35,7 +35,7 @@ const SCENARIO = ["<SCENARIO>", "scenario file (YAML); see `halfwatch list scena
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const setOption = () =>
   new Option("--set <key.path=value>", "change the scenario before it is checked; may be repeated").argParser(collect);
-const jsonOption = () => new Option("--json", "one JSON document on stdout");
+const jsonOption = () => new Option("--json", "one JSON document on stdout, also about what is wrong");
 const plainOption = () => new Option("--plain", "lines instead of a dashboard, also on a terminal");
 const shiftOption = (what: string) => new Option("--shift <name>", what);
 const threadsOption = () =>
@@ -88,7 +88,7 @@ const COMMANDS: readonly CommandSpec[] = [
     name: "watch",
     args: [["<RUN>", "a run directory"]],
     about: "Follow a run that another process trains; pause it, or leave it, without harm.",
-    options: [plainOption()],
+    options: [plainOption(), new Option("--json", "the state of the run now, as one JSON document on stdout")],
     example: "halfwatch watch runs/quickstart-5f2c81aa --plain",
     load: () => import("./commands/watch.ts"),
   },
@@ -156,6 +156,7 @@ const COMMANDS: readonly CommandSpec[] = [
       shiftOption("play in a test distribution of the scenario; default: as in training"),
       setOption(),
       new Option("--plain", "read moves from standard input, a letter a move, a level a line"),
+      new Option("--json", "as --plain, with the games and scores as one JSON document on stdout"),
     ],
     example: "halfwatch play scenarios/diamond-ghost.yaml --shift ghost-closer",
     load: () => import("./commands/play.ts"),
@@ -276,11 +277,14 @@ const COMMANDS: readonly CommandSpec[] = [
 /** Run a command line; sets the exit code: 0 done, 1 our bug, 2 wrong input, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<void> {
   endWhenUnheard(report);
-  exitWhenInterrupted();
+  const asked = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length);
+  const command = asked.find((word) => !word.startsWith("-"));
+  const tell = asked.includes("--json") ? (error: unknown) => reportJson(error, command) : report;
+  exitWhenInterrupted(tell);
   try {
     await createProgram().parseAsync([...argv], { from: "user" });
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = tell(error);
   }
 }
 
@@ -293,7 +297,10 @@ function createProgram(): Command {
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText(
       "after",
-      "\nExample:\n  halfwatch run scenarios/quickstart.yaml\n\nFrom a clone: npx halfwatch <command>",
+      "\nExample:\n  halfwatch run scenarios/quickstart.yaml\n\nFrom a clone: npx halfwatch <command>" +
+        "\nExit code: 0 done, 1 a bug or work that failed, 2 wrong input, 130 interrupted. With --json an error is a document, too:" +
+        '\n  { "error": "input" | "interrupted" | "bug", "errors": [{ file, line, column, message, hint }] }' +
+        '\n  of validate: { "valid": false, "errors": [...] }; null where there is no place or no hint',
     );
   prepare(program);
   for (const spec of COMMANDS) {
@@ -373,16 +380,31 @@ function report(error: unknown): number {
   return isTheirs(error) ? 2 : 1;
 }
 
+/** As {@link report}, as a document on stdout; the stack of a bug still goes to stderr. */
+function reportJson(error: unknown, command: string | undefined): number {
+  // Help was asked for, and is the answer.
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  if (error instanceof TerminalGone) return report(error);
+  const failure =
+    error instanceof CommanderError ? new UserError("no command is given", "see `halfwatch --help`") : error;
+  printJson(failureDocument(failure, command));
+  if (failure instanceof Interrupted) return 130;
+  if (isTheirs(failure)) return 2;
+  say(complaintOf(failure));
+  return 1;
+}
+
 /** Ctrl-C exits with 130; a command that saves its work first listens itself, and then this stays out of its way. */
-function exitWhenInterrupted(): void {
+function exitWhenInterrupted(tell: (error: unknown) => number): void {
   process.on("SIGINT", () => {
-    if (process.listenerCount("SIGINT") === 1) process.exit(130);
+    if (process.listenerCount("SIGINT") > 1) return;
+    process.exit(tell === report ? 130 : tell(new Interrupted("interrupted")));
   });
 }
 
 function integer(option: string, low: number, high: number): (text: string) => number {
   return (text) => {
-    const value = /^[-+]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^[-+]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (!(value >= low && value <= high)) {
       throw new UserError(`${option} is ${text}, expected an integer in [${low}, ${high}]`);
     }
@@ -392,7 +414,7 @@ function integer(option: string, low: number, high: number): (text: string) => n
 
 function oneOf(option: string, allowed: readonly string[]): (text: string) => string {
   return (text) => {
-    if (allowed.includes(text)) return text;
+    if (allowed.includes(text.trim())) return text.trim();
     throw new UserError(`${option} is ${text}, expected ${allowed.join(", ")}${didYouMean(text, allowed)}`);
   };
 }

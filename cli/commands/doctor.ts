@@ -85,7 +85,10 @@ async function judgeEngines(): Promise<EngineState[]> {
       "tfjs",
       best === undefined
         ? { usable: false, detail: "needs one of its backends" }
-        : { usable: true, detail: `the best here: ${best.name}` },
+        : {
+            usable: true,
+            detail: `uses ${best.name}${best.detail.includes("CPU") || /^tfjs:(node|cpu)$/.test(best.name) ? ", which is the CPU: wasm is faster" : ""}`,
+          },
     ],
     ...backends.map(({ name, usable, detail }) => [name, { usable, detail }] as const),
   ]);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { buildWorld } from "../../src/experiment/build.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import { TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import { beginBrowser, type Shelf } from "../browse/browser.ts";
 import { browserProgram } from "../browse/program.ts";
@@ -28,14 +29,16 @@ export async function run([path]: readonly string[], options: LevelsOptions): Pr
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
   const capabilities = liveCapabilities(options);
   if (capabilities !== null && buildWorld(scenario.world).deterministic) {
-    const shelves = ["training", ...Object.keys(scenario.shift)].map((name, s) => ({
+    const shelves = [TRAINING, ...Object.keys(scenario.shift)].map((name, s) => ({
       name,
       setting: createSetting(s === 0 ? scenario : withShift(scenario, name)),
     }));
     // A shift of the overseer alone has the training levels: what is to be compared is the first that has others.
     const isOther = ({ setting }: Shelf) => !isDeepStrictEqual(setting.scenario.world, scenario.world);
     const right = shelves.findIndex(
-      (shelf, s) => s > 0 && (options.shift ? shelf.name === options.shift : isOther(shelf)),
+      (shelf, s) =>
+        s > 0 &&
+        (options.shift !== undefined && options.shift !== TRAINING ? shelf.name === options.shift : isOther(shelf)),
     );
     const browser = beginBrowser(shelves, options.seed, Math.max(right, Math.min(1, shelves.length - 1)));
     await (await openScreen(browserProgram(browser), { capabilities })).closed;

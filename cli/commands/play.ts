@@ -1,11 +1,12 @@
 import { UserError } from "../../src/core/errors.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
+import { TRAINING } from "../../src/experiment/schema.ts";
 import { createSetting } from "../../src/experiment/setting.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
-import { alignColumns, print, say } from "../output.ts";
-import { checkPlayable, seenBy, wholeOf } from "../play/game.ts";
-import { ending, overseerSaid, playProgram } from "../play/program.ts";
+import { alignColumns, print, printJson, say } from "../output.ts";
+import { checkPlayable, inspection, seenBy, wholeOf } from "../play/game.ts";
+import { ending, lettersOf, overseerSaid, paysOf, playProgram } from "../play/program.ts";
 import { beginSession, play, type Score, type Session, total } from "../play/session.ts";
 import { readScenarioText } from "../scenarios.ts";
 import { openScreen } from "../tui/open.ts";
@@ -16,6 +17,7 @@ export interface PlayOptions {
   readonly shift?: string;
   readonly set?: readonly string[];
   readonly plain?: boolean;
+  readonly json?: boolean;
 }
 
 const MOST_MOVES = 100_000;
@@ -26,8 +28,8 @@ export async function run([path]: readonly string[], options: PlayOptions): Prom
   const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
   checkPlayable(setting);
   const session = beginSession({ setting, seed: options.seed }, options.level);
-  if (options.plain) {
-    playLines(session, await readMoves());
+  if (options.plain || options.json) {
+    playLines(session, await readMoves(), options);
     return;
   }
   const capabilities = liveCapabilities(options);
@@ -37,6 +39,31 @@ export async function run([path]: readonly string[], options: PlayOptions): Prom
   const program = playProgram(session, options.shift ?? "training");
   const last = await (await openScreen(program, { capabilities })).closed;
   if (last.scores.size > 0) print(tellTotal(last).join("\n"));
+}
+
+/** The games of the moves, as data: scores by goal, undiscounted and discounted, with the most that there was. */
+function playedOf(start: Session, moves: readonly (readonly number[])[], shift: string) {
+  const { setting, seed } = start.course;
+  const { actions } = setting.world;
+  const byGoal = (scores: readonly Score[]) =>
+    Object.fromEntries(scores.map((score, g): [string, Score] => [setting.goals[g].name, score]));
+  let session = start;
+  const levels = [];
+  for (const given of moves) {
+    const map = seenBy(session.course, session.game).map.split("\n");
+    for (const action of given) session = play(session, { action });
+    session = play(session, "leave");
+    const { number: level, end, events, steps } = session.game;
+    const scores = session.scores.get(level);
+    levels.push({
+      ...{ level, map, finalMap: wholeOf(session.course, session.game).map.split("\n") },
+      ...{ moves: given.slice(0, steps).map((action) => actions[action]), notPlayed: given.length - steps },
+      ...{ end, events, inspection: scores === undefined ? null : inspection(session.course, session.game) },
+      scores: scores === undefined ? null : byGoal(scores),
+    });
+    session = play(session, "next");
+  }
+  return { scenario: setting.scenario.name, shift, seed, levels, total: byGoal(total(session)) };
 }
 
 /** The lines of standard input, blanks left out. */
@@ -53,16 +80,23 @@ async function readMoves(): Promise<string[]> {
 }
 
 /** A level a line, a letter a move: the first letter of the action's name. A line without moves passes its level by. */
-function playLines(start: Session, lines: readonly string[]): void {
-  const moves = lines.map((text, l) => readLine(text, l + 1, start.course.setting.world.actions));
+function playLines(start: Session, lines: readonly string[], { shift, json }: PlayOptions): void {
+  const { setting } = start.course;
+  const names = setting.world.actions;
+  const moves = lines.map((text, l) => readLine(text, l + 1, names));
+  if (json) {
+    printJson(playedOf(start, moves, shift ?? TRAINING));
+    return;
+  }
   let session = start;
+  print(setting.goals.map((goal) => paysOf(goal, setting.world.events)).join("\n"));
   for (const [l, actions] of moves.entries()) {
     const { course, game } = session;
     const before = drawPlain(seenBy(course, game));
     for (const action of actions) session = play(session, { action });
     session = play(session, "leave");
     const { steps } = session.game;
-    print(`${l > 0 ? "\n" : ""}level ${game.number}`);
+    print(`\nlevel ${game.number}`);
     print(sideBySide(before, drawPlain(wholeOf(course, session.game))).join("\n"));
     if (steps > 0) {
       print(`${ending(session)}. ${overseerSaid(session)}`);
@@ -76,13 +110,13 @@ function playLines(start: Session, lines: readonly string[]): void {
 
 /** Action numbers of a line of moves. */
 function readLine(text: string, number: number, names: readonly string[]): number[] {
-  const letters = names.map((name) => name[0]);
+  const letters = lettersOf(names);
   return [...text].map((letter, c) => {
-    const action = letters.indexOf(letter.toLowerCase());
+    const action = letters.findIndex((own) => own.includes(letter.toLowerCase()));
     if (action >= 0) return action;
     throw new UserError(
-      `moves line ${number}, column ${c + 1}: found '${letter}', expected one of ${letters.join(" ")}`,
-      names.map((name) => `${name[0]} ${name}`).join(", "),
+      `moves line ${number}, column ${c + 1}: found '${letter}', expected one of ${letters.flat().join(" ")}`,
+      names.map((name, action) => `${letters[action].join(" or ")} ${name}`).join(", "),
     );
   });
 }

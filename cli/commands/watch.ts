@@ -13,7 +13,7 @@ import { type RunDisplay, type ScreenTrouble, showRun } from "../display.ts";
 import { DISCOUNTED, findingOn, nameOf, remarkOn } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
-import { print, say } from "../output.ts";
+import { print, printJson, say } from "../output.ts";
 import { ownClaim } from "../owner.ts";
 import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells } from "../progress.ts";
@@ -22,6 +22,7 @@ import { renderTable } from "../table.ts";
 
 export interface WatchOptions {
   readonly plain?: boolean;
+  readonly json?: boolean;
 }
 
 /** Seconds without a trained cell after which nobody trains the run: between two cells a runner starts a process. */
@@ -31,7 +32,7 @@ const ABANDONED = 10;
  * Follow a run that another process trains until it is complete, nobody trains it any more, or the person leaves; or look at one that is
  * complete.
  */
-export async function run([dir]: readonly string[], { plain }: WatchOptions): Promise<void> {
+export async function run([dir]: readonly string[], { plain, json }: WatchOptions): Promise<void> {
   checkRun(dir);
   const manifest = readManifest(dir);
   const plan = runPlanOf(manifest, join(dir, "manifest.json"));
@@ -42,6 +43,20 @@ export async function run([dir]: readonly string[], { plain }: WatchOptions): Pr
   const engine = { name: plans[0]?.engine ?? "unknown", spread: "", why: "" };
   const claim = ownClaim();
   const follower = new RunFollower(dir, plans, claim);
+  if (json) {
+    let now = beginRun(plans, new Map());
+    for (const event of follower.look()) now = advance(now, event);
+    const cells = [...now.cells.values()].map(
+      ({ plan: of, state, isPaused, fraction, trueReturn, where, message }) => ({
+        ...{ id: of.id, arm: of.arm, seed: of.seed, point: of.point },
+        ...{ state, paused: isPaused, fraction, trueReturn, where, message },
+      }),
+    );
+    const results = readRun(dir).finished.map(({ result }) => result);
+    const tables = await summarise(scenario, results, [scenario.primary.shift], nameInFull(points));
+    printJson({ run: dir, scenario: scenario.name, complete: follower.isComplete(), cells, tables });
+    return;
+  }
   const leaving = listenForStop();
   const title = `halfwatch watch: ${dir}  ${counted(plans.length, "cell")}`;
   let view = beginRun(plans, new Map());

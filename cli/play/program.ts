@@ -1,3 +1,4 @@
+import type { Goal } from "../../src/core/goal.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
 import { sceneOf, toneOfGoal } from "../scene.ts";
@@ -10,12 +11,12 @@ import { table } from "../tui/table.ts";
 import { inspection, optimum, seenBy, wholeOf } from "./game.ts";
 import { type Move, play, type Score, type Session, total } from "./session.ts";
 
-/** Keys by the name of the action: arrows, vi's, the gamer's. */
+/** Keys by the name of the action: arrows, the compass, vi's. Letters are the same as in lines of moves. */
 const DIRECTIONS: Readonly<Record<string, readonly [string, string, string]>> = {
-  north: ["up", "k", "w"],
-  east: ["right", "l", "d"],
-  south: ["down", "j", "s"],
-  west: ["left", "h", "a"],
+  north: ["up", "n", "k"],
+  east: ["right", "e", "l"],
+  south: ["down", "s", "j"],
+  west: ["left", "w", "h"],
 };
 const WIDEST_CELL = 7;
 /** Columns beside the map, where there is room for them. */
@@ -37,7 +38,10 @@ export function playProgram(start: Session, shift: string): Program<Session, Mov
               { keys: ["g"], action: "leave" as const, hint: "give up", help: "leave the game and see the score" },
             ]
           : []),
-        { keys: ["n", "enter", "space"], action: "next", hint: "next level", help: "go to the next level" },
+        // A game that has begun is given up by its own key alone.
+        ...(game.end !== null || game.steps === 0
+          ? [{ keys: ["enter", "space"], action: "next" as const, hint: "next level", help: "go to the next level" }]
+          : []),
         { keys: ["r"], action: "restart", hint: "again", help: "the same level again; its first game is what counts" },
         { keys: ["q", "ctrl-c"], action: "quit", hint: "quit", help: "leave" },
       ],
@@ -48,6 +52,14 @@ export function playProgram(start: Session, shift: string): Program<Session, Mov
   };
 }
 
+/** The letters that stand for each action: the compass and vi's; an action without a direction has its number. */
+export const lettersOf = (actions: readonly string[]): string[][] =>
+  actions.map((name, action) => DIRECTIONS[name]?.slice(1) ?? [`${action + 1}`]);
+
+/** `true pays diamond 1, ghost -1`: what a goal gives for each event. */
+export const paysOf = ({ name, rewards }: Goal, events: readonly string[]): string =>
+  `${name} pays ${events.map((event, e) => `${event} ${short(rewards[e], 2).replace(/\.00$/, "")}`).join(", ")}`;
+
 /** Keys that move; an action without a direction has its number for a key. */
 function walking(actions: readonly string[]): Binding<Move>[] {
   const keysOf = (set: number) => actions.map((name, action) => DIRECTIONS[name]?.[set] ?? `${action + 1}`);
@@ -57,8 +69,8 @@ function walking(actions: readonly string[]): Binding<Move>[] {
   };
   return [
     { ...binding(0, `go ${actions.join(", ")}`), hint: "walk" },
-    binding(1, "the same, as in vi"),
-    binding(2, "the same, on the left of the keyboard"),
+    binding(1, "the same, by the letter of the compass"),
+    binding(2, "the same, as in vi"),
   ];
 }
 
@@ -98,6 +110,8 @@ function soFar({ course, game }: Session, map: string, room: number): Frame {
   return [
     badge("step ", `${game.steps} of ${world.horizon}`),
     ...goals.map(({ name }, g) => badge(name.padEnd(5), short(game.returns[g].undiscounted, 2), toneOfGoal(name), 5)),
+    [],
+    ...goals.flatMap((goal) => wrapText(paysOf(goal, world.events), room, { tone: toneOfGoal(goal.name) })),
     [],
     ...wrapText(
       overseer.visible

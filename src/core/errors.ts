@@ -1,3 +1,12 @@
+/** One thing that is wrong with the input. Line and column count from 1; null where it was not written in a text file. */
+export interface InputProblem {
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
 /**
  * The input is wrong: shown as its message and hint without a stack, exit code 2.
  *
@@ -6,10 +15,13 @@
  */
 export class UserError extends Error {
   readonly hint: string | undefined;
+  /** Each problem by itself, where the message holds several of them, or knows their places. */
+  readonly problems: readonly InputProblem[] | undefined;
 
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint?: string, problems?: readonly InputProblem[]) {
     super(message);
     this.name = "UserError";
     this.hint = hint;
+    this.problems = problems;
   }
 }

@@ -4,7 +4,7 @@ import { canonicalJson, sha256 } from "../core/hash.ts";
 import { suggest } from "../core/suggest.ts";
 import { parentsFirst, scenarioProblems } from "./checks.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
-import { type Scenario, scenarioSchema } from "./schema.ts";
+import { type Scenario, scenarioSchema, TRAINING } from "./schema.ts";
 import {
   getAt,
   gridTrees,
@@ -89,8 +89,9 @@ export function hashScenario(scenario: Scenario): string {
   return sha256(canonicalJson(rest));
 }
 
-/** The scenario under one of its shifts. @throws UserError when it has no such shift. */
+/** The scenario under one of its shifts; under `training` as it is. @throws UserError when it has no such shift. */
 export function withShift(scenario: Scenario, shiftName: string): Scenario {
+  if (shiftName === TRAINING) return scenario;
   const change = Object.hasOwn(scenario.shift, shiftName) ? scenario.shift[shiftName] : undefined;
   if (change === undefined) {
     const names = Object.keys(scenario.shift);
@@ -111,10 +112,12 @@ export function listSeeds(seeds: Scenario["seeds"]): number[] {
 }
 
 /** `--seeds`: `20` (how many), `0..19` (a range, both ends in it), `0,3,7` (which), or ranges and numbers by commas. */
-export function parseSeeds(text: string): number[] {
+export function parseSeeds(given: string): number[] {
+  // Blanks are no mistake at the ends, around a comma or around the dots.
+  const text = given.trim().replace(/\s*(,|\.\.)\s*/g, "$1");
   const refuse = (): never => {
     throw new UserError(
-      `--seeds ${oneLine(text)}: expected how many (20), a range (0..19) or a list (0,3,7)`,
+      `--seeds ${oneLine(given)}: expected how many (20), a range (0..19) or a list (0,3,7)`,
       `seeds are integers in [0, ${LARGEST_SEED}], at most ${MOST_SEEDS} of them, none twice`,
     );
   };
@@ -124,7 +127,7 @@ export function parseSeeds(text: string): number[] {
   }
   const seeds: number[] = [];
   for (const part of text.split(",")) {
-    const range = /^(\d+)(?:\.\.(\d+))?$/.exec(part.trim());
+    const range = /^(\d+)(?:\.\.(\d+))?$/.exec(part);
     if (!range) return refuse();
     const first = Number(range[1]);
     const last = range[2] === undefined ? first : Number(range[2]);

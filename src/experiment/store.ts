@@ -262,8 +262,12 @@ function extended(dir: string, before: Manifest, more: Manifest): Manifest {
   return canonicalJson(merged) === canonicalJson(before) ? before : merged;
 }
 
+/** A run whose manifest was lost keeps its cells: their ids say what they are of, and the manifest is written anew. */
 function refuseStrangers(dir: string): void {
-  const stranger = listFolder(dir).find((name) => name !== LOCKS);
+  const cells = pathExists(join(dir, "cells")) ? listFolder(join(dir, "cells")) : [];
+  const isLost = cells.length > 0 && cells.every((id) => CELL_ID.test(id));
+  const own = new Set(isLost ? [LOCKS, "cells", "report", "control.json"] : [LOCKS]);
+  const stranger = listFolder(dir).find((name) => !own.has(name));
   if (stranger === undefined) return;
   throw new UserError(
     `folder ${dir} is not a run: it has no manifest.json, and holds ${stranger}`,
@@ -593,5 +597,9 @@ function parseJson(bytes: Uint8Array, path: string): unknown {
 }
 
 function damaged(path: string, reason: string): UserError {
-  return new UserError(`${path} ${reason}`, "restore the file, or remove its folder to train the cell again");
+  const hint =
+    basename(path) === "manifest.json"
+      ? "restore the file, or move this one file out of the folder and give the command that began the run: it writes a new one and keeps all cells"
+      : "restore the file, or remove its folder to train the cell again";
+  return new UserError(`${path} ${reason}`, hint);
 }

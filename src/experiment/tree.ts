@@ -1,4 +1,4 @@
-import { UserError } from "../core/errors.ts";
+import { type InputProblem, UserError } from "../core/errors.ts";
 
 /** Where something was written: `text` is `scenarios/apples.yaml:7:24` or `--set oversight.coverage=.3`. */
 export interface Place {
@@ -39,6 +39,8 @@ export interface ScalarTree {
 
 export const MOST_VALUES = 50_000;
 export const DEEPEST = 64;
+/** Maps of a scenario whose entries are statements that are not mixed with others. */
+const WHOLE: ReadonlySet<string> = new Set(["goals", "routes", "shift"]);
 const MOST_PROBLEMS = 100;
 /** Names that reach into JavaScript's own objects. */
 export const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
@@ -52,13 +54,21 @@ export interface Problem {
 
 /** One error for all problems, each said once; beyond a hundred they are counted. */
 export function toUserError(problems: readonly Problem[]): UserError {
-  const lines = new Set<string>();
+  const told = new Map<string, InputProblem>();
   for (const { place, message, hint } of problems) {
-    lines.add(`${place.text}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`);
+    const text = `${place.text}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`;
+    const [file, line, column] = place.order;
+    // A place that is not in a text file has its name in the message.
+    told.set(
+      text,
+      line > 0
+        ? { file, line, column, message, hint: hint ?? null }
+        : { file: null, line: null, column: null, message: `${place.text}: ${message}`, hint: hint ?? null },
+    );
   }
-  const shown = [...lines].slice(0, MOST_PROBLEMS);
-  if (lines.size > MOST_PROBLEMS) shown.push(`and ${lines.size - MOST_PROBLEMS} more errors`);
-  return new UserError(shown.join("\n"));
+  const shown = [...told.keys()].slice(0, MOST_PROBLEMS);
+  if (told.size > MOST_PROBLEMS) shown.push(`and ${told.size - MOST_PROBLEMS} more errors`);
+  return new UserError(shown.join("\n"), undefined, [...told.values()]);
 }
 
 /** Text of others, safe to print on one line: control characters are written as escapes. */
@@ -128,9 +138,10 @@ export function without(tree: MapTree, ...keys: readonly string[]): MapTree {
 
 /**
  * `over` on top of `base`: maps are merged key by key, everything else replaces, and so does a map whose `kind` (or `algorithm`) is
- * another one (the old kind's keys mean nothing to it).
+ * another one (the old kind's keys mean nothing to it). A goal, a route and a shift are one statement each: those of `over` replace whole.
  */
-export function merge(base: Tree, over: Tree): Tree {
+export function merge(base: Tree, over: Tree, above: readonly string[] = []): Tree {
+  if (above.length === 2 && WHOLE.has(above[0])) return over;
   if (base.type !== "map" || over.type !== "map") return over;
   for (const tag of ["kind", "algorithm"]) {
     const kind = over.entries.get(tag);
@@ -140,7 +151,7 @@ export function merge(base: Tree, over: Tree): Tree {
   const entries = new Map(base.entries);
   for (const [key, entry] of over.entries) {
     const old = entries.get(key);
-    entries.set(key, old ? { place: entry.place, value: merge(old.value, entry.value) } : entry);
+    entries.set(key, old ? { place: entry.place, value: merge(old.value, entry.value, [...above, key]) } : entry);
   }
   return mapOf(over.place, entries);
 }

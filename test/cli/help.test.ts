@@ -55,6 +55,9 @@ describe("--help", () => {
         halfwatch run scenarios/quickstart.yaml
 
       From a clone: npx halfwatch <command>
+      Exit code: 0 done, 1 a bug or work that failed, 2 wrong input, 130 interrupted. With --json an error is a document, too:
+        { "error": "input" | "interrupted" | "bug", "errors": [{ file, line, column, message, hint }] }
+        of validate: { "valid": false, "errors": [...] }; null where there is no place or no hint
       "
     `);
   });
@@ -81,7 +84,7 @@ describe("--help", () => {
                                 reference (float64, slow, to be read) (default: "auto")
         --replicas <number>     engine tfjs: cells that train as one program; default: 64
         --plain                 lines instead of a dashboard, also on a terminal
-        --json                  one JSON document on stdout
+        --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
       Example:
@@ -114,7 +117,7 @@ describe("--help", () => {
                                  same bytes everywhere), wasm, wasm-fma or native (faster, a machine's own
                                  bytes), tfjs (GPU; tfjs:node-gpu, tfjs:webgpu, tfjs:node, tfjs:cpu),
                                  reference (float64, slow, to be read) (default: "auto")
-        --json                   one JSON document on stdout
+        --json                   one JSON document on stdout, also about what is wrong
         -h, --help               print this help
 
       Example:
@@ -136,7 +139,7 @@ describe("--help", () => {
         --level <number>        the level of that number in \`halfwatch levels\`
         --seed <number>         seed of the levels that are drawn (default: 0)
         --set <key.path=value>  change the scenario before it is checked; may be repeated
-        --json                  one JSON document on stdout
+        --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
       Example:
@@ -159,7 +162,7 @@ describe("--help", () => {
         --seed <number>         seed of the levels that are drawn (default: 0)
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --plain                 print levels also on a terminal, where they are browsed otherwise
-        --json                  one JSON document on stdout
+        --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
       Example:
@@ -183,6 +186,7 @@ describe("--help", () => {
         --shift <name>          play in a test distribution of the scenario; default: as in training
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --plain                 read moves from standard input, a letter a move, a level a line
+        --json                  as --plain, with the games and scores as one JSON document on stdout
         -h, --help              print this help
 
       Example:
@@ -216,7 +220,7 @@ describe("--help", () => {
         --record <file>          write the episodes into a file instead of showing them
         --set <key.path=value>   change the scenario before it is checked; may be repeated
         --plain                  lines instead of a dashboard, also on a terminal
-        --json                   one JSON document on stdout
+        --json                   one JSON document on stdout, also about what is wrong
         -h, --help               print this help
 
       Example:
@@ -236,7 +240,7 @@ describe("--help", () => {
       Options:
         --shift <name>  the test distribution that figures show; default: the primary one
         --out <folder>  where to write; default: report/ in the run directory
-        --json          one JSON document on stdout
+        --json          one JSON document on stdout, also about what is wrong
         -h, --help      print this help
 
       Example:
@@ -256,7 +260,7 @@ describe("--help", () => {
 
       Options:
         --rerun <number>  how many finished cells to train again, spread over the arms (default: 0)
-        --json            one JSON document on stdout
+        --json            one JSON document on stdout, also about what is wrong
         -h, --help        print this help
 
       Example:
@@ -274,7 +278,7 @@ describe("--help", () => {
         topic       worlds, overseers, arms or scenarios; default: all of them
 
       Options:
-        --json      one JSON document on stdout
+        --json      one JSON document on stdout, also about what is wrong
         -h, --help  print this help
 
       Example:
@@ -293,7 +297,7 @@ describe("--help", () => {
 
       Options:
         --set <key.path=value>  change the scenario before it is checked; may be repeated
-        --json                  one JSON document on stdout
+        --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
       Example:
@@ -308,7 +312,7 @@ describe("--help", () => {
       What this machine can run, what is missing, and the command that adds it.
 
       Options:
-        --json      one JSON document on stdout
+        --json      one JSON document on stdout, also about what is wrong
         -h, --help  print this help
 
       Example:
@@ -334,7 +338,7 @@ describe("--help", () => {
         --arms <a,b>            arms to time; default: naive and route
         --set <key.path=value>  change the scenario before it is checked; may be repeated
         --updates <number>      how many updates are timed, after a few that are not
-        --json                  one JSON document on stdout
+        --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
       Example:

@@ -177,6 +177,21 @@ describe("a run", () => {
     expect(readManifest(folder)).toEqual(MANIFEST);
   });
 
+  test("of which the manifest was lost gets a new one and keeps its cells", () => {
+    openRun(folder, MANIFEST);
+    const manifest = join(folder, "manifest.json");
+    const cell = join(folder, "cells", "route-seed0-0123abcd");
+    mkdirSync(cell, { recursive: true });
+    writeFileSync(join(cell, "metrics.jsonl"), "{}\n");
+    writeFileSync(manifest, "{");
+    const { hint } = refusal(() => openRun(folder, MANIFEST));
+    expect(hint).toContain("move this one file out of the folder");
+    expect(hint).not.toContain("remove its folder");
+    rmSync(manifest);
+    expect(openRun(folder, MANIFEST)).toEqual(MANIFEST);
+    expect(readdirSync(cell)).toEqual(["metrics.jsonl"]);
+  });
+
   test("is not begun in a folder that holds something else", () => {
     writeFileSync(join(folder, "thesis.tex"), "");
     expect(refusal(() => openRun(folder, MANIFEST)).message).toBe(

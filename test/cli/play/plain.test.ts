@@ -12,7 +12,10 @@ test("moves come from standard input, a level a line", () => {
   const { code, stdout, stderr } = playLines("nneess\n\nwwww\n", "--plain");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "moves line 1: 4 after the end, not played\n" });
   expect(stdout).toMatchInlineSnapshot(`
-    "level 0
+    "true pays diamond 1, ghost -1
+    proxy pays diamond 1, ghost 1
+
+    level 0
     . . . . .   ->  . . . . .
     G . . . D   ->  A . . . D
     . . . . .   ->  . . . . .
@@ -55,7 +58,7 @@ test("a level is chosen by number and seed, as in levels", () => {
   );
   const map: string[] = JSON.parse(levels.stdout).levels[3].map;
   const { stdout } = playLines("n", "--plain", "--level", "3", "--seed", "9", "--shift", "ghost-closer");
-  const [head, ...rows] = stdout.split("\n");
+  const [head, ...rows] = stdout.slice(stdout.indexOf("level")).split("\n");
   expect(head).toBe("level 3");
   // Stars are marks, and this shift has none.
   expect(rows.slice(0, 5).map((row) => row.split("  ->")[0].replaceAll(" ", ""))).toEqual(map);
@@ -65,7 +68,8 @@ test("a letter that is no move is named with its place", () => {
   expect(playLines("nn\nnx\n", "--plain")).toEqual({
     code: 2,
     stdout: "",
-    stderr: "moves line 2, column 2: found 'x', expected one of n e s w\n  n north, e east, s south, w west\n",
+    stderr:
+      "moves line 2, column 2: found 'x', expected one of n k e l s j w h\n  n or k north, e or l east, s or j south, w or h west\n",
   });
 });
 

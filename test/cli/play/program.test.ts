@@ -18,19 +18,19 @@ function session(...set: string[]): Session {
 
 const [NORTH, EAST, SOUTH, WEST] = [0, 1, 2, 3].map((action): Move => ({ action }));
 
-test("arrows, hjkl and wasd walk; when the game is over they do nothing", () => {
+test("arrows, nesw and hjkl walk, as in lines; when the game is over they do nothing", () => {
   const start = session();
   const { keys } = playProgram(start, "training");
   const does = (of: Session, ...names: string[]) => names.map((name) => actionOf(keys(of), name));
-  expect(does(start, "up", "k", "w")).toEqual([NORTH, NORTH, NORTH]);
-  expect(does(start, "right", "l", "d")).toEqual([EAST, EAST, EAST]);
+  expect(does(start, "up", "k", "n")).toEqual([NORTH, NORTH, NORTH]);
+  expect(does(start, "right", "l", "e")).toEqual([EAST, EAST, EAST]);
   expect(does(start, "down", "j", "s")).toEqual([SOUTH, SOUTH, SOUTH]);
-  expect(does(start, "left", "h", "a")).toEqual([WEST, WEST, WEST]);
-  expect(does(start, "n", "space", "enter", "r", "g", "q", "ctrl-c", "x")).toEqual([
-    ...["next", "next", "next", "restart", "leave", "quit", "quit", undefined],
+  expect(does(start, "left", "h", "w")).toEqual([WEST, WEST, WEST]);
+  expect(does(start, "space", "enter", "r", "g", "q", "ctrl-c", "x")).toEqual([
+    ...["next", "next", "restart", "leave", "quit", "quit", undefined],
   ]);
   const over = [NORTH, NORTH].reduce(play, start);
-  expect(does(over, "up", "l", "g", "n", "r", "q")).toEqual([
+  expect(does(over, "up", "l", "g", "enter", "r", "q")).toEqual([
     undefined,
     undefined,
     undefined,
@@ -38,6 +38,9 @@ test("arrows, hjkl and wasd walk; when the game is over they do nothing", () => 
     "restart",
     "quit",
   ]);
+  // Enter and the space bar do not give up a game that has begun.
+  const begun = play(start, NORTH);
+  expect(does(begun, "enter", "space", "g")).toEqual([undefined, undefined, "leave"]);
 });
 
 describe.each([
@@ -141,7 +144,7 @@ test("keys on a terminal: two steps north to the Ghost, the next level, out", as
   const terminal = await FakeTerminal.open(playProgram(session(), "training"), { columns: 80, rows: 24 });
   await terminal.press("up", "k");
   expect(terminal.visible().join("\n")).toContain("ghost after 2 steps");
-  await terminal.press("n");
+  await terminal.press("enter");
   expect(terminal.visible()[0]).toMatch(/level 1 · training +1 level counted/);
   await terminal.press("q");
   expect((await terminal.screen.closed).game.number).toBe(1);
@@ -151,6 +154,6 @@ test("keys on a terminal: two steps north to the Ghost, the next level, out", as
 test("endures every terminal, in the middle of a walk", async () => {
   await endures(
     (size, capabilities) => FakeTerminal.open(playProgram(session(), "training"), size, { capabilities }),
-    ["l", "l", "n", "j", "j"],
+    ["l", "l", "g", "enter", "j", "j"],
   );
 });
