@@ -19,7 +19,7 @@ const AT = "--at 3: only the player begins there; in lines an episode is told wh
 
 test.each([
   [[CHECKPOINT, "--plain", "--filter", "outcom:ghost"], LIST],
-  [[CHECKPOINT, "--json", "--filter", "outcom:ghost"], LIST],
+  [[CHECKPOINT, "--plain", "--filter", "outcom:ghost"], LIST],
   [[CHECKPOINT, "--record", "never-written.jsonl", "--filter", "outcom:ghost"], LIST],
   [[CHECKPOINT, "--plain", "--at", "3"], AT],
   [[EPISODES, "--plain", "--at", "3"], AT],
