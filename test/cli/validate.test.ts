@@ -19,7 +19,7 @@ const BROKEN: readonly (readonly [string, string | Uint8Array | ((folder: string
   [
     "NaN",
     `${HEAD}train: { learningRate: .nan }\n`,
-    ["broken.yaml:2:24: train.learningRate is NaN, expected a number in (0, 1]"],
+    ["broken.yaml:2:24: train.learningRate is NaN, expected a number in [1e-12, 1]"],
   ],
   [
     "coverage 1.5",
@@ -100,7 +100,7 @@ describe("a broken scenario: one line per error with its place, exit 2, nothing 
       const before = filesIn(folder);
       for (const args of [
         ["validate", "broken.yaml"],
-        ["levels", "broken.yaml", "--json"],
+        ["levels", "broken.yaml", "--plain"],
       ]) {
         const { code, stdout, stderr } = halfwatch(args, folder);
         expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
