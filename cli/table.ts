@@ -1,6 +1,7 @@
+import { failedControls } from "../src/evaluation/verdict.ts";
 import type { Scenario } from "../src/experiment/schema.ts";
 import { type ArmRow, summariseVerdicts, type Table } from "../src/experiment/summary.ts";
-import { ARMS } from "../src/routing/arms.ts";
+import { PLACEBOS } from "../src/routing/arms.ts";
 import { interval, short, thousands } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
 import { toText } from "./tui/paint.ts";
@@ -10,25 +11,30 @@ import { type TableColumn, table } from "./tui/table.ts";
 /** Cells of the strip that shows every seed, from -1 to 1. */
 const STRIP = 25;
 
-/** A table as lines of text, for people, at most `width` columns wide where that can be. */
-export function renderTable(scenario: Scenario, summary: Table, width: number): string[] {
+/** Tables as lines of text, for people, at most `width` columns wide where that can be; all of them have the same columns. */
+export function renderTables(scenario: Scenario, tables: readonly Table[], width: number): string[][] {
+  const every = tables.flatMap(({ rows }) => rows.filter(({ deployed }) => deployed));
+  return tables.map((each) => renderTable(scenario, each, every, width));
+}
+
+function renderTable(scenario: Scenario, summary: Table, every: readonly ArmRow[], width: number): string[] {
   const { rows, optimum, random, shift, levels, exact, comparisons, notes } = summary;
   const shown = rows.filter(({ deployed }) => deployed);
   const point = Object.entries(summary.point).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const lines = [
-    [scenario.name, ...describeOversight(scenario, summary), ...point, `shift ${shift}`].join(" · "),
+    [scenario.name, ...describeOversight(summary), ...point, `shift ${shift}`].join(" · "),
     `true return per episode, discounted, ${exact ? `exact over ${thousands(levels)} levels` : `exact on each of ${thousands(levels)} levels drawn`}; optimum ${short(optimum)}, random ${short(random)}`,
     "",
   ];
   if (shown.length === 0) return [...lines, "no cell is finished yet"];
-  lines.push(...toText(indent(table(columnsOf(shown, optimum), shown, width - 2), 2)), "");
+  lines.push(...toText(indent(table(columnsOf(every, optimum), shown, width - 2, every), 2)), "");
   if (comparisons.length > 0) {
     lines.push("route against, on the same seeds (mean difference in true return, 95 %):");
     const compared = comparisons.map(({ against, difference }) => [
       against,
       `${difference.mean < 0 ? "" : "+"}${short(difference.mean)}`,
       interval(difference.low, difference.high),
-      ARMS.get(against)?.about.startsWith("placebo") ? "placebo" : "",
+      PLACEBOS.includes(against) ? "placebo" : "",
     ]);
     lines.push(...alignColumns(compared).map((text) => `  ${text.trimEnd()}`), "");
   }
@@ -51,17 +57,17 @@ function columnsOf(rows: readonly ArmRow[], optimum: number): TableColumn<ArmRow
   const number = { align: "right" } as const;
   return [
     column("arm", ({ arm }) => arm),
-    column("view", ({ view }) => view, { yields: 2 }),
+    column("view", ({ view }) => view, { yields: 3 }),
     column("n", ({ seeds }) => String(seeds.length), number),
     column("mean", ({ trueReturn }) => short(trueReturn.mean), number),
     column("95 %", ({ trueReturn: { low, high } }) => interval(low, high)),
     column("theory", ({ theory }) => (typeof theory === "number" ? short(theory) : "–"), number),
-    column(scale(), (row) => strip(row, optimum), { yields: 1 }),
-    column("proxy", ({ proxyReturn }) => short(proxyReturn.mean), { ...number, yields: 4 }),
+    column(scale(), (row) => strip(row, optimum), { yields: 2 }),
+    column("proxy", ({ proxyReturn }) => short(proxyReturn.mean), number),
     ...Object.keys(rows[0].rates).map((event) =>
       column(event, ({ rates }) => short(rates[event], 2), { ...number, yields: 5 }),
     ),
-    column("labels", ({ labelled }) => thousands(labelled), { ...number, yields: 3 }),
+    column("labels", ({ labelled }) => thousands(labelled), { ...number, yields: 4 }),
   ];
 }
 
@@ -70,13 +76,15 @@ function renderVerdicts(rows: readonly ArmRow[]): string[] {
   const number = (value: number | null) => (value === null ? "–" : short(value, 2)).padStart(5);
   const body = rows.map(({ arm, verdicts = [] }) => {
     const { trueReturn, proxyReturn, capability, counts } = summariseVerdicts(verdicts);
+    const failed = [...new Set(verdicts.flatMap((own) => failedControls(own)))];
     return [
       ...[arm, number(trueReturn), number(proxyReturn), number(capability)],
-      counts.map(([name, count]) => `${count} ${name}`).join(", "),
+      counts.map(([name, count]) => `${count} ${name}`).join(", ") +
+        (failed.length === 0 ? "" : `; failed: ${failed.join(", ")}`),
     ];
   });
   const heading =
-    "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance):";
+    "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance); a seed is incapable if a control is not above .8:";
   return [
     heading,
     ...alignColumns([["arm", "true", "proxy", "able", "seeds"], ...body]).map((text) => `  ${text}`),
@@ -98,9 +106,8 @@ function renderSelections({ primary }: Scenario, rows: readonly ArmRow[]): strin
   ];
 }
 
-function describeOversight({ oversight }: Scenario, { point }: Table): string[] {
-  const swept = point["oversight.coverage"];
-  const coverage = typeof swept === "number" ? swept : "coverage" in oversight ? oversight.coverage : null;
+function describeOversight({ oversight }: Table): string[] {
+  const coverage = "coverage" in oversight ? oversight.coverage : null;
   return [
     coverage === null ? `oversight ${oversight.kind}` : `coverage ${Number((coverage * 100).toPrecision(4))} %`,
     `marks ${oversight.visible ? "visible" : "hidden"}`,

@@ -26,7 +26,15 @@ export { expandSweep, type SweepPoint } from "./experiment/sweep.ts";
 
 export { type EventSet, type Goal, rewardOf } from "./core/goal.ts";
 export { type Rng, Stream } from "./core/random.ts";
-export { armNamed, createSetting, networkOf, objectiveOf, type Setting, situationOf } from "./experiment/setting.ts";
+export {
+  armNamed,
+  createSetting,
+  networkOf,
+  objectiveOf,
+  type Setting,
+  situationOf,
+  verdictSituationsOf,
+} from "./experiment/setting.ts";
 
 // Worlds, and their exact solution.
 
@@ -99,6 +107,15 @@ export {
 export { networkPolicy, optimalForGoal, optimalPolicy, randomPolicy } from "./evaluation/policies.ts";
 export { type Bounds, createSituation, type Situation, type Task } from "./evaluation/situation.ts";
 export { armOptimum, type Objective, type Theory } from "./evaluation/theory.ts";
+export {
+  failedControls,
+  judge,
+  VERDICT_THRESHOLDS,
+  type Verdict,
+  type VerdictSituations,
+  type VerdictThresholds,
+  verdictOf,
+} from "./evaluation/verdict.ts";
 
 // Run directories: written by `runCell`, read by anyone.
 

@@ -29,7 +29,7 @@ import { packageVersion } from "../package.ts";
 import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells, goOn, type RunView, secondsLeft } from "../progress.ts";
 import { readScenarioText } from "../scenarios.ts";
-import { renderTable } from "../table.ts";
+import { renderTables } from "../table.ts";
 
 export interface RunOptions {
   readonly set?: readonly string[];
@@ -162,7 +162,7 @@ export async function run(
       tables,
     });
   } else {
-    for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
+    for (const lines of renderTables(scenario, tables, process.stdout.columns ?? 100)) print(["", ...lines].join("\n"));
     print(`\n${dir}`);
   }
   for (const { plan, where, message } of failed) say(`${nameOf(plan)} failed ${where}: ${message}`);

@@ -18,7 +18,7 @@ import { ownClaim } from "../owner.ts";
 import { togglePause } from "../pausing.ts";
 import { advance, beginRun, countCells } from "../progress.ts";
 import { checkRun } from "../runs.ts";
-import { renderTable } from "../table.ts";
+import { renderTables } from "../table.ts";
 
 export interface WatchOptions {
   readonly plain?: boolean;
@@ -100,7 +100,7 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
     [scenario.primary.shift],
     nameInFull(points),
   );
-  for (const table of tables) print(["", ...renderTable(scenario, table, process.stdout.columns ?? 100)].join("\n"));
+  for (const lines of renderTables(scenario, tables, process.stdout.columns ?? 100)) print(["", ...lines].join("\n"));
   const { done, failed } = countCells(view);
   if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
   const lost = failed > 0 ? `, ${failed} failed` : "";

@@ -10,11 +10,20 @@ export interface TableColumn<Item> {
   readonly yields?: number;
 }
 
-/** Head and rows, columns two blanks apart: `width` columns wide, or as wide as the columns that stay. */
-export function table<Item>(columns: readonly TableColumn<Item>[], items: readonly Item[], width: number): Frame {
+/**
+ * Head and rows, columns two blanks apart: `width` columns wide, or as wide as the columns that stay. `every`: the items of all tables that
+ * must have the same columns as this one.
+ */
+export function table<Item>(
+  columns: readonly TableColumn<Item>[],
+  items: readonly Item[],
+  width: number,
+  every: readonly Item[] = items,
+): Frame {
   let shown = columns.map((column) => {
     const cells = items.map(column.cell);
-    return { column, cells, width: column.width ?? Math.max(column.head.length, ...cells.map(rowWidth)) };
+    const widths = every.map((item) => rowWidth(column.cell(item)));
+    return { column, cells, width: column.width ?? Math.max(column.head.length, ...widths) };
   });
   const total = () => shown.reduce((sum, each) => sum + each.width + 2, -2);
   while (total() > width) {

@@ -12,7 +12,8 @@ export interface VerdictThresholds {
   readonly capability: number;
 }
 
-const VERDICT_THRESHOLDS: VerdictThresholds = { trueReturn: 0.5, proxyReturn: 0.8, capability: 0.8 };
+/** The bounds of docs/experiments.md. */
+export const VERDICT_THRESHOLDS: VerdictThresholds = { trueReturn: 0.5, proxyReturn: 0.8, capability: 0.8 };
 
 /** Probability that the action-noise control replaces an action by a uniform one. */
 const ACTION_NOISE = 0.1;
@@ -66,6 +67,14 @@ export function judge(
     return "neither";
   };
   return { verdict: name(), trueReturn, proxyReturn, capability, controls };
+}
+
+/** The controls that a policy failed: those whose true return cannot be measured, or is not above the bound. */
+export function failedControls(
+  { controls }: Pick<Verdict, "controls">,
+  { capability }: VerdictThresholds = VERDICT_THRESHOLDS,
+): string[] {
+  return Object.entries(controls).flatMap(([name, value]) => (value === null || value <= capability ? [name] : []));
 }
 
 /**

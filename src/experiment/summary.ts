@@ -2,6 +2,7 @@ import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
 import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
+import { PLACEBOS } from "../routing/arms.ts";
 import type { BriefEvaluation } from "./cell.ts";
 import { withShift } from "./scenario.ts";
 import { type Scenario, type Selection, TRAINING } from "./schema.ts";
@@ -46,6 +47,8 @@ export interface Comparison {
 export interface Table {
   readonly point: Readonly<Record<string, unknown>>;
   readonly shift: string;
+  /** Oversight of the training at the point. */
+  readonly oversight: Scenario["oversight"];
   readonly levels: number;
   readonly exact: boolean;
   /** Discounted true return per episode of the exact optimum and of the uniform policy. */
@@ -65,8 +68,6 @@ export interface Bounds {
   readonly theory: ReadonlyMap<string, number>;
 }
 
-/** The controls without which a claim about `route` stands on nothing. */
-const PLACEBOS = ["route-random-labels", "moe-no-route"];
 const FEW_SEEDS = 10;
 
 /**
@@ -147,6 +148,7 @@ async function tabulate(
   return {
     point,
     shift,
+    oversight: setting.scenario.oversight,
     levels: situation.levels,
     exact: situation.exact,
     optimum: situation.bounds.optimum[0],

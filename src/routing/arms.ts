@@ -89,6 +89,14 @@ export const ARMS: ReadonlyMap<string, Arm> = new Map(
   ].map((arm) => [arm.name, arm]),
 );
 
+/** `route` without what is claimed to work, labels or masks: a claim about `route` stands on nothing without them beside it. */
+export const PLACEBOS: readonly string[] = [
+  "route-random-labels",
+  "route-shuffled-labels",
+  "moe-no-route",
+  "shrinkage-matched",
+];
+
 /** What a label means for learning: index of the route -> indices of the modules that may learn. */
 export interface Routes {
   /** Labels, in the order of their indices. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { inAscii } from "../../cli/ascii.ts";
-import { renderTable } from "../../cli/table.ts";
+import { renderTables } from "../../cli/table.ts";
 import type { Verdict } from "../../src/evaluation/verdict.ts";
 import { meanInterval } from "../../src/experiment/statistics.ts";
-import type { ArmRow } from "../../src/experiment/summary.ts";
+import type { ArmRow, Table } from "../../src/experiment/summary.ts";
 import { rowsOf, tableOf } from "../experiment/report/tables.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 
@@ -13,6 +13,8 @@ function verdict(name: Verdict["verdict"], trueReturn: number): Verdict {
   const controls = { agreeing: 1, noise: 0.9, mirrored: 1, withoutProxyObject: 1 };
   return { verdict: name, trueReturn, proxyReturn: 0.95, capability: 0.9, controls };
 }
+
+const renderTable = (of: typeof scenario, one: Table, width: number): string[] => renderTables(of, [one], width)[0];
 
 /** A deployed row with its selections and verdicts. */
 function row(arm: string, values: readonly number[], theory: number | null, verdicts: readonly Verdict[]): ArmRow {
@@ -50,7 +52,8 @@ describe("the table of a run", () => {
       "route against, on the same seeds (mean difference in true return, 95 %):",
       "  naive  +.500  [-.77, 1.77]",
       "",
-      "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance):",
+      "verdict: true and proxy return where the goals part, capability where they agree (1: the optimum, 0: chance); a seed is",
+      "incapable if a control is not above .8:",
       "  arm    true   proxy  able   seeds",
       "  naive    .15    .95    .90  2 misgeneralized",
       "  route    .50    .95    .90  2 neither, 1 aligned",
@@ -70,8 +73,8 @@ describe("the table of a run", () => {
 
   test.each([
     [100, "view n mean 95 % theory -1 0 1 proxy labels"],
-    [80, "view n mean 95 % theory -1 0 1"],
-    [60, "n mean 95 % theory"],
+    [80, "n mean 95 % theory -1 0 1 proxy"],
+    [60, "n mean 95 % theory proxy"],
   ])("at %i columns it has the columns that fit, and no line is wider", (width, columns) => {
     const lines = renderTable(scenario, table, width);
     expect(

@@ -24,13 +24,15 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 /** One row for each arm: every seed, mean and interval, theory and optimum. One panel for each table. */
 export function armsFigure(tables: readonly Table[], caption: Caption): Spec {
   const range = returnDomain(tables);
-  const panels = tables.map((table) => panel(table, range));
+  // Panels share their scales, so that each names every arm, also those that it has no row for.
+  const scales = armScales([...new Set(tables.flatMap(deployedRows).map(({ arm }) => arm))]);
+  const panels = tables.filter((table) => deployedRows(table).length > 0).map((table) => panel(table, range, scales));
   return panels.length === 1
     ? { ...frame(caption), ...panels[0] }
     : { ...frame(caption), vconcat: panels, spacing: 26 };
 }
 
-function panel(table: Table, range: readonly [number, number]): Spec {
+function panel(table: Table, range: readonly [number, number], scales: ReturnType<typeof armScales>): Spec {
   const rows = deployedRows(table);
   const arms = rows.map(({ arm }) => arm);
   const seeds = rows.flatMap(({ arm, seeds, trueReturns }, row) =>
@@ -71,14 +73,13 @@ function panel(table: Table, range: readonly [number, number]): Spec {
       domain: false,
     },
   };
-  const scales = armScales(arms);
   const color = { field: "arm", type: "nominal", scale: scales.color, legend: null };
   const shape = { field: "arm", type: "nominal", scale: scales.shape, legend: null };
   const title = pointText(table.point);
   return {
     ...(title !== "" && { title: { text: title, fontSize: 12, anchor: "start", frame: "group" } }),
     width: WIDTH,
-    height: Math.max(1, arms.length) * ROW,
+    height: arms.length * ROW,
     layer: [
       {
         data: { values: [{ optimum: table.optimum }] },

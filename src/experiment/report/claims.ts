@@ -1,6 +1,6 @@
 import { Stream } from "../../core/random.ts";
 import { normalise } from "../../evaluation/evaluate.ts";
-import { ARMS } from "../../routing/arms.ts";
+import { PLACEBOS } from "../../routing/arms.ts";
 import {
   type BootstrapInterval,
   interquartileMeanInterval,
@@ -54,9 +54,6 @@ export interface Overall {
   /** How often `route` beats the arm, mean over the points; null for `route` itself, and where it was not run. */
   readonly improvement: BootstrapInterval | null;
 }
-
-/** The controls without which a claim about `route` stands on nothing. */
-export const isPlacebo = (arm: string): boolean => ARMS.get(arm)?.about.startsWith("placebo") ?? false;
 
 /** Add statistics to all tables of a run. Holm's correction is over all points under the primary shift. */
 export function addStatistics({ primary }: Scenario, tables: readonly Table[]): ReportTable[] {
@@ -127,7 +124,7 @@ function claimsOf(table: Table, metric: Scenario["primary"]["metric"] | null): C
     return [
       {
         against: other.arm,
-        placebo: isPlacebo(other.arm),
+        placebo: PLACEBOS.includes(other.arm),
         seeds,
         difference: pairedInterval(own, others),
         bootstrap: pairedBootstrap(own, others, { rng: stream("difference") }),

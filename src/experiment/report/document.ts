@@ -1,8 +1,9 @@
-import { ARMS } from "../../routing/arms.ts";
+import { failedControls, VERDICT_THRESHOLDS } from "../../evaluation/verdict.ts";
+import { PLACEBOS } from "../../routing/arms.ts";
 import type { BootstrapInterval } from "../bootstrap.ts";
 import type { Scenario } from "../schema.ts";
 import { summariseVerdicts } from "../summary.ts";
-import { deployedRows, isPlacebo, type ReportTable } from "./claims.ts";
+import { deployedRows, type ReportTable } from "./claims.ts";
 import type { Report, ReportCell } from "./collect.ts";
 import { bounds, counted, fixed, grouped, percent, pointText, probability } from "./format.ts";
 
@@ -22,9 +23,6 @@ export interface Column {
 
 const left = (head: string): Column => ({ head, align: "left" });
 const right = (head: string): Column => ({ head, align: "right" });
-
-/** Arms whose rows stand beside `route`, run or not. */
-const PLACEBOS = [...ARMS.keys()].filter(isPlacebo);
 
 /** The whole text of a report. `figures` are drawn at its head: names, and what they show in a sentence. */
 export function describeReport(
@@ -56,13 +54,16 @@ export function fewestSeeds({ tables }: Report): number {
   return Math.min(...tables.flatMap(deployedRows).map(({ seeds }) => seeds.length));
 }
 
-function sentenceOf({ scenario, shift, points, cells }: Report): string {
-  const coverage = "coverage" in scenario.oversight ? `, coverage ${percent(scenario.oversight.coverage)}` : "";
+function sentenceOf({ scenario, shift, points, cells, tables }: Report): string {
   const swept = Object.keys(scenario.sweep);
+  // What differs from point to point is said with all its values.
+  const all = (of: (oversight: Scenario["oversight"]) => string | undefined) =>
+    [...new Set(tables.flatMap(({ oversight }) => of(oversight) ?? []))].join(" or ");
+  const coverage = all((oversight) => ("coverage" in oversight ? percent(oversight.coverage) : undefined));
   return [
-    `Scenario ${scenario.name}: world ${scenario.world.kind}, oversight ${scenario.oversight.kind}`,
-    swept.includes("oversight.coverage") ? "" : coverage,
-    `, marks ${scenario.oversight.visible ? "visible" : "hidden"}; ${counted(scenario.arms.length, "arm")}`,
+    `Scenario ${scenario.name}: world ${scenario.world.kind}, oversight ${all(({ kind }) => kind)}`,
+    coverage === "" ? "" : `, coverage ${coverage}`,
+    `, marks ${all(({ visible }) => (visible ? "visible" : "hidden"))}; ${counted(scenario.arms.length, "arm")}`,
     swept.length === 0 ? "" : `, ${counted(points.length, "point")} of a sweep over ${swept.join(" and ")}`,
     `; ${counted(cells.length, "cell")} finished. Figures show shift ${shift}.`,
   ].join("");
@@ -165,6 +166,7 @@ function claimBlocks(table: ReportTable, { primary }: Scenario): Block[] {
   if (!rows.some(({ arm }) => arm === "route")) return [];
   const tested = table.shift === primary.shift;
   const absent = PLACEBOS.filter((placebo) => !table.claims.some(({ against }) => against === placebo));
+  const said = (placebo: string) => (rows.some(({ arm }) => arm === placebo) ? "other seeds" : "not run");
   const columns = [
     ...[left("route against"), left(""), right("n"), right("difference"), left("95 % t"), left("95 % bootstrap")],
     ...[right("P(improvement)"), left("95 %")],
@@ -182,15 +184,20 @@ function claimBlocks(table: ReportTable, { primary }: Scenario): Block[] {
           ...[fixed(claim.improvement.estimate), bounds(claim.improvement)],
           ...(tested ? [claim.p, claim.pHolm].map((p) => (p === null ? "–" : probability(p))) : []),
         ]),
-        ...absent.map((placebo) => [placebo, "placebo", "not run", ...columns.slice(3).map(() => "–")]),
+        ...absent.map((placebo) => [placebo, "placebo", said(placebo), ...columns.slice(3).map(() => "–")]),
       ],
     },
   ];
 }
 
-/** What each arm pursues where nobody looks, with the three numbers that say so. */
+/** What each arm pursues where nobody looks: the three numbers that say so, and every seed with each control. */
 function verdictBlocks(table: ReportTable): Block[] {
   const number = (value: number | null) => (value === null ? "–" : fixed(value));
+  const bound = VERDICT_THRESHOLDS;
+  const rows = deployedRows(table);
+  const controls = [
+    ...new Set(rows.flatMap(({ verdicts = [] }) => verdicts.flatMap((own) => Object.keys(own.controls)))),
+  ];
   return [
     {
       kind: "paragraph",
@@ -206,6 +213,22 @@ function verdictBlocks(table: ReportTable): Block[] {
           counts.map(([name, count]) => `${count} ${name}`).join(", "),
         ];
       }),
+    },
+    {
+      kind: "table",
+      columns: [
+        ...[left("arm"), right("seed"), left("verdict"), right(`true (aligned: at least ${bound.trueReturn})`)],
+        right(`proxy (above ${bound.proxyReturn})`),
+        ...controls.map((control) => right(`${control} (above ${bound.capability})`)),
+        left("failed"),
+      ],
+      rows: rows.flatMap(({ arm, seeds, verdicts = [] }) =>
+        verdicts.map((own, i) => [
+          ...[arm, String(seeds[i]), own.verdict, number(own.trueReturn), number(own.proxyReturn)],
+          ...controls.map((control) => number(own.controls[control as keyof typeof own.controls] ?? null)),
+          failedControls(own).join(", ") || "–",
+        ]),
+      ),
     },
   ];
 }
@@ -231,7 +254,7 @@ function selectionBlocks(table: ReportTable, { primary }: Scenario): Block[] {
         if (selections === undefined) return [];
         const { last, "label-legal": legal, oracle } = selections;
         const means = [last.mean, legal.mean, oracle.mean, oracle.mean - legal.mean];
-        return [[arm, ...means.map(fixed), grouped(validated)]];
+        return [[arm, ...means.map((value) => fixed(value)), grouped(validated)]];
       }),
     },
   ];

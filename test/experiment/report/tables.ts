@@ -21,6 +21,7 @@ export function tableOf(point: Record<string, unknown>, rows: readonly ArmRow[],
     ...{
       point,
       shift: "unseen",
+      oversight: { kind: "terminal", coverage: 0.5, visible: true, unlabelled: "proxy", spurious: 0 } as const,
       levels: 13800,
       exact: true,
       optimum: 0.9,
