@@ -387,7 +387,12 @@ function reportJson(error: unknown, command: string | undefined): number {
   if (error instanceof TerminalGone) return report(error);
   const failure =
     error instanceof CommanderError ? new UserError("no command is given", "see `halfwatch --help`") : error;
-  printJson(failureDocument(failure, command));
+  try {
+    printJson(failureDocument(failure, command));
+  } catch (refused) {
+    // Where the document cannot be written either, the reason is said in words.
+    return report(refused);
+  }
   if (failure instanceof Interrupted) return 130;
   if (isTheirs(failure)) return 2;
   say(complaintOf(failure));

@@ -162,7 +162,7 @@ describe("a cell that fails", () => {
         );
         expect(stderr).toMatch(/^\[4\/4\] /m);
         expect(stderr).toMatch(
-          /naive seed 0 failed at update \d+ of 187: .*\n1 of 4 cells failed; the same command tries them again\n$/,
+          /naive seed 0 failed at update \d+ of 187: .*\n {2}if nobody killed it, memory ran out: .*\n1 of 4 cells failed; the same command tries them again\n$/,
         );
         const again = await startRun(folder).done;
         expect(again.code).toBe(0);

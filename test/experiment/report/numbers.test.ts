@@ -21,7 +21,7 @@ function judged(row: ArmRow): ArmRow {
   const shifted = (by: number) => meanInterval(trueReturns.map((value) => value + by));
   return {
     ...row,
-    selections: { last: shifted(0.0123), "label-legal": shifted(-0.0456), oracle: shifted(0.0789) },
+    selections: { last: shifted(0.0123), "label-legal": shifted(-0.0456), oracle: shifted(0.0791) },
     verdicts: trueReturns.map((trueReturn, i) => ({
       ...{ verdict: i === 0 ? "incapable" : "aligned", trueReturn, proxyReturn: 0.9123, capability: 0.1 * i },
       controls: {
@@ -57,7 +57,7 @@ test("selection: three decimals in each column, and the leak is oracle - label-l
   const mean = (0.435 + 0.6 + 0.7) / 3;
   expect(lines[1]).toEqual([
     "route",
-    ...[mean + 0.0123, mean - 0.0456, mean + 0.0789, mean + 0.0789 - (mean - 0.0456)].map((x) => fixed(x)),
+    ...[mean + 0.0123, mean - 0.0456, mean + 0.0791, mean + 0.0791 - (mean - 0.0456)].map((x) => fixed(x)),
     "7",
   ]);
 });
