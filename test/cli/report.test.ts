@@ -148,7 +148,7 @@ describe("report of a sweep over coverage", () => {
     // The published points belong to this world; naive's theory in training is its coverage.
     expect(spec.title.subtitle[2]).toContain("Cloud et al. 2024");
     const naive = spec.layer.find(
-      ({ mark }: { mark: Record<string, unknown> }) => mark.color === "#0072B2" && mark.strokeDash,
+      ({ mark }: { mark: Record<string, unknown> }) => mark.color === "#0072B2" && mark.type === "tick",
     );
     expect(naive.data.values.at(-1).value).toBeCloseTo(0.9317, 4);
   });

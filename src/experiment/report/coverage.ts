@@ -8,7 +8,6 @@ import {
   armShape,
   type Caption,
   coincident,
-  dashes,
   frame,
   OPTIMUM_COLOR,
   returnDomain,
@@ -44,14 +43,17 @@ export const PUBLISHED_NOTE =
 
 const WIDTH = 600;
 const HEIGHT = 380;
-/** Decades between the dots of neighbouring arms, at most, and of all arms together. */
-const DODGE = 0.045;
-const DODGE_ALL = 0.24;
+/** Decades between the first and the last coverage and the frame. */
+const MARGIN = 0.145;
+/** Pixels over which the seeds of one mean are spread: less than its mark is wide, so that a coverage can be read off the axis. */
+const JITTER = 6;
+/** Fractions of the golden ratio fill a band evenly, whatever the number of seeds, and leave neighbours apart. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 const LABEL_LINE = 13;
 
 /**
- * True return against coverage on a log axis: every seed, means with their intervals, theory lines, the optimum. One panel for each
- * combination of the other swept keys.
+ * True return against coverage on a log axis: every seed, means with their intervals, theory and optimum. One panel for each combination of
+ * the other swept keys. Theory and optimum stand at the coverages for which they were computed, and not between or beyond them.
  *
  * `tables` are those of one shift, over the points of the sweep.
  */
@@ -64,7 +66,7 @@ export function coverageFigure(tables: readonly Table[], caption: Caption & { re
   }
   const arms = [...new Set(tables.flatMap(deployedRows).map(({ arm }) => arm))];
   const marked = caption.published ? PUBLISHED.map(({ coverage }) => coverage) : [];
-  const places = coverageScale(tables.map(coverageOf), marked, arms);
+  const places = coverageScale(tables.map(coverageOf), marked);
   const drawn = [...panels].map(([title, own], i) =>
     panel(
       own.sort((a, b) => coverageOf(a) - coverageOf(b)),
@@ -90,31 +92,24 @@ interface Panel {
 }
 
 function panel(tables: readonly Table[], { title, arms, places, range, published, legend }: Panel): Spec {
-  const { dodged } = places;
   const rows = tables.flatMap((table) => deployedRows(table).map((row) => ({ coverage: coverageOf(table), row })));
   const seeds = rows.flatMap(({ coverage, row: { arm, seeds, trueReturns } }) =>
     seeds.map((seed, i) => ({
       ...{ arm, coverage, seed, trueReturn: trueReturns[i] },
-      ...{ x: dodged(coverage, arm), color: armColor(arm) },
+      ...{ x: places.jittered(coverage, i), color: armColor(arm) },
     })),
   );
   const means = rows.map(({ coverage, row: { arm, trueReturns } }) => {
     const { mean, low, high, n } = meanInterval(trueReturns);
-    return { arm, coverage, mean, low, high, n, x: dodged(coverage, arm), color: armColor(arm) };
+    return { arm, coverage, mean, low, high, n, x: places.at(coverage), color: armColor(arm) };
   });
   const reference = PUBLISHED.filter(({ arm }) => published && arms.includes(arm)).map((point) => ({
     ...point,
     ...{ x: point.coverage, color: armColor(point.arm), shape: armShape(point.arm) },
   }));
 
-  const [first, last] = places.domain;
+  const [, last] = places.domain;
   const swept = tables.map((table) => places.at(coverageOf(table)));
-  // A line that reaches the first or the last point goes on to the frame.
-  const toFrame = (points: readonly LinePoint[]): LinePoint[] => [
-    ...points.slice(0, 1).flatMap((point) => (point.x === swept[0] ? [{ ...point, x: first }] : [])),
-    ...points,
-    ...points.slice(-1).flatMap((point) => (point.x === swept[swept.length - 1] ? [{ ...point, x: last }] : [])),
-  ];
   const optimum = tables.map((table, i) => ({ x: swept[i], value: table.optimum }));
   const series = arms.flatMap((arm) => {
     const points = tables.flatMap((table, i) =>
@@ -155,14 +150,15 @@ function panel(tables: readonly Table[], { title, arms, places, range, published
     resolve: { scale: { color: "independent", shape: "independent" } },
     layer: [
       {
-        data: { values: toFrame(optimum) },
-        mark: { type: "line", color: OPTIMUM_COLOR, strokeWidth: 1.5 },
+        data: { values: optimum },
+        mark: { ...TICK, color: OPTIMUM_COLOR },
         encoding: { x, y: { ...y, field: "value" } },
       },
       ...groups.flatMap((group) =>
         group.map(({ arm, points }, turn) => ({
-          data: { values: toFrame(points) },
-          mark: { type: "line", color: armColor(arm), strokeWidth: 1.75, ...dashes(turn, group.length) },
+          data: { values: points },
+          // Of arms that coincide each is a little narrower than the one below it, so that every colour is seen.
+          mark: { ...TICK, color: armColor(arm), size: TICK.size * (1 - turn / group.length) },
           encoding: { x, y: { ...y, field: "value" } },
         })),
       ),
@@ -214,6 +210,9 @@ function panel(tables: readonly Table[], { title, arms, places, range, published
   };
 }
 
+/** Theory and optimum at one coverage. */
+const TICK = { type: "tick", orient: "horizontal", size: 30, thickness: 2 };
+
 /** The words right of the plot that name the optimum and the theory lines, each as near to its line as the others let it. */
 function labelsOf(
   groups: readonly (readonly { readonly arm: string; readonly points: readonly LinePoint[] }[])[],
@@ -248,26 +247,18 @@ interface CoverageScale {
   readonly zero: boolean;
   /** Where a coverage stands on the axis; 0, which no log axis has, half a decade before the first. */
   at(coverage: number): number;
-  /** Where an arm's marks at a coverage stand: a little beside it, so that arms do not hide one another. */
-  dodged(coverage: number, arm: string): number;
+  /** Where seed `i` of an arm stands: a little beside its coverage, so that seeds do not hide one another. */
+  jittered(coverage: number, i: number): number;
 }
 
 /** The log axis of the swept coverages: ticks at powers of ten, at those and at `others`, with labels where there is room. */
-function coverageScale(
-  coverages: readonly number[],
-  others: readonly number[],
-  arms: readonly string[],
-): CoverageScale {
+function coverageScale(coverages: readonly number[], others: readonly number[]): CoverageScale {
   const positive = coverages.filter((coverage) => coverage > 0);
   const least = positive.length > 0 ? Math.min(...positive) : 1;
   const zero = least / 10 ** 0.5;
   const at = (coverage: number) => (coverage > 0 ? coverage : zero);
   const places = coverages.map(at);
-  const stepAt = (place: number) => {
-    const gaps = places.filter((other) => other !== place).map((other) => Math.abs(Math.log10(other / place)));
-    return Math.min(DODGE, Math.min(DODGE_ALL, 0.7 * Math.min(...gaps)) / arms.length);
-  };
-  const margin = 10 ** ((DODGE_ALL + 0.05) / 2);
+  const margin = 10 ** MARGIN;
   const domain = [Math.min(...places) / margin, Math.max(...places) * margin] as const;
   const decades = [-5, -4, -3, -2, -1, 0].map((power) => 10 ** power);
   const ticks: { place: number; text: string }[] = [];
@@ -280,9 +271,10 @@ function coverageScale(
   }
   if (coverages.includes(0)) ticks.push({ place: zero, text: "0 %" });
   ticks.sort((a, b) => a.place - b.place);
-  const dodged = (coverage: number, arm: string) =>
-    at(coverage) * 10 ** (stepAt(at(coverage)) * (arms.indexOf(arm) - (arms.length - 1) / 2));
-  return { domain, ticks, at, dodged, zero: coverages.includes(0) };
+  const span = Math.log10(domain[1] / domain[0]);
+  const jittered = (coverage: number, i: number) =>
+    at(coverage) * 10 ** (((((i + 1) * GOLDEN) % 1) - 0.5) * JITTER * (span / WIDTH));
+  return { domain, ticks, at, jittered, zero: coverages.includes(0) };
 }
 
 function coverageOf({ point }: Table): number {

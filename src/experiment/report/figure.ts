@@ -120,9 +120,11 @@ export function returnDomain(tables: readonly Table[]): [number, number] {
   return roundDomain(values);
 }
 
-/** The exact optimum of what each arm is paid: of the arms whose `full` view has one. */
+/** The exact optimum of what each arm is paid, of the arms that have one as they are deployed: none where the table has a dash. */
 export function theoryOf(table: Table): { arm: string; value: number }[] {
-  return table.rows.flatMap(({ arm, theory }) => (typeof theory === "number" ? [{ arm, value: theory }] : []));
+  return table.rows.flatMap(({ arm, deployed, theory }) =>
+    deployed && typeof theory === "number" ? [{ arm, value: theory }] : [],
+  );
 }
 
 /**

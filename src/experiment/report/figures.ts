@@ -12,8 +12,9 @@ export interface Figure {
   readonly spec: Spec;
 }
 
-const DRAWN =
-  "Dots: every seed. Marks: means with 95 % t intervals. Dashed: exact optimum of what the arm is paid (view full).";
+const SEEDS_AND_MEANS = "Dots: every seed. Marks: means with 95 % t intervals.";
+const DRAWN = `${SEEDS_AND_MEANS} Dashed: exact optimum of what the arm is paid.`;
+const DRAWN_AT = `${SEEDS_AND_MEANS} Bars: exact optimum of what the arm is paid, at the coverages of the run.`;
 
 /** The figures of a report: against coverage where it is swept, else a row for each arm; and the learning curves. */
 export function figuresOf(report: Report): Figure[] {
@@ -48,7 +49,7 @@ export function figuresOf(report: Report): Figure[] {
   const published = isPublishedWorld(report);
   const caption = {
     title: "True return against coverage",
-    lines: [source, DRAWN, ...(published ? [PUBLISHED_NOTE] : [])],
+    lines: [source, DRAWN_AT, ...(published ? [PUBLISHED_NOTE] : [])],
     published,
   };
   return [
