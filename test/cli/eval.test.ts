@@ -95,7 +95,9 @@ evaluation: { validationEpisodes: 100 }
       const ran = halfwatch(["run", "scenarios/tiny.yaml", "--jobs", "2"], folder);
       expect(ran.code).toBe(0);
       expect(ran.stdout).toContain("\n  arm    view          n  ");
-      expect(ran.stdout).toContain("placebos not run: route-random-labels, moe-no-route");
+      expect(ran.stdout).toContain(
+        "placebos not run: route-random-labels, route-shuffled-labels, moe-no-route, shrinkage-matched",
+      );
       expect(ran.stdout + ran.stderr).not.toContain(ESCAPE);
       expect(ran.stderr).toContain("[4/4] ");
 
