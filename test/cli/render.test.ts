@@ -30,7 +30,8 @@ describe("a drawn figure", () => {
     ]) {
       expect(svg).toContain(`>${word}</text>`);
     }
-    expect(svg.match(/stroke-dasharray="7,11"/g)).toHaveLength(2);
+    // Optimum, and theory of naive and oracle, a bar at each coverage.
+    expect(count("rect").filter((n) => n > 0)).toEqual([2, 2, 2]);
     for (const arm of ["naive", "oracle", "route"]) expect(svg).toContain(`>${arm}</text>`);
   });
 
