@@ -198,22 +198,28 @@ test("on exit the terminal is given back before anything is printed", async () =
   expect(terminal.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
 });
 
-test("after an error that nobody caught the terminal has been given back", async () => {
+test("an error that nobody caught gives the terminal back and comes out where the screen was opened", async () => {
   const terminal = await FakeTerminal.open(counter);
-  terminal.process.emit("uncaughtException", new Error("a timer threw"));
+  terminal.process.emit("uncaughtException", new Error("from a timer"));
+  await expect(terminal.screen.closed).rejects.toThrow("from a timer");
   await terminal.settle();
   expect(terminal.state()).toEqual(CLEAN);
-  await terminal.end();
+  expect(terminal.visible().slice(0, 2)).toEqual(["$ halfwatch", ""]);
+  expect(terminal.process.eventNames()).toEqual([]);
 });
 
-test("a terminal that has gone away ends the screen without an error of ours", async () => {
-  const terminal = await FakeTerminal.open(counter);
-  terminal.stdout.on("error", () => terminal.process.exit(0)); // as program.ts does
-  terminal.stdout.gone = true;
-  await terminal.press("up");
-  expect(terminal.process.exitCode).toBe(0);
-  await terminal.end();
-});
+test.each(["read", "written"])(
+  "a terminal that cannot be %s any more closes the screen, which says so",
+  async (how) => {
+    const terminal = await FakeTerminal.open(counter);
+    // As the program does: what is written last finds no screen that listens.
+    terminal.stdout.on("error", () => {});
+    if (how === "written") terminal.stdout.gone = true;
+    else terminal.stdin.destroy(new Error("read EIO"));
+    if (how === "written") await terminal.press("up");
+    await expect(terminal.screen.closed).rejects.toThrow(/^the terminal has gone: (read|write) EIO$/);
+  },
+);
 
 test("ctrl-z gives the terminal back, stops, and fg brings back the same frame", async () => {
   const terminal = await FakeTerminal.open(counter);
