@@ -274,18 +274,29 @@ const COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
-/** Run a command line; sets the exit code: 0 done, 1 our bug, 2 wrong input, 130 interrupted. */
+/** Run the program on its arguments; sets the exit code as {@link runCommand} returns it. */
 export async function main(argv: readonly string[]): Promise<void> {
   endWhenUnheard(report);
-  const asked = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length);
-  const command = asked.find((word) => !word.startsWith("-"));
-  const tell = asked.includes("--json") ? (error: unknown) => reportJson(error, command) : report;
-  exitWhenInterrupted(tell);
+  exitWhenInterrupted(tellerOf(argv));
+  const code = await runCommand(argv);
+  if (code !== 0) process.exitCode = code;
+}
+
+/** Run a command line; returns the exit code: 0 done, 1 our bug or work that failed, 2 wrong input, 130 interrupted. */
+export async function runCommand(argv: readonly string[]): Promise<number> {
   try {
     await createProgram().parseAsync([...argv], { from: "user" });
+    return Number(process.exitCode ?? 0);
   } catch (error) {
-    process.exitCode = tell(error);
+    return tellerOf(argv)(error);
   }
+}
+
+/** What says how a command line went wrong, and makes an exit code of it. */
+function tellerOf(argv: readonly string[]): (error: unknown) => number {
+  const asked = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length);
+  const command = asked.find((word) => !word.startsWith("-"));
+  return asked.includes("--json") ? (error) => reportJson(error, command) : report;
 }
 
 function createProgram(): Command {

@@ -36,7 +36,8 @@ export interface DiamondGhostOptions {
  * part, and without the proxy's object.
  */
 export const DIAMOND_GHOST_LEVEL_SETS = {
-  agreeing: { levels: "diamond-closer" },
+  // A gap is one by which the Ghost is closer.
+  agreeing: { levels: "diamond-closer", gap: null },
   distinguishing: { levels: "ghost-closer" },
   withoutProxyObject: { levels: "all", objects: "diamond-only" },
 } as const;
@@ -367,7 +368,7 @@ function createLevelSource(options: DiamondGhostOptions, moves: Int32Array) {
       return mirrored ? mirror({ walls, ghost, diamond, start }) : { walls, ghost, diamond, start };
     }
     throw new UserError(
-      `world diamond-ghost found no level in ${MOST_TRIES} tries with size ${size}, levels ${levels}, walls ${JSON.stringify(kind)}`,
+      `world diamond-ghost found no level in ${MOST_TRIES} tries with size ${size}, levels ${levels}${gap === null ? "" : `, gap ${gap}`}, walls ${JSON.stringify(kind)}`,
       "choose a larger size, fewer walls or another set of levels",
     );
   }

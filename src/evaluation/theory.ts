@@ -37,7 +37,7 @@ export type Theory = { readonly policy: Policy } | { readonly none: string };
 export function armOptimum(objective: Objective, situation: Situation): Theory {
   const { arm, world, unlabelled, trueGoal, proxyGoal, discount } = objective;
   const optimum = (reward: (task: Task) => Float64Array): Theory => ({
-    policy: optimalPolicy(`optimal:${arm.name}`, reward, discount, world.horizon),
+    policy: optimalPolicy(`optimal:${arm.name}`, reward, discount, situation.world.horizon),
   });
   if (arm.reward !== "labelled") {
     const goal = arm.reward === "true" ? trueGoal : proxyGoal;

@@ -1,12 +1,13 @@
 import { UserError } from "../core/errors.ts";
 import { canonicalJson } from "../core/hash.ts";
+import { Stream } from "../core/random.ts";
 import { suggest } from "../core/suggest.ts";
 import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { buildWorld } from "./build.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
 import { quirksOf } from "./loop-options.ts";
-import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
+import { ARM_NAMES, scenarioSchema, TRAINING, type WorldOptions } from "./schema.ts";
 import {
   type Entry,
   getAt,
@@ -44,6 +45,7 @@ type Change = ReadonlyMap<string, Entry>;
 /** All that is wrong with a scenario. */
 export function scenarioProblems(tree: Tree): Problem[] {
   const checks = new VariantChecks([...schemaProblems(tree), ...crossProblems(tree)]);
+  checks.levels(tree);
   const shifts = shiftsOf(tree, checks);
   for (const [context, shift] of shifts) checkShift(tree, context, shift, checks);
   checkSweep(tree, shifts, checks);
@@ -54,6 +56,8 @@ export function scenarioProblems(tree: Tree): Problem[] {
 class VariantChecks {
   readonly problems: Problem[];
   private readonly known: Set<string>;
+  /** Worlds that have been looked into, by their options: what is said where one has no level. */
+  private readonly worlds = new Map<string, UserError | undefined>();
 
   constructor(own: readonly Problem[]) {
     this.problems = [...own];
@@ -80,6 +84,31 @@ class VariantChecks {
     }
     for (const problem of [...schemaProblems(variant), ...crossProblems(variant)]) this.report(problem, context);
     return variant;
+  }
+
+  /** Report a world without a level: it would be found out when a cell is trained. */
+  levels(tree: Tree, place?: Place, context?: string): void {
+    const part = getAt(tree, ["world"]);
+    const options = scenarioSchema.shape.world.safeParse(part && toPlain(part));
+    if (part === undefined || !options.success) return;
+    const text = canonicalJson(options.data);
+    const none = this.worlds.has(text) ? this.worlds.get(text) : withoutLevel(options.data);
+    this.worlds.set(text, none);
+    if (none === undefined) return;
+    const problem = { place: place ?? part.place, message: none.message, hint: none.hint };
+    if (context === undefined) this.problems.push(problem);
+    else this.report(problem, context);
+  }
+}
+
+/** The error of a world that has no level. */
+function withoutLevel(options: WorldOptions): UserError | undefined {
+  try {
+    buildWorld(options).sample(new Stream(0, "level"));
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
   }
 }
 
@@ -112,6 +141,7 @@ function checkShift(tree: Tree, context: string, shift: Change, checks: VariantC
   const shiftedTree = checks.apply(tree, shift, context);
   const cause = [...shift].find(([keyPath]) => /^(world|oversight)\b/.test(keyPath));
   const place = cause?.[1].place ?? tree.place;
+  checks.levels(shiftedTree, place, context);
   const trained = featuresOf(tree);
   const shifted = featuresOf(shiftedTree);
   if (trained === undefined || shifted === undefined) return;
@@ -160,6 +190,8 @@ function checkSweep(tree: Tree, shifts: readonly (readonly [string, Change])[], 
     for (const problem of contradictions) checks.report(problem, "sweep");
     if (contradictions.length > 0) continue;
     const variant = checks.apply(tree, change, "sweep");
+    const cause = point.find(([keyPath]) => /^world\b/.test(keyPath));
+    if (cause !== undefined) checks.levels(variant, cause[1].place, "sweep");
     for (const [context, shift] of shifts) checkShift(variant, context, shift, checks);
     const resolved = scenarioSchema.safeParse(toPlain(variant));
     if (!resolved.success) continue;

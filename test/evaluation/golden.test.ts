@@ -38,6 +38,13 @@ function expectNear(found: number, expected: number): void {
   expect(Math.abs(found - expected), `${found} is not ${expected}`).toBeLessThan(TOLERANCE);
 }
 
+test("the line has as many steps as the situation, also where training had fewer", async () => {
+  const trained = settingAt({ kind: "full" }, { horizon: 1 });
+  const longer = situationOf(settingAt({ kind: "full" }, { horizon: 7 }));
+  const best = await evaluate(longer, optimalForGoal(longer, "true"));
+  expect((await line("oracle", trained, longer)).goals).toEqual(best.goals);
+});
+
 describe("the golden table", () => {
   const openTo = (goal: string) => async () => {
     const situation = situationOf(settingAt(terminal(0)));

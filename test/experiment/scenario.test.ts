@@ -339,6 +339,18 @@ describe("shift and sweep", () => {
     );
   });
 
+  test("a world without a level is refused, also in a shift and at a point of the sweep", () => {
+    expect(complaint("kind: diamond-ghost }", "kind: diamond-ghost, gap: 30 }")).toMatch(
+      /^apples.yaml:2:8: world diamond-ghost found no level in 100000 tries with size 5, levels all, gap 30, walls/,
+    );
+    expect(complaint("world.levels: ghost-closer", "world.gap: 9")).toMatch(
+      /^apples.yaml:12:11: shift near: world diamond-ghost found no level in 100000 tries with size 5, levels all, gap 9/,
+    );
+    expect(complaint("shift:", "sweep: { world.gap: [1, 12] }\nshift:")).toMatch(
+      /^apples.yaml:10:\d+: sweep: world diamond-ghost found no level in 100000 tries with size 5, levels all, gap 12/,
+    );
+  });
+
   test("a shift keeps the observation's size: 3 planes of 49 cells and marks are not 3 of 25 and marks", () => {
     expect(complaint("world.levels: ghost-closer", "world.size: 7")).toBe(
       "apples.yaml:12:11: shift near: the observation has 196 features, in training it has 100\n" +
