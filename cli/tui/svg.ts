@@ -19,7 +19,7 @@ export function toSvg(frame: Frame, title: string): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `<title>${escapeXml(title)}</title>`,
     `<rect width="${width}" height="${height}" rx="6" fill="${GROUND}"/>`,
-    `<g font-family="ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${FONT}" fill="${LETTERS}" xml:space="preserve">`,
+    `<g font-family="ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${FONT}" fill="${LETTERS}">`,
   ];
   frame.forEach((row, r) => {
     let column = 0;
@@ -31,21 +31,29 @@ export function toSvg(frame: Frame, title: string): string {
       if (ground !== null) {
         parts.push(`<rect x="${x}" y="${round(MARGIN + r * ROW)}" width="${w}" height="${ROW}" fill="${ground}"/>`);
       }
-      if (text.trim() !== "") {
+      for (const { part, before } of partsOf(text)) {
         // The length is said, so that columns stay columns whatever font is there.
         const attributes = [
-          `x="${x}"`,
+          `x="${round(MARGIN + (column + before) * COLUMN)}"`,
           `y="${round(MARGIN + r * ROW + FONT)}"`,
-          `textLength="${w}"`,
+          `textLength="${round(widthOf(part) * COLUMN)}"`,
           ...(letters === null ? [] : [`fill="${letters}"`]),
           ...(style?.bold ? ['font-weight="bold"'] : []),
         ];
-        parts.push(`<text ${attributes.join(" ")}>${escapeXml(text)}</text>`);
+        parts.push(`<text ${attributes.join(" ")}>${escapeXml(part)}</text>`);
       }
       column += columns;
     }
   });
   return `${[...parts, "</g>", "</svg>"].join("\n")}\n`;
+}
+
+/** A text without its blanks at the ends and where several follow each other: a picture keeps none of them. `before`: columns before a part. */
+function partsOf(text: string): { readonly part: string; readonly before: number }[] {
+  return [...text.matchAll(/\S+(?: \S+)*/g)].map(({ 0: part, index }) => ({
+    part,
+    before: widthOf(text.slice(0, index)),
+  }));
 }
 
 function coloursOf(style: Style | undefined): { letters: string | null; ground: string | null } {

@@ -99,6 +99,14 @@ describe("paint", () => {
     expect(svg).toContain('<rect x="30.8" y="14" width="8.4" height="18" fill="#d8dee6"/>');
     expect(svg.match(/<(?!\/)(svg|g|title|text|rect)\b/g)?.length).toBe(8);
   });
+
+  test("blanks are no part of an SVG picture's texts: a browser keeps one of several, and none at the ends", () => {
+    const texts = [...toSvg([rowOf("  a b   c "), line("   ")], "").matchAll(/<text x="(.*?)" .*>(.*)<\/text>/g)];
+    expect(texts.map(([, x, text]) => [Number(x), text])).toEqual([
+      [14 + 2 * 8.4, "a b"],
+      [14 + 8 * 8.4, "c"],
+    ]);
+  });
 });
 
 test("rows are written where they stand, those alone that changed; after somebody else has written, all of them", () => {
