@@ -7,7 +7,7 @@ import type { Engine } from "../src/compute/engine.ts";
 import { attempt, ensureLater } from "../src/core/cleanup.ts";
 import { UserError } from "../src/core/errors.ts";
 import { isOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../src/core/memory.ts";
-import { type Next, runCell, Stopped } from "../src/experiment/cell.ts";
+import { type Evaluated, type Next, runCell, Stopped } from "../src/experiment/cell.ts";
 import { type Control, readControl } from "../src/experiment/control.ts";
 import type { CellMessage, CellOrder, CellReport } from "../src/experiment/launch.ts";
 import { type Lock, takeLock } from "../src/experiment/lock.ts";
@@ -121,7 +121,9 @@ async function trainCell(
     let paused = 0;
     let isIdle = false;
     const secondsOfWork = () => earlier + (performance.now() - started - paused) / 1000;
-    const noteTime = () => writeTiming(cell, { seconds: secondsOfWork(), peakMemory: peakMemory() });
+    let evaluated: Evaluated | undefined;
+    const noteTime = () =>
+      writeTiming(cell, { seconds: secondsOfWork(), peakMemory: peakMemory(), ...(evaluated && { evaluated }) });
     const hold = whilePaused(run, tell);
     const decide = whenToSave(lock, async () => {
       const since = performance.now();
@@ -141,6 +143,11 @@ async function trainCell(
         }
         const { device } = engine.info;
         tell({ kind: "progress", metrics, process: { device, peakMemory: peakMemory() / plans.length } });
+      },
+      onEvaluate: (parts) => {
+        evaluated = parts;
+        noteTime();
+        tell({ kind: "evaluating", ...parts });
       },
       next: async () => {
         const next = await decide();

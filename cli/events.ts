@@ -37,6 +37,8 @@ export function remarkOn(
       return `${name} is paused, by process ${event.by.pid} on ${event.by.host}`;
     case "unpaused":
       return `${name} is paused no longer`;
+    case "evaluating":
+      return counted(`is evaluated: part ${event.done} of ${event.of}`);
     case "remark":
       return `${name}: ${event.message}`;
     case "failed":
@@ -51,6 +53,23 @@ export function remarkOn(
     default:
       return null;
   }
+}
+
+/** Milliseconds between two lines about a cell's evaluation at least. */
+const APART = 5_000;
+
+/**
+ * Which events lines tell of: all but evaluations that have not lasted long, and of those that have, one in a while. `now` in milliseconds.
+ */
+export function thinEvaluations(now: () => number): (event: CellEvent) => boolean {
+  const told = new Map<string, number>();
+  return ({ plan: { id }, kind }) => {
+    if (kind !== "evaluating") return true;
+    const last = told.get(id);
+    const isTold = last !== undefined && now() - last >= APART;
+    if (last === undefined || isTold) told.set(id, now());
+    return isTold;
+  };
 }
 
 /** What somebody finds who looks at a run for the first time, as {@link remarkOn}: that is no time at which a cell begins or goes on. */

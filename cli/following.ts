@@ -23,6 +23,8 @@ interface Followed {
   /** Its log was read, and the last line that was read. */
   isRead: boolean;
   last: Metrics | null;
+  /** Parts of its evaluation that were done at the last look; null before it began. */
+  evaluated: number | null;
   /** The last message on its log, so that it is not said at every look. */
   complaint: string;
 }
@@ -45,7 +47,7 @@ export class RunFollower {
       const paths = cellPaths(run, plan.id);
       const log = new LineFollower(paths.metrics);
       return {
-        ...{ plan, paths, log, complaint: "", last: null },
+        ...{ plan, paths, log, complaint: "", last: null, evaluated: null },
         ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isRead: false },
       };
     });
@@ -68,6 +70,7 @@ export class RunFollower {
       const news = this.readLog(cell);
       if (isTrained && !wasTrained) {
         events.push({ plan, kind: "started" });
+        cell.evaluated = null;
         if (last !== null && news.every(({ kind }) => kind !== "resumed")) events.push(resumedAt(plan, last));
       }
       cell.isTrained = isTrained;
@@ -87,6 +90,11 @@ export class RunFollower {
           return [...events, { plan, kind: "failed", ...failure }];
         }
         return wasTrained ? [...events, { plan, kind: "stopped" }] : events;
+      }
+      const evaluated = isAtEnd(cell.last) ? readTiming(paths)?.evaluated : undefined;
+      if (evaluated !== undefined && evaluated.done !== cell.evaluated) {
+        cell.evaluated = evaluated.done;
+        events.push({ plan, kind: "evaluating", ...evaluated });
       }
       const isPaused = isTrained && control.kind === "paused";
       if (isPaused && !cell.isPaused) events.push({ plan, kind: "paused", by: control.by });
@@ -127,6 +135,9 @@ export class RunFollower {
     return events;
   }
 }
+
+/** Whether a cell has made its last update. */
+const isAtEnd = (last: Metrics | null): boolean => last !== null && last.update === last.updates;
 
 const resumedAt = (plan: CellPlan, { update, updates, step }: Metrics): CellEvent => ({
   ...{ plan, kind: "resumed", update, updates, step },

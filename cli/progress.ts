@@ -1,4 +1,4 @@
-import type { Metrics } from "../src/experiment/cell.ts";
+import type { Evaluated, Metrics } from "../src/experiment/cell.ts";
 import type { CellEvent } from "../src/experiment/launch.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import type { Candidate } from "../src/experiment/select.ts";
@@ -19,6 +19,8 @@ export interface CellView {
   readonly fraction: number;
   /** Fraction of its updates that were done when this command took it up. */
   readonly begun: number;
+  /** How much of it is evaluated; null before its training is over. Of one that is done, nothing is said. */
+  readonly evaluated: Evaluated | null;
   readonly step: number;
   /** Environment steps that were taken since this command took it up. */
   readonly taken: number;
@@ -67,6 +69,7 @@ export function beginRun(
           isPaused: false,
           fraction: done ? 1 : 0,
           begun: done ? 1 : 0,
+          evaluated: null,
           step: 0,
           taken: 0,
           trueReturn: finished.get(plan.id) ?? null,
@@ -92,11 +95,20 @@ export function advance(run: RunView, event: CellEvent): RunView {
   let { steps, device } = run;
   switch (event.kind) {
     case "started":
-      after = { ...before, state: "running", fraction: 0, begun: 0, step: 0, message: null, where: null };
+      after = {
+        ...before,
+        state: "running",
+        ...{ fraction: 0, begun: 0, evaluated: null, step: 0, message: null, where: null },
+      };
       break;
     case "resumed": {
       const { update, updates, step } = event;
       after = { ...before, fraction: update / updates, begun: update / updates, step };
+      break;
+    }
+    case "evaluating": {
+      const { done, of } = event;
+      after = { ...before, fraction: 1, evaluated: { done, of } };
       break;
     }
     case "held":
@@ -109,7 +121,7 @@ export function advance(run: RunView, event: CellEvent): RunView {
     case "remark":
       break;
     case "stopped":
-      after = { ...before, state: "waiting", isPaused: false };
+      after = { ...before, state: "waiting", isPaused: false, evaluated: null };
       break;
     case "found":
       after = { ...before, state: "done", isPaused: false, fraction: 1, begun: 1 };
@@ -176,21 +188,46 @@ export interface WorkClock {
   readonly seconds: number;
   /** Seconds since the command began. */
   readonly now: number;
+  /** Seconds that cells took together, side by side or not, for training and for being evaluated. */
+  readonly training: number;
+  readonly evaluating: number;
 }
+
+export const STOPPED_CLOCK: WorkClock = { seconds: 0, now: 0, training: 0, evaluating: 0 };
 
 /** The clock after some time in which the run was as it is given. */
-export function goOn({ seconds, now: before }: WorkClock, run: RunView, now: number): WorkClock {
-  return { seconds: seconds + (isAtWork(run) ? now - before : 0), now };
+export function goOn(clock: WorkClock, run: RunView, now: number): WorkClock {
+  const passed = isAtWork(run) ? now - clock.now : 0;
+  const running = [...run.cells.values()].filter(({ state, isPaused }) => state === "running" && !isPaused);
+  const evaluating = running.filter(({ evaluated }) => evaluated !== null).length;
+  return {
+    seconds: clock.seconds + passed,
+    now,
+    training: clock.training + passed * (running.length - evaluating),
+    evaluating: clock.evaluating + passed * evaluating,
+  };
 }
 
-/** Seconds left, from those that this command has seen the run at work; null before there is anything to go by. */
-export function secondsLeft(run: RunView, elapsed: number): number | null {
-  let done = 0;
-  let total = 0;
-  for (const { fraction, begun, state } of run.cells.values()) {
-    done += fraction - begun;
-    // Of one that failed nothing is left.
-    total += (state === "failed" ? fraction : 1) - begun;
+/**
+ * Seconds left: what cells still have to be trained and evaluated, at the pace of those that were so far, as many side by side as so far.
+ * Null before there is anything to go by. How long an evaluation takes is known once one has begun.
+ */
+export function secondsLeft(run: RunView, { seconds, training, evaluating }: WorkClock): number | null {
+  let [trained, toTrain, evaluated, toEvaluate] = [0, 0, 0, 0];
+  for (const { fraction, begun, state, evaluated: parts } of run.cells.values()) {
+    // One that was done before this command took no time of it, and of one that failed nothing is left.
+    if (begun === 1 && parts === null) continue;
+    const part = state === "done" ? 1 : parts === null ? 0 : parts.done / parts.of;
+    trained += fraction - begun;
+    evaluated += part;
+    if (state === "failed") continue;
+    toTrain += 1 - fraction;
+    toEvaluate += 1 - part;
   }
-  return done <= 0.01 ? null : (elapsed * (total - done)) / done;
+  if (trained + evaluated <= 0.01 || training + evaluating === 0) return null;
+  const left = perUnit(training, trained) * toTrain + perUnit(evaluating, evaluated) * toEvaluate;
+  return (left * seconds) / (training + evaluating);
 }
+
+/** Seconds for a whole one, where `done` took so many; 0 where none was begun. */
+const perUnit = (seconds: number, done: number): number => (done > 0 ? seconds / done : 0);

@@ -18,7 +18,7 @@ import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { type RunDisplay, type SafeDisplay, type ScreenTrouble, showRun } from "../display.ts";
-import { DISCOUNTED, nameOf, remarkOn } from "../events.ts";
+import { DISCOUNTED, nameOf, remarkOn, thinEvaluations } from "../events.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
@@ -27,7 +27,7 @@ import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
 import { togglePause } from "../pausing.ts";
-import { advance, beginRun, countCells, goOn, type RunView, secondsLeft } from "../progress.ts";
+import { advance, beginRun, countCells, goOn, type RunView, STOPPED_CLOCK, secondsLeft } from "../progress.ts";
 import { readScenarioText } from "../scenarios.ts";
 import { renderTables } from "../table.ts";
 
@@ -196,7 +196,8 @@ function primaryReturn(result: CellResult, shift: string): number | null {
 /** One line for each cell that is through, on stderr. */
 function plainDisplay(title: string, shift: string): RunDisplay {
   const begun = performance.now();
-  let clock = { seconds: 0, now: 0 };
+  let clock = STOPPED_CLOCK;
+  const isTold = thinEvaluations(() => performance.now());
   let before: RunView | null = null;
   say(title);
   return {
@@ -204,9 +205,9 @@ function plainDisplay(title: string, shift: string): RunDisplay {
       clock = goOn(clock, before ?? view, (performance.now() - begun) / 1000);
       before = view;
       const remark =
-        event === null
+        event === null || !isTold(event)
           ? null
-          : remarkOn(view, event, { shift, note: DISCOUNTED, left: secondsLeft(view, clock.seconds) });
+          : remarkOn(view, event, { shift, note: DISCOUNTED, left: secondsLeft(view, clock) });
       if (remark !== null) say(remark);
     },
     end: () => {},

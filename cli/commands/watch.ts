@@ -10,7 +10,7 @@ import { nameInFull } from "../../src/experiment/sweep.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { type RunDisplay, type ScreenTrouble, showRun } from "../display.ts";
-import { DISCOUNTED, findingOn, nameOf, remarkOn } from "../events.ts";
+import { DISCOUNTED, findingOn, nameOf, remarkOn, thinEvaluations } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
 import { print, printJson, say } from "../output.ts";
@@ -47,9 +47,9 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
     let now = beginRun(plans, new Map());
     for (const event of follower.look()) now = advance(now, event);
     const cells = [...now.cells.values()].map(
-      ({ plan: of, state, isPaused, fraction, trueReturn, where, message }) => ({
+      ({ plan: of, state, isPaused, fraction, evaluated, trueReturn, where, message }) => ({
         ...{ id: of.id, arm: of.arm, seed: of.seed, point: of.point },
-        ...{ state, paused: isPaused, fraction, trueReturn, where, message },
+        ...{ state, paused: isPaused, fraction, evaluated, trueReturn, where, message },
       }),
     );
     const results = readRun(dir).finished.map(({ result }) => result);
@@ -113,9 +113,10 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
 /** A line for what happens to a cell, on stderr. */
 function plainDisplay(title: string, said: Parameters<typeof findingOn>[2]): RunDisplay {
   say(title);
+  const isTold = thinEvaluations(() => performance.now());
   return {
     update: (view, event, isFinding) => {
-      if (event === null) return;
+      if (event === null || !isTold(event)) return;
       const lost = event.kind === "stopped" ? `${nameOf(event.plan)} is no longer trained` : null;
       const remark = isFinding ? findingOn(view, event, said) : (lost ?? remarkOn(view, event, said));
       if (remark !== null) say(remark);

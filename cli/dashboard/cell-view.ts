@@ -26,7 +26,8 @@ export function selectedCell(model: Dashboard, columns: number, capabilities: Ca
   const glyphs = glyphsOf(capabilities);
   const { state, step, fraction, metrics, trueReturn, plan } = cell;
   const name = ` ${plan.arm} seed ${plan.seed}`;
-  const said = `  ${cell.isPaused ? "paused" : STATES[state]}  `;
+  const parts = state === "running" ? cell.evaluated : null;
+  const said = `  ${cell.isPaused ? "paused" : parts === null ? STATES[state] : "is evaluated"}  `;
   const nameAnd = (text: string): Row => rowOf(span(name, { bold: true, tone: "note" }), said, text);
   const bad = (text: string): Row => line(cut(` ${text}`, columns, glyphs), { tone: "bad" });
   const refused = model.refusal?.cell === plan.id ? bad(model.refusal.text) : null;
@@ -34,9 +35,11 @@ export function selectedCell(model: Dashboard, columns: number, capabilities: Ca
     const [message] = (cell.message ?? "").split("\n");
     return [nameAnd(""), refused ?? bad(`${cell.where ?? ""}: ${message}`)];
   }
-  const speed = state === "running" && !cell.isPaused ? speedOf(model, plan.id) : null;
-  const bar = state === "running" ? track(fraction, 12, glyphs) : "";
-  const steps = step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "";
+  const isTraining = state === "running" && parts === null;
+  const speed = isTraining && !cell.isPaused ? speedOf(model, plan.id) : null;
+  const bar = state === "running" ? track(parts === null ? fraction : parts.done / parts.of, 12, glyphs) : "";
+  const evaluated = parts === null ? "" : `part ${parts.done} of ${parts.of}`;
+  const steps = evaluated || (step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "");
   const pace = [
     speed === null ? "" : `${thousands(speed)} steps/s`,
     cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,

@@ -132,6 +132,9 @@ function partOf(cell: CellView | undefined, optimum: number | null): number | nu
 /** Stands for the digit of what is a tenth of the optimum below 0, or more. */
 const NEGATIVE = "-";
 
+/** Stands for a cell whose training is over. */
+const EVALUATED = "e";
+
 /** A part of the optimum in whole tenths. */
 function digitOf(part: number): string {
   const tenths = Math.trunc(part * 10);
@@ -152,6 +155,7 @@ function signOf(cell: CellView | undefined, glyphs: Glyphs): string {
   if (state === "waiting") return floor;
   if (state === "elsewhere") return "~";
   const levels = growing(glyphs);
+  if (cell.evaluated !== null && !cell.isPaused) return EVALUATED;
   return cell.isPaused ? pause : levels[Math.min(levels.length - 2, Math.floor(fraction * (levels.length - 1)))];
 }
 
@@ -162,6 +166,7 @@ export function dashboardSigns(capabilities: Capabilities): [sign: string, meani
   return [
     [glyphs.full, "the cell is done"],
     [`${levels[0]} to ${levels[levels.length - 2]}`, "it trains, and how far it is"],
+    [EVALUATED, "it is trained and is being evaluated; the selected one says how far"],
     [glyphs.pause, "it is paused"],
     [glyphs.floor, "it waits"],
     ["~", "another process trains it"],

@@ -7,7 +7,7 @@ import { expandSweep, nameInFull, placing, type SweepPoint } from "../../src/exp
 import { updatesIn } from "../../src/experiment/train.ts";
 import { findingOn, nameOf, remarkOn } from "../events.ts";
 import { short, thousands } from "../numbers.ts";
-import { type CellView, type Curve, goOn, type RunView, type WorkClock } from "../progress.ts";
+import { type CellView, type Curve, goOn, type RunView, STOPPED_CLOCK, type WorkClock } from "../progress.ts";
 import type { Episode } from "./live.ts";
 
 /** A point of the sweep: what its cells have in common. */
@@ -148,7 +148,7 @@ export function beginDashboard(
         points.findIndex(({ key }) => key === placeOf(plan.point)?.key),
       ]),
     ),
-    ...{ clock: { seconds: 0, now: 0 }, samples: [{ elapsed: 0, run }], log: [] },
+    ...{ clock: STOPPED_CLOCK, samples: [{ elapsed: 0, run }], log: [] },
     ...{ arm: 0, seed: 0, point: 0, isZoomed: false, isStopping: false, isLive: true, live: null, refusal: null },
   };
 }
@@ -242,6 +242,10 @@ function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: 
   }
   if (event.kind === "started") return `${nameOf(event.plan)} begins`;
   if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
+  if (event.kind === "evaluating") {
+    const { done, of } = event;
+    return done === 0 ? `${nameOf(event.plan)} is trained; its evaluation has ${thousands(of)} parts` : null;
+  }
   return remarkOn(run, event, { shift });
 }
 

@@ -90,7 +90,7 @@ function headOf(model: Dashboard, columns: number, capabilities: Capabilities): 
   const count = `${done + failed} of ${run.cells.size} cells`;
   // Who looks at a run that nobody trains has seen no work.
   const time = seconds > 0 || isAtWork(run) ? clock(seconds) : "";
-  const rest = isAtWork(run) ? secondsLeft(run, seconds) : null;
+  const rest = isAtWork(run) ? secondsLeft(run, model.clock) : null;
   const left = rest === null ? "" : `left ${roughly(rest)}`;
   const name = title.replace(/^halfwatch /, "");
   const heads = [

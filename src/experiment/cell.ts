@@ -67,6 +67,12 @@ interface Test {
   readonly situation: Situation;
 }
 
+/** Parts of a cell's evaluation: a view in a shift, episodes of one, the verdict, and the like; each takes about as long as another. */
+export interface Evaluated {
+  readonly done: number;
+  readonly of: number;
+}
+
 /** What to do after an update: go on, save first, or save and stop. */
 export type Next = "go on" | "save" | "stop";
 
@@ -75,6 +81,8 @@ export interface CellHooks {
   onResume?(progress: Pick<Progress, "update" | "updates" | "step">): void;
   onProgress?(metrics: Metrics): void;
   onPhase?(phase: Phase): void;
+  /** Called when the training is over, and after each part of the evaluation: `done` of `of` parts. */
+  onEvaluate?(evaluated: Evaluated): void;
   /**
    * Called after each update and between the evaluations, and awaited: for whoever has a clock, and hears signals. When a cell is saved
    * changes none of its final bytes.
@@ -178,11 +186,21 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
   const { modules } = model.spec;
   const deployed = deployedView(modules, setting.trueModule);
   const views = modules.length === 1 ? ["full"] : ["full", ...modules.map((module) => `only:${module}`)];
+  // The checkpoints that the rules of selection choose.
+  const candidates = readCurve(cell);
+  const chosenSteps = SELECTIONS.map((rule) => [rule, select(rule, candidates)] as const);
+  const earlier = chosenSteps.filter(([, step]) => step !== trained.step);
+  const evaluated = { done: 0, of: 2 * tests.length * views.length + 2 + earlier.length * tests.length };
+  const nextPart = async () => {
+    hooks.onEvaluate?.({ ...evaluated });
+    evaluated.done++;
+    if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+  };
   const shifts: Record<string, Record<string, Evaluation>> = {};
   for (const test of tests) {
     shifts[test.shift] = {};
     for (const view of views) {
-      if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+      await nextPart();
       shifts[test.shift][view] = await evaluateView(model, view, test);
     }
   }
@@ -191,36 +209,37 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     const stage = stageOf(at);
     const beginnings = beginningsOf(stage, seed);
     for (const view of views) {
-      if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+      await nextPart();
       const mind = networkMind(model, parseView(view, modules), at);
       const chosen = await chooseEpisodes(stage, mind, beginnings);
       episodes.push(...chosen.map((trace) => recordOf(stage, { shift, view }, trace)));
     }
   }
+  await nextPart();
   const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
   const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
+  await nextPart();
   const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
   model.dispose();
 
-  // The checkpoints that the other rules would have chosen, as deployed.
-  const candidates = readCurve(cell);
+  // As deployed.
   const selected: Record<string, { step: number; shifts: Record<string, Evaluation> }> = {};
-  for (const rule of SELECTIONS) {
-    const step = select(rule, candidates);
+  for (const [rule, step] of chosenSteps) {
     const chosen = { step, shifts: {} as Record<string, Evaluation> };
     if (step === trained.step) {
       for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
     } else {
       const { state } = readPolicy(checkpointPath(cell, step));
-      const earlier = await engine.create(model.spec, state.parameters);
+      const policy = await engine.create(model.spec, state.parameters);
       for (const test of tests) {
-        if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
-        chosen.shifts[test.shift] = await evaluateView(earlier, deployed, test);
+        await nextPart();
+        chosen.shifts[test.shift] = await evaluateView(policy, deployed, test);
       }
-      earlier.dispose();
+      policy.dispose();
     }
     selected[rule] = chosen;
   }
+  hooks.onEvaluate?.({ ...evaluated });
   const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
   const sumOver = (count: (validation: Validation) => number) =>
     candidates.reduce((sum, { validation }) => sum + count(validation), 0);

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/choice.ts";
 import { UserError } from "../core/errors.ts";
 import { diedOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../core/memory.ts";
-import type { Metrics } from "./cell.ts";
+import type { Evaluated, Metrics } from "./cell.ts";
 import type { Pauser } from "./control.ts";
 import { type Failure, writeFailure } from "./failure.ts";
 import { pathExists } from "./files.ts";
@@ -32,6 +32,8 @@ interface CellProcess {
 export type CellReport =
   | { readonly kind: "resumed"; readonly update: number; readonly updates: number; readonly step: number }
   | { readonly kind: "progress"; readonly metrics: Metrics; readonly process?: CellProcess }
+  /** The training is over; this much of its evaluation is done. */
+  | ({ readonly kind: "evaluating" } & Evaluated)
   | { readonly kind: "finished"; readonly seconds: number; readonly peakMemory: number }
   /** Another process had finished the cell already. */
   | { readonly kind: "found" }
@@ -121,7 +123,9 @@ export async function launchLocal(launch: Launch): Promise<void> {
 const KILLED = "was killed by SIGKILL";
 
 /** What a cell's process says while it trains; after anything else it says nothing more of the cell. */
-const UNDERWAY: ReadonlySet<CellReport["kind"]> = new Set(["resumed", "progress", "paused", "unpaused", "remark"]);
+const UNDERWAY: ReadonlySet<CellReport["kind"]> = new Set([
+  ...["resumed", "progress", "evaluating", "paused", "unpaused", "remark"],
+] as const);
 
 /** A cell as its process tells of it. */
 interface Told {

@@ -417,11 +417,21 @@ export function writeTiming(cell: CellPaths, timing: unknown): void {
   writeAtomically(cell.timing, `${canonicalJson(timing)}\n`);
 }
 
-/** How long a cell took and its memory at most (bytes); undefined where that is not written yet, or cannot be read. */
-export function readTiming(cell: CellPaths): { seconds: number; peakMemory: number } | undefined {
+/** How long a cell took and its memory at most (bytes), and how much of it is evaluated by now. */
+export interface Timing {
+  readonly seconds: number;
+  readonly peakMemory: number;
+  /** Parts of the evaluation, as long as it goes on. */
+  readonly evaluated?: { readonly done: number; readonly of: number };
+}
+
+/** Undefined where it is not written yet, or cannot be read. */
+export function readTiming(cell: CellPaths): Timing | undefined {
   try {
-    const { seconds, peakMemory } = JSON.parse(textOf(readBytes(cell.timing), cell.timing));
-    return Number.isFinite(seconds) && Number.isFinite(peakMemory) ? { seconds, peakMemory } : undefined;
+    const { seconds, peakMemory, evaluated } = JSON.parse(textOf(readBytes(cell.timing), cell.timing));
+    if (!Number.isFinite(seconds) || !Number.isFinite(peakMemory)) return undefined;
+    const isUnderway = Number.isFinite(evaluated?.done) && evaluated.of > 0;
+    return { seconds, peakMemory, ...(isUnderway && { evaluated: { done: evaluated.done, of: evaluated.of } }) };
   } catch {
     return undefined;
   }

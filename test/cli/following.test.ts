@@ -8,7 +8,7 @@ import { pauseRun, unpauseRun } from "../../src/experiment/control.ts";
 import { writeFailure } from "../../src/experiment/failure.ts";
 import { takeLock } from "../../src/experiment/lock.ts";
 import { planCells } from "../../src/experiment/plan.ts";
-import { cellPaths } from "../../src/experiment/store.ts";
+import { cellPaths, writeTiming } from "../../src/experiment/store.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 
 const [plan, other] = planCells(tinyScenario({ seeds: 2 }), "wasm");
@@ -65,6 +65,25 @@ test("the first look at a log tells where the cell is and its curve, later ones 
     expect(follower.look()).toEqual([]);
     appendFileSync(log, written(update(6, 0.5), update(7), update(8, 0.75)));
     expect(follower.look()).toEqual(told(update(6, 0.5), update(8, 0.75)));
+  });
+});
+
+test("a trained cell that is evaluated: how far, as its process notes it, and no more once it is taken up again", () => {
+  inRun(written(update(8), update(9)), (run) => {
+    const paths = cellPaths(run, plan.id);
+    const follower = new RunFollower(run, [plan], ownClaim());
+    const lock = held(run, plan.id);
+    const note = (evaluated?: object) =>
+      writeTiming(paths, { seconds: 1, peakMemory: 2, ...(evaluated && { evaluated }) });
+    note();
+    expect(kindsOf(follower)).toEqual(["started", "resumed", "progress"]);
+    note({ done: 0, of: 12 });
+    expect(follower.look()).toEqual([{ plan, kind: "evaluating", done: 0, of: 12 }]);
+    expect(follower.look()).toEqual([]);
+    note({ done: 7, of: 12 });
+    expect(follower.look()).toEqual([{ plan, kind: "evaluating", done: 7, of: 12 }]);
+    lock.release();
+    expect(kindsOf(follower)).toEqual(["stopped"]);
   });
 });
 

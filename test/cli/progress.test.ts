@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { advance, beginRun, countCells, goOn, isAtWork, secondsLeft } from "../../cli/progress.ts";
+import { remarkOn, thinEvaluations } from "../../cli/events.ts";
+import { advance, beginRun, countCells, goOn, isAtWork, STOPPED_CLOCK, secondsLeft } from "../../cli/progress.ts";
 import type { CellEvent } from "../../src/experiment/launch.ts";
 import { planCells } from "../../src/experiment/plan.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
@@ -32,8 +33,9 @@ test("the view of a run follows its events: states, fractions, steps taken and t
   expect(run.cells.get(plans[2].id)).toMatchObject({ state: "failed", message: "diverged at update 3" });
   expect(run.steps).toBe(2000);
   // of the three cells of this command one failed at once and one is half done: half of 2 in 30 s, so 90 s are left
-  expect(secondsLeft(run, 30)).toBeCloseTo(90, 9);
-  expect(secondsLeft(beginRun(plans, new Map()), 5)).toBeNull();
+  const clock = { seconds: 30, now: 30, training: 30, evaluating: 0 };
+  expect(secondsLeft(run, clock)).toBeCloseTo(90, 9);
+  expect(secondsLeft(beginRun(plans, new Map()), STOPPED_CLOCK)).toBeNull();
 });
 
 test("the clock of a run's work goes while a cell is trained, here or elsewhere, and stands in a pause and at the end", () => {
@@ -51,8 +53,48 @@ test("the clock of a run's work goes while a cell is trained, here or elsewhere,
   ];
   for (const [expected, events] of kinds) {
     expect(isAtWork(all(events)), JSON.stringify(events)).toBe(expected);
-    expect(goOn({ seconds: 5, now: 10 }, all(events), 13)).toEqual({ seconds: expected ? 8 : 5, now: 13 });
+    const { seconds, now } = goOn({ ...STOPPED_CLOCK, seconds: 5, now: 10 }, all(events), 13);
+    expect({ seconds, now }).toEqual({ seconds: expected ? 8 : 5, now: 13 });
   }
+});
+
+test("a trained cell is evaluated part by part, and the time left has the evaluations of all cells in it", () => {
+  const parts = (p: number, done: number) => ({ plan: plans[p], kind: "evaluating", done, of: 4 });
+  const started = (p: number) => ({ plan: plans[p], kind: "started" });
+  const of = (p: number) => ({ ...progress(4), plan: plans[p] });
+  const first = all([started(1), of(1), parts(1, 0)]);
+  expect(first.cells.get(plans[1].id)).toMatchObject({ state: "running", fraction: 1, evaluated: { done: 0, of: 4 } });
+  expect(all([started(1), of(1), parts(1, 3), started(1)]).cells.get(plans[1].id)).toMatchObject({ evaluated: null });
+  // Two side by side: cell 1 was trained in 20 s and half evaluated in 10 s, cell 2 is half trained after 15 s; cell 3 waits.
+  const both = [started(1), started(2), of(1), { ...progress(2), plan: plans[2] }];
+  let clock = goOn(STOPPED_CLOCK, all(both), 20);
+  expect(clock).toEqual({ seconds: 20, now: 20, training: 40, evaluating: 0 });
+  clock = goOn(clock, all([...both, parts(1, 0)]), 30);
+  expect(clock).toEqual({ seconds: 30, now: 30, training: 50, evaluating: 10 });
+  const run = all([...both, parts(1, 2)]);
+  // 50 s for 1.5 trainings, 20 s for an evaluation: 1.5 trainings and 2.5 evaluations are 100 s of cells, two at a time.
+  expect(secondsLeft(run, clock)).toBeCloseTo(50, 9);
+  // The last cell is done when its evaluation is: then nothing is left.
+  const done = (p: number) => ({ plan: plans[p], kind: "finished", seconds: 9, peakMemory: 1 });
+  expect(
+    secondsLeft(all([started(1), of(1), parts(1, 4), done(1), ...[2, 3].flatMap((p) => [started(p), done(p)])]), clock),
+  ).toBe(0);
+});
+
+test("lines tell of an evaluation that lasts, now and then", () => {
+  let now = 0;
+  const isTold = thinEvaluations(() => now);
+  const parts = (done: number) => ({ plan: plans[0], kind: "evaluating", done, of: 9 }) as const;
+  const told = [0, 1_000, 5_000, 9_000, 10_000, 30_000].map((at, done) => {
+    now = at;
+    return isTold(parts(done));
+  });
+  expect(told).toEqual([false, false, true, false, true, true]);
+  expect(isTold({ plan: plans[1], kind: "started" })).toBe(true);
+  const view = all([{ plan: plans[1], kind: "started" }]);
+  expect(remarkOn(view, parts(3), { shift: "unseen", left: 70 })).toBe(
+    "[1/4] naive seed 0  is evaluated: part 3 of 9   left ~70 s",
+  );
 });
 
 test("memory is a cell's latest word, and at its end that of the end; the device is the run's", () => {

@@ -33,7 +33,7 @@ const PARTS = ROOT.$defs.scenario.properties ?? {};
 
 /** Largest values, by key: what makes a training long, or a world large. */
 const MOST: Readonly<Record<string, number>> = {
-  ...{ size: 6, horizon: 10, radius: 6, gap: 3, steps: 600, worlds: 12, rollout: 16, epochs: 3, minibatches: 40 },
+  ...{ size: 5, horizon: 10, radius: 5, gap: 3, steps: 600, worlds: 12, rollout: 16, epochs: 3, minibatches: 40 },
   ...{ hidden: 9, gateHidden: 9, critic: 9, channels: 3, kernel: 2, stride: 2, gateConv: 3, criticConv: 3 },
   ...{ levels: 6, validationEpisodes: 6 },
 };

@@ -65,6 +65,21 @@ async function trial(run: string): Promise<{ error: unknown }> {
   );
 }
 
+test("the evaluation is told part by part, from none to all of them, after the last update and before the result", async () => {
+  const run = join(folder, "evaluated");
+  const told: unknown[] = [];
+  await runCell(run, PLAN, engine, {
+    onProgress: ({ update, updates }) => {
+      if (update === updates) told.push("trained");
+    },
+    onEvaluate: (evaluated) => void told.push([evaluated.done, evaluated.of, readResult(CELL(run)) === undefined]),
+  });
+  const of = told.length - 2;
+  // Two shifts, three views, evaluated and recorded; modules and verdict; maybe checkpoints that other rules select, in two shifts.
+  expect([14, 16, 18]).toContain(of);
+  expect(told).toEqual(["trained", ...Array.from({ length: of + 1 }, (_, done) => [done, of, true])]);
+});
+
 describe("the points of a curve", () => {
   test.each([
     [366, 20],

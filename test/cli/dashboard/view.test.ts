@@ -126,6 +126,14 @@ test("120 columns: intervals, steps a second, a longer log", () => {
     ]
   `);
 });
+test("a cell that is evaluated says so and how far it is, not that it trains 0 steps a second", () => {
+  const parts = { plan: planned("route", 1), kind: "evaluating", done: 3, of: 12 } as const;
+  const evaluated = draw(model({ run: after([...EVENTS, progress("route", 1, 100, 0.5), parts]) }), 80, 23);
+  expect(evaluated.filter((row) => /route/.test(row) && !/\d\d:/.test(row)).slice(-2)).toEqual([
+    " › route   █8[e5]·     1         .800        1,000",
+    " route seed 1  is evaluated  ███·········  part 3 of 12",
+  ]);
+});
 test("a cell in full: its own curve and what its latest update measured", () => {
   expect(draw(model({ isZoomed: true }), 80, 23)).toMatchInlineSnapshot(`
     [
