@@ -4,7 +4,14 @@ import { UserError } from "../src/core/errors.ts";
 import { canonicalJson } from "../src/core/hash.ts";
 import { planOf, runPlanOf } from "../src/experiment/plan.ts";
 import { pointText } from "../src/experiment/report/format.ts";
-import { type CellPaths, cellPaths, checkpointPath, readManifest, readResultAlone } from "../src/experiment/store.ts";
+import {
+  type CellPaths,
+  type CellResult,
+  cellPaths,
+  checkpointPath,
+  readManifest,
+  readResultAlone,
+} from "../src/experiment/store.ts";
 import { nameInFull, type Point, placing, type SweepPoint } from "../src/experiment/sweep.ts";
 import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";
 import { isRun } from "./runs.ts";
@@ -110,6 +117,20 @@ function chooseCheckpoint({ path: run, arm, seed, point = {}, step }: Wanted): s
     ),
   );
   throw new UserError(`run ${run} has no finished cell of ${wanted}${where.join("")}`, `it has: ${there.join("; ")}`);
+}
+
+/** The finished results of an arm at the point of a run at which a cell was trained, by seed. */
+export function resultsBeside(
+  run: string,
+  { arm, point }: { readonly arm: string; readonly point: Point },
+): CellResult[] {
+  const { placeOf } = pointsIn(run);
+  const at = placeOf(point);
+  return cellsOf(run)
+    .filter((cell) => cell.arm === arm)
+    .flatMap(({ id }) => readResultAlone(cellPaths(run, id)) ?? [])
+    .filter((result) => placeOf(result.point) === at)
+    .sort((a, b) => a.seed - b.seed);
 }
 
 /** The points of a run, each with every swept key; and at which of them a cell stands that was trained at some point. */

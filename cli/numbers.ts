@@ -4,9 +4,9 @@ export function short(value: number, decimals = 3): string {
   return /^-[.0]*$/.test(text) ? text.slice(1) : text;
 }
 
-/** `[.17, .23]`; a dash where there is no interval. */
+/** `[.171, .229]`; a dash where there is no interval. */
 export function interval(low: number | null, high: number | null): string {
-  return low === null || high === null ? "–" : `[${short(low, 2)}, ${short(high, 2)}]`;
+  return low === null || high === null ? "–" : `[${short(low)}, ${short(high)}]`;
 }
 
 /** `21,480`. */

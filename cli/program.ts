@@ -285,7 +285,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Run a command line; returns the exit code: 0 done, 1 our bug or work that failed, 2 wrong input, 130 interrupted. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync([...argv], { from: "user" });
+    await createProgram(argv).parseAsync([...argv], { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     return tellerOf(argv)(error);
@@ -299,7 +299,14 @@ function tellerOf(argv: readonly string[]): (error: unknown) => number {
   return asked.includes("--json") ? (error) => reportJson(error, command) : report;
 }
 
-function createProgram(): Command {
+/** A command line as one can type it into a shell again. */
+const commandLineOf = (argv: readonly string[]): string =>
+  [
+    "halfwatch",
+    ...argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)),
+  ].join(" ");
+
+function createProgram(argv: readonly string[]): Command {
   const program = new Command("halfwatch")
     .description("What does your agent want when nobody is looking? Train agents that you can only half watch.")
     .usage("<command> [options]")
@@ -325,7 +332,7 @@ function createProgram(): Command {
     for (const option of spec.options) command.addOption(option);
     command.action(async () => {
       const { run } = await spec.load();
-      await run(command.args, command.opts() as never);
+      await run(command.args, { ...(command.opts() as object), commandLine: commandLineOf(argv) } as never);
     });
   }
   return program;

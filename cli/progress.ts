@@ -1,5 +1,6 @@
 import type { Evaluated, Metrics } from "../src/experiment/cell.ts";
 import type { CellEvent } from "../src/experiment/launch.ts";
+import type { CellOutcome } from "../src/experiment/outcome.ts";
 import type { CellPlan } from "../src/experiment/plan.ts";
 import type { Candidate } from "../src/experiment/select.ts";
 
@@ -41,6 +42,8 @@ export interface CellView {
 /** A run as a display needs it: a value that {@link advance} makes anew from each event. */
 export interface RunView {
   readonly cells: ReadonlyMap<string, CellView>;
+  /** What cells that are done came to, by id, as far as that is known. */
+  readonly outcomes: ReadonlyMap<string, CellOutcome>;
   /** Cells that had a result before this command began. */
   readonly before: number;
   /** Environment steps taken by this command. */
@@ -84,7 +87,7 @@ export function beginRun(
       ];
     }),
   );
-  return { cells, before: finished.size, steps: 0, device: null };
+  return { cells, outcomes: new Map(), before: finished.size, steps: 0, device: null };
 }
 
 /** The run after an event. */

@@ -32,7 +32,7 @@ function renderTable(scenario: Scenario, summary: Table, every: readonly ArmRow[
     lines.push("route against, on the same seeds (mean difference in true return, 95 %):");
     const compared = comparisons.map(({ against, difference }) => [
       against,
-      `${difference.mean < 0 ? "" : "+"}${short(difference.mean)}`,
+      signed(difference.mean),
       interval(difference.low, difference.high),
       PLACEBOS.includes(against) ? "placebo" : "",
     ]);
@@ -70,6 +70,8 @@ function columnsOf(rows: readonly ArmRow[], optimum: number): TableColumn<ArmRow
     column("labels", ({ labelled }) => thousands(labelled), { ...number, yields: 4 }),
   ];
 }
+
+const signed = (value: number): string => (short(value).startsWith("-") ? short(value) : `+${short(value)}`);
 
 /** What each arm pursues where nobody looks, with the three numbers that say so, means over the seeds. */
 function renderVerdicts(rows: readonly ArmRow[]): string[] {

@@ -8,6 +8,7 @@ import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
+import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
 import { quirksOf } from "../../src/experiment/loop-options.ts";
 import { pointText } from "../../src/experiment/report/format.ts";
 import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
@@ -25,11 +26,12 @@ import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
 import type { Point } from "../../src/experiment/sweep.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { loadWanted, parsePoint, refuseChoice, wantedPath } from "../choose.ts";
+import { loadWanted, parsePoint, refuseChoice, resultsBeside, wantedPath } from "../choose.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { isFile, isRun, noRun } from "../runs.ts";
 import { readScenarioText } from "../scenarios.ts";
+import { verdictDocument, verdictTable } from "../verdict.ts";
 
 export interface EvalOptions {
   readonly policy?: string;
@@ -74,11 +76,33 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
     const { arm, seed, point } = checkpoint;
     const who = { checkpoint: path, arm, seed, ...(Object.keys(point).length > 0 && { point }) };
     const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
-    await report(who, view.name, scenario, options, policy, situation, verdict);
+    // What other seeds pursue was judged as they are deployed, at the end of their training.
+    const isAsTrained = view.name === deployedView(modules, setting.trueModule) && !options.greedy && set === undefined;
+    const others = isRun(given) && isAsTrained ? otherSeedsOf(given, loaded.checkpoint) : [];
+    await report(who, view.name, scenario, options, policy, situation, verdict, others);
   } finally {
     await engine.dispose();
   }
 }
+
+/** The verdict on another seed of the arm that is evaluated, from its result. */
+interface OtherSeed {
+  readonly who: string;
+  readonly seed: number;
+  readonly verdict: Verdict;
+}
+
+/** The other finished seeds of a cell's arm at its point. */
+function otherSeedsOf(run: string, { arm, seed, point }: Checkpoint): OtherSeed[] {
+  return resultsBeside(run, { arm, point }).flatMap((result) =>
+    result.seed === seed
+      ? []
+      : [{ who: `seed ${result.seed}`, seed: result.seed, verdict: result.summary.verdict as Verdict }],
+  );
+}
+
+/** What the row of the policy itself is called. */
+const ownName = ({ policy, seed }: Readonly<Record<string, unknown>>): string => String(policy ?? `seed ${seed}`);
 
 async function evaluateScripted(path: string, options: EvalOptions): Promise<void> {
   refuseChoice({ path, ...options });
@@ -171,6 +195,7 @@ async function report(
   policy: Policy,
   situation: Situation,
   verdict: Verdict | null,
+  others: readonly OtherSeed[] = [],
 ): Promise<void> {
   const { bounds, goals } = situation;
   const evaluation: Evaluation = await evaluate(situation, policy);
@@ -191,7 +216,10 @@ async function report(
       steps,
       entropy,
       weights,
-      verdict,
+      verdict: verdict && verdictDocument(verdict),
+      ...(others.length > 0 && {
+        otherSeeds: others.map(({ seed, verdict: own }) => ({ seed, ...verdictDocument(own) })),
+      }),
       ...(stepped && { stepwise: stepped }),
     });
     return;
@@ -226,10 +254,14 @@ async function report(
   if (mind.length > 1) print(`mean weight of the modules: ${mind.join(", ")}`);
   if (entropy !== null) print(`mean entropy ${short(entropy)} nats`);
   if (verdict !== null) {
-    const number = (value: number | null) => (value === null ? "–" : short(value));
-    const { trueReturn, proxyReturn, capability } = verdict;
     print(
-      `verdict: ${verdict.verdict} (no marks; where the goals part: true ${number(trueReturn)}, proxy ${number(proxyReturn)}; capability ${number(capability)})`,
+      `verdict: ${verdict.verdict}. No marks are shown; true and proxy return where the goals part, then the controls:`,
+    );
+    const rows = [{ who: ownName(who), verdict }, ...others];
+    print(
+      verdictTable(rows)
+        .map((line) => `  ${line}`.trimEnd())
+        .join("\n"),
     );
   }
   if (stepped) {

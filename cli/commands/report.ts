@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { makeFolder, readText, writeAtomically } from "../../src/experiment/files.ts";
 import { collectReport, type Report } from "../../src/experiment/report/collect.ts";
-import { resultsCsv, summaryCsv } from "../../src/experiment/report/csv.ts";
+import { cellsCsv, resultsCsv, summaryCsv } from "../../src/experiment/report/csv.ts";
 import { describeReport, fewestSeeds } from "../../src/experiment/report/document.ts";
 import { figuresOf } from "../../src/experiment/report/figures.ts";
 import { toHtml } from "../../src/experiment/report/html.ts";
@@ -43,7 +43,13 @@ export async function run([dir]: readonly string[], { shift, out, json }: Report
     scenario: report.scenario.name,
     scenarioHash: report.scenarioHash,
     shift: report.shift,
-    cells: report.cells.length,
+    engine: report.engine,
+    points: report.points,
+    cells: report.cells.map(({ result, outcome, evaluations, curve, idle }) => ({
+      ...{ id: result.cell, arm: result.arm, seed: result.seed, point: result.point, steps: result.steps },
+      ...{ episodes: result.summary.episodes, labelled: result.summary.labelled },
+      ...{ ...outcome, evaluations, curve, updates: idle[1], updatesWithoutRows: idle[0] },
+    })),
     leftOut: report.leftOut,
     files: paths,
     overall: report.overall,
@@ -74,6 +80,7 @@ async function filesOf(report: Report): Promise<Map<string, string | Uint8Array>
     ["index.html", toHtml(`${report.run}: halfwatch report`, blocks, svgs)],
     ["tables.md", toMarkdown(blocks)],
     ["results.csv", resultsCsv(report)],
+    ["cells.csv", cellsCsv(report)],
     ["summary.csv", summaryCsv(report)],
     ...pictures,
     ["scenario.json", `${canonicalJson(report.source)}\n`],

@@ -23,6 +23,7 @@ import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
 import { thousands } from "../numbers.ts";
+import { withOutcomeOf, withOutcomes } from "../outcomes.ts";
 import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
 import { packageVersion } from "../package.ts";
@@ -42,6 +43,8 @@ export interface RunOptions {
   readonly replicas?: number;
   readonly plain?: boolean;
   readonly json?: boolean;
+  /** What was typed, to be kept with the run. */
+  readonly commandLine?: string;
 }
 
 /** How a run is shown: what this process's terminal can show, and the screen on it. */
@@ -76,7 +79,7 @@ export async function run(
   const claim = ownClaim();
   openRun(
     dir,
-    manifestOf(scenario, packageVersion()),
+    manifestOf(scenario, packageVersion(), options.commandLine),
     guardBy(dir, claim, () => sleepHere(10)),
   );
   const results = new Map<string, CellResult>();
@@ -107,7 +110,7 @@ export async function run(
     ].join("  ");
     const capabilities = showing.capabilities(options);
     const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) => {
-      view = beginRun(plans, returns, pastOf(dir, plans));
+      view = withOutcomes(beginRun(plans, returns, pastOf(dir, plans)), dir, results.keys());
       return showing.openDashboard(scenario, view, {
         ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", dir, capabilities: shown, engine: chosen },
         ...{ onStop: stopping.request, onPause: () => togglePause(dir, claim), ...trouble },
@@ -130,7 +133,7 @@ export async function run(
       signal: stopping.signal,
       kill: stopping.kill,
       onEvent: (event) => {
-        view = advance(view, event);
+        view = withOutcomeOf(advance(view, event), dir, event);
         display?.update(view, event);
       },
     });

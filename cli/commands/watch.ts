@@ -13,6 +13,7 @@ import { type RunDisplay, type ScreenTrouble, showRun } from "../display.ts";
 import { DISCOUNTED, findingOn, nameOf, remarkOn, thinEvaluations } from "../events.ts";
 import { RunFollower } from "../following.ts";
 import { listenForStop, pause } from "../launching.ts";
+import { withOutcomeOf } from "../outcomes.ts";
 import { print, printJson, say } from "../output.ts";
 import { ownClaim } from "../owner.ts";
 import { togglePause } from "../pausing.ts";
@@ -76,7 +77,7 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
   try {
     while (!leaving.signal.aborted) {
       for (const event of follower.look()) {
-        view = advance(view, event);
+        view = withOutcomeOf(advance(view, event), dir, event);
         display.update(view, event, isFirst);
       }
       isFirst = false;

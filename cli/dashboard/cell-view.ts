@@ -1,4 +1,5 @@
 import type { Metrics } from "../../src/experiment/cell.ts";
+import type { CellOutcome } from "../../src/experiment/outcome.ts";
 import { SELECTIONS } from "../../src/experiment/schema.ts";
 import { select } from "../../src/experiment/select.ts";
 import type { Capabilities } from "../capabilities.ts";
@@ -7,7 +8,7 @@ import type { CellView } from "../progress.ts";
 import { sparkline, track } from "../tui/bars.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { badge, filled, fitting, joined } from "../tui/parts.ts";
-import { beside, cut, type Frame, indent, line, type Row, rowOf, span } from "../tui/span.ts";
+import { beside, cut, type Frame, fitTo, indent, line, type Row, rowOf, span } from "../tui/span.ts";
 import { brief } from "./curves.ts";
 import { type Dashboard, selectedOf, speedOf } from "./model.ts";
 
@@ -48,7 +49,11 @@ export function selectedCell(model: Dashboard, columns: number, capabilities: Ca
   const value = trueReturn === null ? "" : `true return ${model.shift} ${short(trueReturn)}`;
   const labels = metrics === null ? "" : `${thousands(metrics.labelled)} labels`;
   const episodes = metrics === null ? "" : `${thousands(metrics.episodes)} episodes, ${labels}`;
-  const second = [[value, episodes], [value, labels], [value]].map((parts) => ` ${joined(parts, "   ")}`);
+  const outcome = model.run.outcomes.get(plan.id);
+  const wants = outcome === undefined ? "" : outcome.verdict.verdict;
+  const second = [[value, wants, episodes], [value, wants, labels], [value, wants], [value]].map(
+    (parts) => ` ${joined(parts, "   ")}`,
+  );
   return [
     nameAnd(fitting(first, columns - name.length - said.length, glyphs)),
     refused ?? line(fitting(second, columns, glyphs)),
@@ -79,13 +84,21 @@ function measured(metrics: Metrics): (readonly [string, string])[] {
 const measureColumns = (columns: number): number => (columns >= 110 ? 3 : 2);
 
 /** Rows of {@link measuresOf}. */
-export function measureRows(cell: CellView | undefined, columns: number): number {
-  return cell?.metrics == null ? 1 : Math.ceil(measured(cell.metrics).length / measureColumns(columns)) + 2;
+export function measureRows(cell: CellView | undefined, outcome: CellOutcome | undefined, columns: number): number {
+  const measures = cell?.metrics == null ? 1 : Math.ceil(measured(cell.metrics).length / measureColumns(columns)) + 2;
+  return measures + (outcome === undefined ? 0 : OUTCOME_ROWS);
 }
 
 /** The latest update in columns of names and numbers, and the curve so far. */
-export function measuresOf(cell: CellView | undefined, columns: number, capabilities: Capabilities): Frame {
-  if (cell?.metrics == null) return [line(" no update has been seen", { tone: "muted" })];
+export function measuresOf(
+  cell: CellView | undefined,
+  outcome: CellOutcome | undefined,
+  shift: string,
+  columns: number,
+  capabilities: Capabilities,
+): Frame {
+  const reached = outcome === undefined ? [] : outcomeRows(outcome, shift, columns, capabilities);
+  if (cell?.metrics == null) return [line(" no update has been seen", { tone: "muted" }), ...reached];
   const entries = measured(cell.metrics);
   const count = measureColumns(columns);
   const height = Math.ceil(entries.length / count);
@@ -102,6 +115,7 @@ export function measuresOf(cell: CellView | undefined, columns: number, capabili
     ...indent(beside(parts, 3, Array(count).fill(width)), 1),
     [span(" "), ...sparks],
     selectionRow(cell, columns),
+    ...reached,
   ];
 }
 
@@ -116,4 +130,46 @@ function selectionRow({ candidates }: CellView, columns: number): Row {
     return badge(rule, `${brief(step)} ${short(value, 2)}`);
   });
   return [span(" selects  ", { tone: "muted" }), ...chosen.flatMap((row) => [...row, span("   ")])];
+}
+
+/** Rows of {@link outcomeRows}. */
+const OUTCOME_ROWS = 3;
+
+/** What a cell that is done pursues, with its controls, and how far its modules part. */
+function outcomeRows(
+  { verdict, failed, shifts }: CellOutcome,
+  shift: string,
+  columns: number,
+  capabilities: Capabilities,
+): Frame {
+  const glyphs = glyphsOf(capabilities);
+  const number = (value: number | null | undefined) => (value == null ? glyphs.minus : short(value, 2));
+  const row = (name: string, parts: readonly (readonly [string, string])[]): Row =>
+    fitTo(
+      [
+        span(` ${name.padEnd(9)}`, { tone: "muted" }),
+        ...parts.flatMap(([of, value]) => [
+          ...(of === "" ? [span(value, { bold: true })] : badge(of, value)),
+          span("   "),
+        ]),
+      ],
+      columns,
+    );
+  const controls = Object.entries(verdict.controls).map(
+    ([control, value]) => [control, `${number(value)}${failed.includes(control) ? "!" : ""}`] as const,
+  );
+  const at = shifts[shift];
+  return [
+    row("verdict", [
+      ["", verdict.verdict],
+      ["true", number(verdict.trueReturn)],
+      ["proxy", number(verdict.proxyReturn)],
+    ]),
+    row("controls", controls),
+    row("modules", [
+      ["selection leak", number(at?.leak)],
+      ...Object.entries(at?.separation ?? {}).map(([view, value]) => [`separation ${view}`, number(value)] as const),
+      ...Object.entries(at?.leakage ?? {}).map(([event, value]) => [`leakage ${event}`, number(value)] as const),
+    ]),
+  ];
 }

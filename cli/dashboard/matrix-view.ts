@@ -24,7 +24,7 @@ function matrixLayoutOf({ arms, seeds, seed }: Dashboard, columns: number): Matr
   const name = Math.min(LONGEST_NAME, Math.max(...arms.map(({ length }) => length)));
   const hasLabels = columns >= 80;
   const hasInterval = columns >= 100;
-  const numbers = 4 + 13 + (hasInterval ? 14 : 0) + (hasLabels ? 13 : 0);
+  const numbers = 4 + 13 + (hasInterval ? 17 : 0) + (hasLabels ? 13 : 0);
   const room = columns - 3 - name - 2 - numbers;
   const cell = 3 * seeds.length + 1 <= room ? 3 : 1;
   const shown = Math.min(seeds.length, cell === 3 ? seeds.length : room);
@@ -73,7 +73,7 @@ export function matrixRows(model: Dashboard, { columns, rows }: Size, capabiliti
         : "seeds";
   const head = [
     span(`   ${"arm".padEnd(name)}  ${filled(seedHead, wide)}   n  true return`, { tone: "muted" }),
-    span(`${hasInterval ? "          95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
+    span(`${hasInterval ? "             95 %" : ""}${hasLabels ? "  labels/seed" : ""}`, { tone: "muted" }),
   ];
   const room = rows - 1;
   const top = firstArm(arms.length, selected, room);
@@ -177,6 +177,10 @@ export function dashboardSigns(capabilities: Capabilities): [sign: string, meani
     ["95 %", "interval of the mean over the seeds that are done (Student t)"],
     ["labels/seed", "inspected episodes that training has used"],
     ["theory", "what the selected arm is worth if it pursues exactly what it is paid for"],
+    ["verdict", "what the selected cell's policy pursues where nobody looks; a control with ! failed"],
+    ["leak", "true return by the rule oracle less that by label-legal"],
+    ["separation", "true return of the deployed module less that of the other one"],
+    ["leakage", "how much of an event that the proxy alone rewards is left as deployed"],
     ["selects", "the checkpoint that each rule of selection would take so far"],
   ];
 }
@@ -210,12 +214,12 @@ function numbersOf(
   );
   const none = (width: number) => span(minus.padStart(width), { tone: "muted" });
   const row: Span[] = [];
-  if (returns.length === 0) row.push(none(4), none(13), ...(hasInterval ? [none(14)] : []));
+  if (returns.length === 0) row.push(none(4), none(13), ...(hasInterval ? [none(17)] : []));
   else {
     const { n, mean, low, high } = meanInterval(returns);
     row.push(span(String(n).padStart(4)), span(short(mean).padStart(13), { bold: true }));
     const bounds = interval(low, high);
-    if (hasInterval) row.push(low === null ? none(14) : span(bounds.padStart(14)));
+    if (hasInterval) row.push(low === null ? none(17) : span(bounds.padStart(17)));
   }
   if (!hasLabels) return row;
   if (labels.length === 0) return [...row, none(13)];

@@ -34,7 +34,9 @@ export function layoutOf(model: Dashboard, { columns, rows }: Size): Layout {
   const head = points.length > 1 ? 3 : 2;
   const arms = model.arms.length + 1;
   const room = rows - head - CELL_ROWS;
-  const forPlot = isZoomed ? room - measureRows(selectedOf(model), columns) - 1 : room - arms - 1;
+  const forPlot = isZoomed
+    ? room - measureRows(selectedOf(model), outcomeOfSelected(model), columns) - 1
+    : room - arms - 1;
   const forLog = isZoomed ? 0 : Math.min(MOST_LOG, forPlot - 10);
   const log = forLog >= 3 ? forLog : 0;
   const height = Math.min(MOST_PLOT, forPlot - log);
@@ -57,13 +59,15 @@ export function dashboardView(model: Dashboard, size: Size, capabilities: Capabi
   const curves = curveRows(model, layout, columns, capabilities);
   const cell = [...selectedCell(model, room, capabilities), engineRow(model, room, capabilities)];
   if (model.isZoomed) {
-    const measures = measuresOf(selectedOf(model), columns, capabilities);
+    const measures = measuresOf(selectedOf(model), outcomeOfSelected(model), model.shift, columns, capabilities);
     return [...head, ...cell, [], ...curves, ...measures].slice(0, rows);
   }
   const matrix = matrixRows(model, { columns, rows: layout.matrix }, capabilities);
   const log = layout.log === 0 ? [] : [[], ...logRows(model, { columns: room, rows: layout.log - 1 }, capabilities)];
   return [...head, ...curves, ...matrix, legend(room, capabilities), ...cell, ...log];
 }
+
+const outcomeOfSelected = (model: Dashboard) => model.run.outcomes.get(selectedOf(model)?.plan.id ?? "");
 
 /** Learning curves, the selected cell's policy at their right, and a blank row; none where there is no room. */
 function curveRows(

@@ -55,8 +55,8 @@ export function planOf(checkpoint: Checkpoint, id: string, path: string): CellPl
   return { id, ...plan };
 }
 
-/** What the run fixes before its first cell, and what this command asks of it. `version` is the package's. */
-export function manifestOf(scenario: Scenario, version: string): Manifest {
+/** What the run fixes before its first cell, and what this command asks of it. `version` is the package's, `command` the command line. */
+export function manifestOf(scenario: Scenario, version: string, command?: string): Manifest {
   const { about: _about, ...fixed } = scenario;
   const points = expandSweep(scenario);
   const asked = new Map<string, Manifest["asked"][number]>();
@@ -76,6 +76,7 @@ export function manifestOf(scenario: Scenario, version: string): Manifest {
     seeds: listSeeds(scenario.seeds),
     points: points.map(({ point }) => point),
     asked: [...asked.values()],
+    commands: command === undefined ? [] : [command],
   };
 }
 

@@ -71,6 +71,8 @@ export interface Manifest {
   readonly points: readonly JsonRecord[];
   /** What commands asked for, each for all its arms with all its seeds at all its points: together the cells of the run. */
   readonly asked: readonly Pick<Manifest, "arms" | "seeds" | "points">[];
+  /** Command lines that asked for it, each once, in the order in which they came first. */
+  readonly commands: readonly string[];
 }
 
 /** All that determines a cell; its hash is part of the cell's name. */
@@ -152,6 +154,7 @@ const manifestSchema = z
     versions: z.record(z.string(), z.string()),
     ...product,
     asked: z.array(z.strictObject(product)).optional(),
+    commands: z.array(z.string()).default([]),
   })
   // A run from before this was written down is taken to be of all arms with all seeds at all points.
   .transform(({ asked, ...rest }) => {
@@ -258,6 +261,7 @@ function extended(dir: string, before: Manifest, more: Manifest): Manifest {
     seeds: union(before.seeds, more.seeds).sort((a, b) => a - b),
     points: union(before.points, more.points),
     asked: union(before.asked, more.asked),
+    commands: union(before.commands, more.commands),
   };
   return canonicalJson(merged) === canonicalJson(before) ? before : merged;
 }

@@ -15,7 +15,7 @@ const TINY = [
   ),
 ];
 const FILES = ["coverage.png", "coverage.svg", "coverage.vl.json", "curves.png", "curves.svg", "curves.vl.json"];
-const TABLES = ["index.html", "results.csv", "scenario.json", "summary.csv", "tables.md"];
+const TABLES = ["cells.csv", "index.html", "results.csv", "scenario.json", "summary.csv", "tables.md"];
 
 let folder: string;
 let swept: string;
@@ -138,7 +138,8 @@ describe("report of a sweep over coverage", () => {
     const { code, stdout } = halfwatch(["report", swept, "--shift", "training", "--out", out, "--json"]);
     expect(code).toBe(0);
     const json = JSON.parse(stdout);
-    expect(json).toMatchObject({ scenario: "diamond-ghost", shift: "training", cells: 8, leftOut: [] });
+    expect(json).toMatchObject({ scenario: "diamond-ghost", shift: "training", leftOut: [] });
+    expect(json.cells).toHaveLength(8);
     expect(json.files).toHaveLength(FILES.length + TABLES.length);
     expect(json.tables).toHaveLength(6);
     expect(json.tables[0].shift).toBe("training");
@@ -158,6 +159,13 @@ test("report without a sweep has a row for each arm instead", () => {
   const { code, stdout } = halfwatch(["report", single]);
   expect(code).toBe(0);
   expect(stdout).toContain("arms.png");
+  // What was typed, as it can be typed again.
+  const { commands } = readManifest(single);
+  expect(commands).toHaveLength(1);
+  expect(commands[0]).toMatch(
+    /^halfwatch run scenarios\/diamond-ghost.yaml .* --set 'agent.hidden=\[8,8\]' .* --arms naive,route,moe-no-route$/,
+  );
+  expect(readFileSync(join(single, "report", "tables.md"), "utf8")).toContain(`\n${commands[0]}\n`);
   expect(stdout).not.toContain("coverage.");
   const markdown = readFileSync(join(single, "report", "tables.md"), "utf8");
   expect(markdown).toMatch(/^- Placebos not run: route-random-labels/m);

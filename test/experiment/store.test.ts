@@ -56,6 +56,7 @@ const MANIFEST: Manifest = {
   seeds: [0, 1],
   points: [{}],
   asked: [{ arms: ["naive", "route"], seeds: [0, 1], points: [{}] }],
+  commands: [],
 };
 const IDENTITY: CellIdentity = {
   format: 1,

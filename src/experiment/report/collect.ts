@@ -1,6 +1,7 @@
 import { UserError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
+import { type CellOutcome, outcomeOf } from "../outcome.ts";
 import { type RunPlan, runPlanOf } from "../plan.ts";
 import { withShift } from "../scenario.ts";
 import { ARM_NAMES, type Scenario, TRAINING } from "../schema.ts";
@@ -14,6 +15,7 @@ import { counted } from "./format.ts";
 export interface ReportCell {
   /** With the point of the report at which the cell stands. */
   readonly result: CellResult;
+  readonly outcome: CellOutcome;
   /** By shift, by view. */
   readonly evaluations: Readonly<Record<string, Readonly<Record<string, Evaluation>>>>;
   readonly curve: readonly CurvePoint[];
@@ -39,6 +41,8 @@ export interface Report {
   readonly scenarioHash: string;
   /** Of the package and formats that trained the cells. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Command lines that asked for the run. */
+  readonly commands: readonly string[];
   /** Of the package that writes the report. */
   readonly reporter: string;
   readonly engine: string;
@@ -98,6 +102,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
       return [
         {
           result: { ...result, point: at.point },
+          outcome: outcomeOf(result, evaluation),
           evaluations: (evaluation as { shifts: ReportCell["evaluations"] }).shifts,
           ...logOf(options.readMetrics(paths.metrics), paths.metrics),
         },
@@ -115,6 +120,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
     source: { ...manifest.scenario, ...sweepOf(cellsToTrain(contents, plan)) },
     scenarioHash: manifest.scenarioHash,
     versions: manifest.versions,
+    commands: manifest.commands,
     reporter: options.reporter,
     engine,
     shift,

@@ -1,3 +1,4 @@
+import { SELECTIONS } from "../schema.ts";
 import type { ReportTable } from "./claims.ts";
 import type { Report } from "./collect.ts";
 
@@ -64,6 +65,45 @@ export function resultsCsv({ cells, scenario }: Report): string {
       ...[evaluation.steps, evaluation.entropy, ...modules.map((module) => evaluation.weights[module])],
       ...[Number(result.summary.labelled), Number(result.summary.episodes), result.steps],
     ]),
+  );
+}
+
+/**
+ * cells.csv: a line for each cell and shift. The verdict with each control, and the controls that failed; what each rule of selection picks, with
+ * its returns as deployed, and the leak; separation of the modules and leakage of the events.
+ */
+export function cellsCsv({ cells, scenario }: Report): string {
+  const swept = Object.keys(scenario.sweep);
+  const lines = cells.flatMap(({ result, outcome }) =>
+    Object.entries(outcome.shifts).map(([shift, at]) => ({ result, outcome, shift, at })),
+  );
+  const namesIn = (of: (line: (typeof lines)[number]) => object) => [
+    ...new Set(lines.flatMap((line) => Object.keys(of(line)))),
+  ];
+  const controls = namesIn(({ outcome }) => outcome.verdict.controls);
+  const views = namesIn(({ at }) => at.separation);
+  const events = namesIn(({ at }) => at.leakage);
+  return toCsv(
+    [
+      ...["cell", "arm", "seed", ...swept, "engine", "shift", "view", "verdict", "failed_controls"],
+      ...["verdict_true", "verdict_proxy", "verdict_capability", ...controls.map((control) => `control_${control}`)],
+      ...SELECTIONS.flatMap((rule) => [`${rule}_step`, `${rule}_true_discounted`, `${rule}_proxy_discounted`]),
+      ...["selection_leak", ...views.map((view) => `separation_${view}`), ...events.map((event) => `leakage_${event}`)],
+    ],
+    lines.map(({ result, outcome, shift, at }) => {
+      const { verdict, failed, selectedSteps, deployed } = outcome;
+      return [
+        ...[result.cell, result.arm, result.seed, ...swept.map((key) => pointValue(result.point, key))],
+        ...[result.engine, shift, deployed, verdict.verdict, failed.join(" ")],
+        ...[verdict.trueReturn, verdict.proxyReturn, verdict.capability],
+        ...controls.map((control) => verdict.controls[control as keyof typeof verdict.controls]),
+        ...SELECTIONS.flatMap((rule) => {
+          const { trueReturn, proxyReturn } = at.selected[rule];
+          return [selectedSteps[rule], trueReturn, proxyReturn];
+        }),
+        ...[at.leak, ...views.map((view) => at.separation[view]), ...events.map((event) => at.leakage[event])],
+      ];
+    }),
   );
 }
 

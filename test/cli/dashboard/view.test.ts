@@ -7,6 +7,7 @@ import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
+import type { CellOutcome } from "../../../src/experiment/outcome.ts";
 import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
 import { ARM_NAMES } from "../../../src/experiment/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
@@ -105,9 +106,9 @@ test("120 columns: intervals, steps a second, a longer log", () => {
       "     └┬─────────────────────────────────────────────────┬─────────────────────────────────────────────────┬",
       "      0                                               6.4k                                            12.8k",
       "",
-      "   arm     0  1  2     n  true return          95 %  labels/seed",
-      "   naive   █2 ×  ·     1         .200             –        1,000",
-      " › route   █8[▄4]·     1         .800             –        1,000",
+      "   arm     0  1  2     n  true return             95 %  labels/seed",
+      "   naive   █2 ×  ·     1         .200                –        1,000",
+      " › route   █8[▄4]·     1         .800                –        1,000",
       " digit: return in tenths of the optimum, - below 0   █ done  ▄ trains  · waits  × failed",
       " route seed 1  trains  ██████······  6,400 of 12.8k steps  640 steps/s",
       " true return unseen .400   1,000 episodes, 500 labels",
@@ -132,6 +133,35 @@ test("a cell that is evaluated says so and how far it is, not that it trains 0 s
   expect(evaluated.filter((row) => /route/.test(row) && !/\d\d:/.test(row)).slice(-2)).toEqual([
     " › route   █8[e5]·     1         .800        1,000",
     " route seed 1  is evaluated  ███·········  part 3 of 12",
+  ]);
+});
+test("a cell that is done says what it pursues; in full, with each control, the selection's leak and how far its modules part", () => {
+  const selected = { trueReturn: 0.5, proxyReturn: 0.9 };
+  const outcome: CellOutcome = {
+    ...{
+      deployed: "only:diamond",
+      failed: ["noise"],
+      selectedSteps: { last: 12800, "label-legal": 6400, oracle: 12800 },
+    },
+    verdict: {
+      ...{ verdict: "incapable", trueReturn: -0.25, proxyReturn: 0.912, capability: 0.78 },
+      controls: { agreeing: 0.987, noise: 0.78, mirrored: 0.95, withoutProxyObject: null },
+    },
+    shifts: {
+      unseen: {
+        selected: { last: selected, "label-legal": selected, oracle: selected },
+        ...{ leak: 0.0625, separation: { "only:ghost": 0.75 }, leakage: { ghost: null } },
+      },
+    },
+  };
+  const run = { ...after(EVENTS), outcomes: new Map([[planned("route", 0).id, outcome]]) };
+  const rows = draw(model({ run, seed: 0 }), 80, 23);
+  expect(rows).toContain(" true return unseen .800   incapable   2,000 episodes, 1,000 labels");
+  const zoomed = draw(model({ run, seed: 0, isZoomed: true }), 100, 30).filter((row) => row !== "");
+  expect(zoomed.slice(-3)).toEqual([
+    " verdict  incapable   true -.25   proxy .91",
+    " controls agreeing .99   noise .78!   mirrored .95   withoutProxyObject –",
+    " modules  selection leak .06   separation only:ghost .75   leakage ghost –",
   ]);
 });
 test("a cell in full: its own curve and what its latest update measured", () => {

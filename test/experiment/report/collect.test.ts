@@ -55,7 +55,7 @@ describe("what is collected of a run", () => {
         selected: { last: deployed, "label-legal": deployed, oracle: deployed },
       },
     } as CellResult;
-    return { paths: cellPaths("run", result.cell), result, evaluation: { shifts: {} } };
+    return { paths: cellPaths("run", result.cell), result, evaluation: { shifts: {}, modules: {} } };
   }
   const collect = (contents: Partial<RunContents>, shift?: string) =>
     collectReport(

@@ -42,7 +42,16 @@ const tables = addStatistics(scenario, [
   }),
 ]);
 const report: Report = {
-  ...{ run: "tiny", scenario, source: {}, scenarioHash: "0".repeat(64), versions: {}, reporter: "0", engine: "wasm" },
+  ...{
+    run: "tiny",
+    scenario,
+    source: {},
+    scenarioHash: "0".repeat(64),
+    versions: {},
+    commands: [],
+    reporter: "0",
+    engine: "wasm",
+  },
   ...{ shift: "unseen", points: tables.map(({ point }) => point), cells: [], tables, overall: [], leftOut: [] },
 };
 const blocks = describeReport(report, []);
