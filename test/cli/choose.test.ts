@@ -14,6 +14,7 @@ import { cellPaths, checkpointPath, openRun } from "../../src/experiment/store.t
 import type { Point } from "../../src/experiment/sweep.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 import { halfwatch } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /*
  * Which policy of a run with a sweep is meant. Only `naive` of seed 1 has no cell at the second coverage.
@@ -115,22 +116,24 @@ describe("the policy of a run", () => {
     expect(messageOf(() => wantedPath({ path: run, step: 7 }))).toMatch(/has no checkpoint of it\nit has: [\d, ]+256$/);
   });
 
-  test("is not chosen of a single file", () => {
+  test("is not chosen of a single file", async () => {
     for (const [name, choice] of Object.entries({ arm: { arm: "route" }, seed: { seed: 0 }, point: { point: {} } })) {
       expect(messageOf(() => wantedPath({ path: "README.md", ...choice }))).toBe(
         `--${name}: README.md is no run directory\n--${name} chooses a cell of one`,
       );
     }
     const file = planned("route", 0, {});
-    expect(halfwatch(["replay", file, "--seed", "0"])).toMatchObject({ code: 2, stdout: "" });
+    expect(await halfwatchHere(["replay", file, "--seed", "0"])).toMatchObject({ code: 2, stdout: "" });
     const episodes = "gallery/maze-naive/episodes.jsonl";
-    expect(halfwatch(["replay", episodes, "--point", "a=1"]).stderr).toContain(
+    expect((await halfwatchHere(["replay", episodes, "--point", "a=1"])).stderr).toContain(
       `--point: ${episodes} is no run directory`,
     );
-    expect(halfwatch(["replay", "no-such.jsonl", "--point", "a=1"]).stderr).toContain("there is no such file");
-    expect(halfwatch(["eval", "scenarios/maze.yaml", "--policy", "random", "--arm", "naive"]).stderr).toContain(
-      "--arm: scenarios/maze.yaml is no run directory",
+    expect((await halfwatchHere(["replay", "no-such.jsonl", "--point", "a=1"])).stderr).toContain(
+      "there is no such file",
     );
+    expect(
+      (await halfwatchHere(["eval", "scenarios/maze.yaml", "--policy", "random", "--arm", "naive"])).stderr,
+    ).toContain("--arm: scenarios/maze.yaml is no run directory");
   });
 });
 
@@ -145,13 +148,13 @@ test("terms of a point are JSON, or else text", () => {
   }
 });
 
-test("names are apart by blanks or commas; a number may have commas of its own; a missing one is seen", () => {
+test("names are apart by blanks or commas; a number may have commas of its own; a missing one is seen", async () => {
   expect(wordsIn(" only:ghost, step:1,000,000  full,arm:naive ,x ")).toEqual([
     ...["only:ghost", "step:1,000,000", "full", "arm:naive", "x"],
   ]);
   expect(wordsIn("seed:1,2,1,0000,12,345")).toEqual(["seed:1", "2", "1", "0000", "12,345"]);
   expect(["a,,b", "a,", ""].map(wordsIn)).toEqual([["a", "", "b"], ["a", ""], [""]]);
-  expect(halfwatch(["run", "scenarios/maze.yaml", "--arms", "naive,,route"]).stderr).toContain(
+  expect((await halfwatchHere(["run", "scenarios/maze.yaml", "--arms", "naive,,route"])).stderr).toContain(
     "--arms is naive,,route, expected",
   );
 });
@@ -210,17 +213,17 @@ describe("a comparison", () => {
   });
 });
 
-test("eval and replay of a run are those of its checkpoint", () => {
+test("eval and replay of a run are those of its checkpoint", async () => {
   const at = ["--point", "oversight.coverage=0.1", "--point", "world.size=5"];
   const file = planned("route", 1, point(0.1, 5));
-  const ofRun = halfwatch(["eval", run, "--arm", "route", "--seed", "1", ...at, "--json"]);
+  const ofRun = await halfwatchHere(["eval", run, "--arm", "route", "--seed", "1", ...at, "--json"]);
   expect(ofRun.code, ofRun.stderr).toBe(0);
   expect(JSON.parse(ofRun.stdout).point).toEqual(point(0.1, 5));
-  const header = halfwatch(["eval", run, "--seed", "1", ...at]).stdout.split("\n")[0];
+  const header = (await halfwatchHere(["eval", run, "--seed", "1", ...at])).stdout.split("\n")[0];
   expect(header).toContain(" · route · 1 · oversight.coverage 0.1 · world.size 5 · view ");
-  expect(JSON.parse(ofRun.stdout)).toEqual(JSON.parse(halfwatch(["eval", file, "--json"]).stdout));
-  const told = halfwatch(["replay", run, "--seed", "1", ...at, "--plain"]);
-  expect(told).toEqual(halfwatch(["replay", file, "--plain"]));
+  expect(JSON.parse(ofRun.stdout)).toEqual(JSON.parse((await halfwatchHere(["eval", file, "--json"])).stdout));
+  const told = await halfwatchHere(["replay", run, "--seed", "1", ...at, "--plain"]);
+  expect(halfwatch(["replay", file, "--plain"])).toEqual(told);
   expect(told.stderr).toContain(file);
   expect(told.stdout).toContain("tiny · route · seed 1 · oversight.coverage 0.1 · world.size 5 · step 256 · episode 0");
 });

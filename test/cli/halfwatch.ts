@@ -24,15 +24,21 @@ export function halfwatch(args: readonly string[], cwd: string = ROOT): Outcome 
   return { code: status, stdout, stderr };
 }
 
-/** A folder that exists while `action` runs, with a copy of scenarios/ in it. */
+/** A folder that exists while `action` runs, or until the promise that it returns is settled, with a copy of scenarios/ in it. */
 export function inFolder<T>(action: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "halfwatch-"));
+  const remove = () => rmSync(folder, { recursive: true });
+  let result: T;
   try {
     cpSync(join(ROOT, "scenarios"), join(folder, "scenarios"), { recursive: true });
-    return action(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
+    result = action(folder);
+  } catch (error) {
+    remove();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(remove) as T;
+  remove();
+  return result;
 }
 
 /** All files below a folder, to see that nothing was written. */

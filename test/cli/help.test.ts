@@ -3,16 +3,17 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ARM_NAMES } from "../../src/experiment/schema.ts";
 import { halfwatch, MAIN } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 describe("--help", () => {
-  const help = (...command: string[]): string => {
-    const { code, stdout, stderr } = halfwatch([...command, "--help"]);
+  const help = async (...command: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await halfwatchHere([...command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     return stdout;
   };
 
-  test("of the program", () => {
-    expect(help()).toMatchInlineSnapshot(`
+  test("of the program", async () => {
+    expect(await help()).toMatchInlineSnapshot(`
       "Usage: halfwatch <command> [options]
 
       What does your agent want when nobody is looking? Train agents that you can only half watch.
@@ -61,8 +62,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of run", () => {
-    expect(help("run")).toMatchInlineSnapshot(`
+  test("of run", async () => {
+    expect(await help("run")).toMatchInlineSnapshot(`
       "Usage: halfwatch run [options] <SCENARIO>
 
       Train every cell (arm, seed, point of the sweep) that has no result yet, evaluate it, print the
@@ -92,8 +93,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of eval", () => {
-    expect(help("eval")).toMatchInlineSnapshot(`
+  test("of eval", async () => {
+    expect(await help("eval")).toMatchInlineSnapshot(`
       "Usage: halfwatch eval [options] <RUN|CHECKPOINT|SCENARIO>
 
       Evaluate a checkpoint or a scripted policy under the true and the proxy goal, exactly where
@@ -125,8 +126,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of solve", () => {
-    expect(help("solve")).toMatchInlineSnapshot(`
+  test("of solve", async () => {
+    expect(await help("solve")).toMatchInlineSnapshot(`
       "Usage: halfwatch solve [options] <SCENARIO>
 
       Exact values of one level under every goal, and the best first actions.
@@ -147,8 +148,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of levels", () => {
-    expect(help("levels")).toMatchInlineSnapshot(`
+  test("of levels", async () => {
+    expect(await help("levels")).toMatchInlineSnapshot(`
       "Usage: halfwatch levels [options] <SCENARIO>
 
       Levels drawn from the scenario, as maps, with the fewest steps to each event.
@@ -171,8 +172,8 @@ describe("--help", () => {
     `);
   });
 
-  test("of play", () => {
-    expect(help("play")).toMatchInlineSnapshot(`
+  test("of play", async () => {
+    expect(await help("play")).toMatchInlineSnapshot(`
       "Usage: halfwatch play [options] <SCENARIO>
 
       Walk through levels as an agent would, and be scored against the exact optimum of each goal.
@@ -195,8 +196,8 @@ describe("--help", () => {
     `);
   });
 
-  test("of replay", () => {
-    expect(help("replay")).toMatchInlineSnapshot(`
+  test("of replay", async () => {
+    expect(await help("replay")).toMatchInlineSnapshot(`
       "Usage: halfwatch replay [options] <RUN|CHECKPOINT|EPISODES>
 
       See episodes step by step: map, what each module would do, gate, value, label; compare minds.
@@ -228,8 +229,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of report", () => {
-    expect(help("report")).toMatchInlineSnapshot(`
+  test("of report", async () => {
+    expect(await help("report")).toMatchInlineSnapshot(`
       "Usage: halfwatch report [options] <RUN>
 
       Statistics, figures (SVG, PNG, Vega-Lite), tables (CSV, Markdown) and one HTML page about a run.
@@ -248,8 +249,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of verify", () => {
-    expect(help("verify")).toMatchInlineSnapshot(`
+  test("of verify", async () => {
+    expect(await help("verify")).toMatchInlineSnapshot(`
       "Usage: halfwatch verify [options] <RUN>
 
       Check every file of a run, name the cells that are missing, and train some again to compare all
@@ -268,8 +269,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of list", () => {
-    expect(help("list")).toMatchInlineSnapshot(`
+  test("of list", async () => {
+    expect(await help("list")).toMatchInlineSnapshot(`
       "Usage: halfwatch list [options] [topic]
 
       What there is to choose from, a line each.
@@ -286,8 +287,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of validate", () => {
-    expect(help("validate")).toMatchInlineSnapshot(`
+  test("of validate", async () => {
+    expect(await help("validate")).toMatchInlineSnapshot(`
       "Usage: halfwatch validate [options] <FILE>
 
       Check a scenario file; every error with its line and column, all in one go.
@@ -305,8 +306,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of doctor", () => {
-    expect(help("doctor")).toMatchInlineSnapshot(`
+  test("of doctor", async () => {
+    expect(await help("doctor")).toMatchInlineSnapshot(`
       "Usage: halfwatch doctor [options]
 
       What this machine can run, what is missing, and the command that adds it.
@@ -320,8 +321,8 @@ describe("--help", () => {
       "
     `);
   });
-  test("of bench", () => {
-    expect(help("bench")).toMatchInlineSnapshot(`
+  test("of bench", async () => {
+    expect(await help("bench")).toMatchInlineSnapshot(`
       "Usage: halfwatch bench [options]
 
       How fast training is here, phase by phase.
@@ -347,8 +348,8 @@ describe("--help", () => {
     `);
   });
 
-  test("every command that the program lists has an example and is reached by `help` too", () => {
-    const names = [...help().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
+  test("every command that the program lists has an example and is reached by `help` too", async () => {
+    const names = [...(await help()).matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]);
     expect(names).toEqual([
       "run",
       "watch",
@@ -366,8 +367,8 @@ describe("--help", () => {
       "bench",
     ]);
     for (const name of names) {
-      expect(help(name)).toMatch(new RegExp(`\\nExample:\\n  halfwatch ${name}`));
-      expect(halfwatch(["help", name]).stdout).toBe(help(name));
+      expect(await help(name)).toMatch(new RegExp(`\\nExample:\\n  halfwatch ${name}`));
+      expect((await halfwatchHere(["help", name])).stdout).toBe(await help(name));
     }
   });
 
@@ -434,8 +435,8 @@ describe("what is not understood", () => {
       "unknown topic arm for 'list'; did you mean arms?\n  topics: worlds, overseers, arms, scenarios\n",
     ],
     [["list", "constructor"], "unknown topic constructor for 'list'\n  topics: worlds, overseers, arms, scenarios\n"],
-  ])("%j: exit 2, a line, nothing on stdout", (args, stderr) => {
-    expect(halfwatch(args)).toEqual({ code: 2, stdout: "", stderr });
+  ])("%j: exit 2, a line, nothing on stdout", async (args, stderr) => {
+    expect(await halfwatchHere(args)).toEqual({ code: 2, stdout: "", stderr });
   });
 
   test("no command at all prints the help, on stderr", () => {

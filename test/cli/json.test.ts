@@ -5,20 +5,21 @@ import { describe, expect, test } from "vitest";
 import { mapIn } from "../../cli/commands/solve.ts";
 import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
 import { halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /** What a failing command prints: one document on stdout and nothing on stderr. */
-function failure(args: readonly string[], cwd = ROOT): unknown {
-  const { code, stdout, stderr } = halfwatch(args, cwd);
+async function failure(args: readonly string[], cwd = ROOT): Promise<unknown> {
+  const { code, stdout, stderr } = await halfwatchHere(args, cwd);
   expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
   return JSON.parse(stdout);
 }
 
 describe("--json about what is wrong", () => {
-  test("validate: every problem of a file at its place", () => {
-    inFolder((folder) => {
+  test("validate: every problem of a file at its place", async () => {
+    await inFolder(async (folder) => {
       const text = "extends: scenarios/quickstart.yaml\noversigth: 1\ndiscount: high\n";
       writeFileSync(join(folder, "bad.yaml"), text);
-      expect(failure(["validate", "bad.yaml", "--json", "--set", "train.steps=-1"], folder)).toMatchObject({
+      expect(await failure(["validate", "bad.yaml", "--json", "--set", "train.steps=-1"], folder)).toMatchObject({
         valid: false,
         errors: [
           { file: "bad.yaml", line: 2, column: 1, message: "unknown key oversigth; did you mean oversight?" },
@@ -32,7 +33,9 @@ describe("--json about what is wrong", () => {
   test("the text of a problem is what people are told", () => {
     inFolder((folder) => {
       writeFileSync(join(folder, "bad.yaml"), "extends: scenarios/quickstart.yaml\noversight: { coverage: 7 }\n");
-      const { errors } = failure(["solve", "bad.yaml", "--level", "0", "--json"], folder) as {
+      const { code, stdout, stderr } = halfwatch(["solve", "bad.yaml", "--level", "0", "--json"], folder);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
+      const { errors } = JSON.parse(stdout) as {
         errors: { file: string; line: number; column: number; message: string; hint: string | null }[];
       };
       const told = errors.map((e) => `${e.file}:${e.line}:${e.column}: ${e.message}\n${e.hint ? `  ${e.hint}\n` : ""}`);
@@ -56,8 +59,8 @@ describe("--json about what is wrong", () => {
     ["an unknown arm", ["bench", "--arms", "nonsense", "--json"]],
     ["too many arguments", ["doctor", "nonsense", "--json"]],
     ["an unknown policy", ["eval", "scenarios/quickstart.yaml", "--policy", "nonsense", "--json"]],
-  ])("%s", (_name, args) => {
-    expect(failure(args)).toEqual({
+  ])("%s", async (_name, args) => {
+    expect(await failure(args)).toEqual({
       error: "input",
       errors: [
         { file: null, line: null, column: null, message: expect.stringMatching(/./), hint: expect.toSatisfy(isHint) },
@@ -65,22 +68,11 @@ describe("--json about what is wrong", () => {
     });
   });
 
-  test("every command has it", () => {
-    for (const name of [
-      "run",
-      "watch",
-      "eval",
-      "solve",
-      "levels",
-      "play",
-      "replay",
-      "demo",
-      "report",
-      "verify",
-      "list",
-    ])
-      expect(halfwatch([name, "--help"]).stdout).toContain("--json");
-    for (const name of ["validate", "doctor", "bench"]) expect(halfwatch([name, "--help"]).stdout).toContain("--json");
+  test("every command has it", async () => {
+    const names = ["run", "watch", "eval", "solve", "levels", "play", "replay", "demo", "report", "verify", "list"];
+    for (const name of [...names, "validate", "doctor", "bench"]) {
+      expect((await halfwatchHere([name, "--help"])).stdout).toContain("--json");
+    }
   });
 });
 
@@ -111,9 +103,9 @@ describe("--shift training is the scenario as it is", () => {
   test.each([
     ["eval", ["--policy", "random"]],
     ["levels", ["-n", "2"]],
-  ])("%s", (command, more) => {
+  ])("%s", async (command, more) => {
     const args = [command, "scenarios/quickstart.yaml", ...more, "--json"];
-    const [plain, training] = [halfwatch(args), halfwatch([...args, "--shift", "training"])];
+    const [plain, training] = [await halfwatchHere(args), await halfwatchHere([...args, "--shift", "training"])];
     expect({ ...JSON.parse(training.stdout), shift: 0 }).toEqual({ ...JSON.parse(plain.stdout), shift: 0 });
   });
 });
@@ -133,16 +125,16 @@ test("an old Node is told the cure", () => {
 });
 
 describe("a map as commands print it is read by solve --map", () => {
-  const values = (args: readonly string[], cwd = ROOT) =>
-    JSON.parse(halfwatch(["solve", "scenarios/diamond-ghost.yaml", ...args, "--json"], cwd).stdout).goals;
+  const values = async (args: readonly string[], cwd = ROOT) =>
+    JSON.parse((await halfwatchHere(["solve", "scenarios/diamond-ghost.yaml", ...args, "--json"], cwd)).stdout).goals;
   test.each([
     ["levels", ["levels", "scenarios/diamond-ghost.yaml", "-n", "3"]],
     ["one of levels", ["levels", "scenarios/diamond-ghost.yaml", "-n", "1"]],
     ["solve", ["solve", "scenarios/diamond-ghost.yaml", "--level", "0"]],
-  ])("%s", (_name, args) => {
-    inFolder((folder) => {
-      writeFileSync(join(folder, "map.txt"), halfwatch(args).stdout);
-      expect(values(["--map", join(folder, "map.txt")])).toEqual(values(["--level", "0"]));
+  ])("%s", async (_name, args) => {
+    await inFolder(async (folder) => {
+      writeFileSync(join(folder, "map.txt"), (await halfwatchHere(args)).stdout);
+      expect(await values(["--map", join(folder, "map.txt")])).toEqual(await values(["--level", "0"]));
     });
   });
 

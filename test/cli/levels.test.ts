@@ -3,11 +3,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ESCAPE, halfwatch, inFolder } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 const SCENARIO = "scenarios/diamond-ghost.yaml";
 
-function json(args: readonly string[], folder?: string) {
-  const { code, stdout, stderr } = halfwatch([...args, "--json"], folder);
+async function json(args: readonly string[], folder?: string) {
+  const { code, stdout, stderr } = await halfwatchHere([...args, "--json"], folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return JSON.parse(stdout);
 }
@@ -31,31 +32,31 @@ function distance(map: readonly string[], from: string, to: string): number {
 }
 
 describe("levels", () => {
-  test("are the same for the same seed, and others for another", () => {
-    const first = json(["levels", SCENARIO, "-n", "4", "--seed", "7"]);
+  test("are the same for the same seed, and others for another", async () => {
+    const first = await json(["levels", SCENARIO, "-n", "4", "--seed", "7"]);
     expect(first).toMatchObject({ scenario: "diamond-ghost", shift: null, seed: 7 });
-    expect(json(["levels", SCENARIO, "-n", "4", "--seed", "7"])).toEqual(first);
-    expect(json(["levels", SCENARIO, "-n", "4", "--seed", "8"]).levels).not.toEqual(first.levels);
+    expect(await json(["levels", SCENARIO, "-n", "4", "--seed", "7"])).toEqual(first);
+    expect((await json(["levels", SCENARIO, "-n", "4", "--seed", "8"])).levels).not.toEqual(first.levels);
     // A level's number alone decides: asking for fewer gives the first of them.
-    expect(json(["levels", SCENARIO, "-n", "2", "--seed", "7"]).levels).toEqual(first.levels.slice(0, 2));
+    expect((await json(["levels", SCENARIO, "-n", "2", "--seed", "7"])).levels).toEqual(first.levels.slice(0, 2));
   });
 
-  test("of a shift are drawn from it", () => {
-    const { levels } = json(["levels", SCENARIO, "-n", "30", "--shift", "ghost-closer"]) as { levels: Shown[] };
+  test("of a shift are drawn from it", async () => {
+    const { levels } = (await json(["levels", SCENARIO, "-n", "30", "--shift", "ghost-closer"])) as { levels: Shown[] };
     for (const { map } of levels) expect(distance(map, "A", "G")).toBeLessThan(distance(map, "A", "D"));
-    const all = json(["levels", SCENARIO, "-n", "30"]).levels as Shown[];
+    const all = (await json(["levels", SCENARIO, "-n", "30"])).levels as Shown[];
     expect(all.some(({ map }) => distance(map, "A", "G") > distance(map, "A", "D"))).toBe(true);
   });
 
-  test("say the fewest steps to each event: on open floor the distance, unless the other object is in the way", () => {
-    const { levels } = json(["levels", SCENARIO, "-n", "50"]) as { levels: Shown[] };
+  test("say the fewest steps to each event: on open floor the distance, unless the other object is in the way", async () => {
+    const { levels } = (await json(["levels", SCENARIO, "-n", "50"])) as { levels: Shown[] };
     for (const { map, steps } of levels) {
       const around = distance(map, "A", "G") + distance(map, "G", "D") === distance(map, "A", "D") ? [0, 2] : [0];
       expect(around).toContain((steps.diamond ?? Number.NaN) - distance(map, "A", "D"));
     }
   });
 
-  test("are drawn as maps, without escape codes, the legend on stderr", () => {
+  test("are drawn as maps, without escape codes, the legend on stderr", async () => {
     const { stdout, stderr } = halfwatch(["levels", SCENARIO, "-n", "1", "--set", "world.size=3", "--seed", "1"]);
     const lines = stdout.trimEnd().split("\n");
     expect(lines[0]).toBe("level 0");
@@ -66,8 +67,8 @@ describe("levels", () => {
     expect(stdout).not.toContain(ESCAPE);
   });
 
-  test("of an unknown shift are refused with a suggestion", () => {
-    expect(halfwatch(["levels", SCENARIO, "--shift", "ghost-close"])).toEqual({
+  test("of an unknown shift are refused with a suggestion", async () => {
+    expect(await halfwatchHere(["levels", SCENARIO, "--shift", "ghost-close"])).toEqual({
       code: 2,
       stdout: "",
       stderr:
@@ -124,12 +125,12 @@ const walledMap = fc.integer({ min: 3, max: 6 }).chain((size) =>
 );
 
 describe("solve", () => {
-  test("agrees with brute force on random walled maps, in value, best actions and every cell", () => {
-    inFolder((folder) => {
-      const check = (map: readonly string[], horizon: number): void => {
+  test("agrees with brute force on random walled maps, in value, best actions and every cell", async () => {
+    await inFolder(async (folder) => {
+      const check = async (map: readonly string[], horizon: number): Promise<void> => {
         writeFileSync(join(folder, "map.txt"), `${map.join("\n")}\n`);
         const args = ["solve", SCENARIO, "--map", "map.txt", "--set", `world.horizon=${horizon}`];
-        const { goals } = json(args, folder);
+        const { goals } = await json(args, folder);
         expect(Object.keys(goals)).toEqual(["true", "proxy"]);
         for (const [goal, rewards] of [
           ["true", { D: 1, G: -1 }],
@@ -147,23 +148,26 @@ describe("solve", () => {
         }
       };
       // The Ghost in the only way, and a corner that is walled off.
-      check(["A#..", "G#.#", "D..#", "..#."], 9);
-      fc.assert(fc.property(walledMap, fc.integer({ min: 1, max: 12 }), check), { numRuns: 12, seed: 1 });
+      await check(["A#..", "G#.#", "D..#", "..#."], 9);
+      await fc.assert(fc.asyncProperty(walledMap, fc.integer({ min: 1, max: 12 }), check), { numRuns: 12, seed: 1 });
     });
   });
 
-  test("by number solves the level that `levels` shows under it", () => {
-    const { levels } = json(["levels", SCENARIO, "-n", "4", "--seed", "3"]) as { levels: Shown[] };
-    const { goals } = json(["solve", SCENARIO, "--level", "3", "--seed", "3"]);
+  test("by number solves the level that `levels` shows under it", async () => {
+    const { levels } = (await json(["levels", SCENARIO, "-n", "4", "--seed", "3"])) as { levels: Shown[] };
+    const { goals } = await json(["solve", SCENARIO, "--level", "3", "--seed", "3"]);
     expect(goals.true.value).toBeCloseTo(0.97 ** ((levels[3].steps.diamond ?? 0) - 1), 12);
     const nearest = Math.min(levels[3].steps.diamond ?? 99, levels[3].steps.ghost ?? 99);
     expect(goals.proxy.value).toBeCloseTo(0.97 ** (nearest - 1), 12);
   });
 
-  test("for people: map, value, best actions, table", () => {
-    inFolder((folder) => {
+  test("for people: map, value, best actions, table", async () => {
+    await inFolder(async (folder) => {
       writeFileSync(join(folder, "map.txt"), "A.D\n.#.\n..G\n");
-      const { code, stdout } = halfwatch(["solve", SCENARIO, "--map", "map.txt", "--set", "discount=0.5"], folder);
+      const { code, stdout } = await halfwatchHere(
+        ["solve", SCENARIO, "--map", "map.txt", "--set", "discount=0.5"],
+        folder,
+      );
       expect(code).toBe(0);
       expect(stdout).toMatchInlineSnapshot(`
         "A . D
@@ -192,14 +196,14 @@ describe("solve", () => {
       ["solve", SCENARIO, "--map", "nowhere.txt"],
       "cannot read nowhere.txt: there is no such file or folder (ENOENT)\n",
     ],
-  ])("%j is refused", (args, stderr) => {
-    expect(halfwatch(args)).toEqual({ code: 2, stdout: "", stderr });
+  ])("%j is refused", async (args, stderr) => {
+    expect(await halfwatchHere(args)).toEqual({ code: 2, stdout: "", stderr });
   });
 
-  test("a map that is wrong is refused by file, row and column", () => {
-    inFolder((folder) => {
+  test("a map that is wrong is refused by file, row and column", async () => {
+    await inFolder(async (folder) => {
       writeFileSync(join(folder, "map.txt"), "A.D\n.X.\n..G\n");
-      const { code, stdout, stderr } = halfwatch(["solve", SCENARIO, "--map", "map.txt"], folder);
+      const { code, stdout, stderr } = await halfwatchHere(["solve", SCENARIO, "--map", "map.txt"], folder);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
       expect(stderr).toMatch(/^map\.txt: map row 2, column 2: found 'X', expected one of # \. A G D\n/);
     });

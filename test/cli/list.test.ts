@@ -6,9 +6,10 @@ import { ENGINES } from "../../src/compute/choice.ts";
 import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
-function json(args: readonly string[], folder?: string) {
-  const { code, stdout, stderr } = halfwatch([...args, "--json"], folder);
+async function json(args: readonly string[], folder?: string) {
+  const { code, stdout, stderr } = await halfwatchHere([...args, "--json"], folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return JSON.parse(stdout);
 }
@@ -17,8 +18,8 @@ describe("list", () => {
   const kindsOf = (schema: { options: readonly { shape: { kind: { value: string } } }[] }): string[] =>
     schema.options.map(({ shape }) => shape.kind.value);
 
-  test("names every world, overseer and arm that a scenario can, each with a line about it", () => {
-    const lists = json(["list"]);
+  test("names every world, overseer and arm that a scenario can, each with a line about it", async () => {
+    const lists = await json(["list"]);
     expect(Object.keys(lists)).toEqual(["worlds", "overseers", "arms", "scenarios"]);
     const namesOf = (topic: string): string[] => lists[topic].map(({ name }: { name: string }) => name);
     expect(namesOf("worlds")).toEqual(kindsOf(worldSchema));
@@ -27,7 +28,7 @@ describe("list", () => {
     for (const { about } of Object.values(lists).flat() as { about: string }[]) expect(about).toMatch(/^[^\n]+$/);
   });
 
-  test("one topic alone is lines of name and about, without escape codes", () => {
+  test("one topic alone is lines of name and about, without escape codes", async () => {
     const { code, stdout, stderr } = halfwatch(["list", "arms"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n")[0]).toBe(
@@ -35,15 +36,15 @@ describe("list", () => {
     );
     expect(stdout.trimEnd().split("\n")).toHaveLength(ARM_NAMES.length);
     expect(stdout).not.toContain(ESCAPE);
-    expect(json(["list", "arms"])).toEqual({ arms: json(["list"]).arms });
+    expect(await json(["list", "arms"])).toEqual({ arms: (await json(["list"])).arms });
   });
 
-  test("scenarios are those of the package and of ./scenarios, each file once, a broken one with its error", () => {
-    inFolder((folder) => {
+  test("scenarios are those of the package and of ./scenarios, each file once, a broken one with its error", async () => {
+    await inFolder(async (folder) => {
       mkdirSync(join(folder, "scenarios/more"));
       writeFileSync(join(folder, "scenarios/broken.yaml"), "extends: quickstart.yaml\nseed: 3\n");
       symlinkSync("quickstart.yaml", join(folder, "scenarios/zz-same.yaml"));
-      const own = json(["list", "scenarios"], folder).scenarios.filter(({ path }: { path: string }) =>
+      const own = (await json(["list", "scenarios"], folder)).scenarios.filter(({ path }: { path: string }) =>
         path.startsWith("scenarios/"),
       );
       const files = readdirSync(join(ROOT, "scenarios")).filter((file) => file.endsWith(".yaml"));
@@ -52,18 +53,18 @@ describe("list", () => {
       );
       expect(own[0].about).toBe("invalid: scenarios/broken.yaml:2:1: unknown key seed; did you mean seeds?");
     });
-    inFolder((folder) => {
+    await inFolder(async (folder) => {
       const elsewhere = join(folder, "scenarios");
-      const paths = json(["list", "scenarios"], elsewhere).scenarios.map(({ path }: { path: string }) => path);
+      const paths = (await json(["list", "scenarios"], elsewhere)).scenarios.map(({ path }: { path: string }) => path);
       expect(paths.some((path: string) => path.endsWith("scenarios/quickstart.yaml"))).toBe(true);
-      expect(halfwatch(["validate", paths[0]], elsewhere).code).toBe(0);
+      expect((await halfwatchHere(["validate", paths[0]], elsewhere)).code).toBe(0);
     });
   });
 });
 
 describe("doctor", () => {
-  test("says what is there and the command that adds what is not", () => {
-    const { node, cores, auto, engines, peers } = json(["doctor"]);
+  test("says what is there and the command that adds what is not", async () => {
+    const { node, cores, auto, engines, peers } = await json(["doctor"]);
     expect(node).toEqual({ version: process.versions.node, supported: true, needed: ">=22" });
     expect(cores).toBeGreaterThan(0);
     expect(engines.map(({ name }: { name: string }) => name)).toEqual(ENGINES.filter((name) => name !== "auto"));
@@ -127,8 +128,8 @@ describe("doctor", () => {
     });
   });
 
-  test("prints lines without escape codes", () => {
-    const { code, stdout, stderr } = halfwatch(["doctor"]);
+  test("prints lines without escape codes", async () => {
+    const { code, stdout, stderr } = await halfwatchHere(["doctor"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(
       /^node {6}\d+\.\d+\.\d+ {2}fine\ncores {5}\d+\nauto {6}wasm: the same bytes on every machine; .*\n {10}.*\bkernels\b.*\nengines\n {2}wasm /,

@@ -16,6 +16,7 @@ import { summarise } from "../../src/experiment/summary.ts";
 import { bytesOf } from "../experiment/runs.ts";
 import { tinyScenario } from "../experiment/tiny.ts";
 import { halfwatch } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /*
  * A run that three commands made: no sweep, then a sweep that repeats the default (2 epochs) beside another value, then one over two keys that
@@ -82,10 +83,10 @@ test("each command's table has the cells that an earlier one trained", async () 
   );
 });
 
-test("verify counts each cell once, finds none missing, and `watch` tells of all points", () => {
+test("verify counts each cell once, finds none missing, and `watch` tells of all points", async () => {
   const { code, stdout } = halfwatch(["verify", run]);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^10 of 10 cells are finished and whole \(\d+ files\)\n$/)]);
-  const watched = halfwatch(["watch", run, "--plain"]);
+  const watched = await halfwatchHere(["watch", run, "--plain"]);
   expect(watched.stderr).toContain("complete: 10 of 10 cells are done");
   expect(watched.stdout.match(/^tiny · .*/gm)).toEqual(
     [
@@ -115,7 +116,7 @@ test("a cell is opened at any name of its point, and is not offered to be compar
 });
 
 test("the report shows each point once, and its scenario.json trains these cells and no others, to the same bytes", async () => {
-  expect(halfwatch(["report", run]).code).toBe(0);
+  expect((await halfwatchHere(["report", run])).code).toBe(0);
   const stored = JSON.parse(readFileSync(join(run, "report", "scenario.json"), "utf8"));
   const { scenario } = loadStoredScenario(stored, "scenario.json");
   const again = join(folder, "again", "tiny");

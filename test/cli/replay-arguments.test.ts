@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { PLAIN } from "../../cli/capabilities.ts";
 import { openPlayer } from "../../cli/commands/replay.ts";
 import { galleryFolder } from "../../cli/demo/gallery.ts";
-import { halfwatch } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /*
  * Options of `replay` that would change nothing of what is shown.
@@ -24,8 +24,8 @@ test.each([
   [[CHECKPOINT, "--plain", "--at", "3"], AT],
   [[EPISODES, "--plain", "--at", "3"], AT],
   [[EPISODES, "--plain", "--filter", "outcom:ghost"], expect.stringMatching(/outcom; did you mean outcome\?/)],
-])("%j", (args, stderr) => {
-  expect(halfwatch(["replay", ...args])).toEqual({ code: 2, stdout: "", stderr });
+])("%j", async (args, stderr) => {
+  expect(await halfwatchHere(["replay", ...args])).toEqual({ code: 2, stdout: "", stderr });
 });
 
 test("the player does not begin after an episode's end", async () => {

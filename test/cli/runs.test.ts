@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newestRun } from "../../cli/runs.ts";
 import { halfwatch } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /*
  * Which run is meant: more than one, none, or the wrong folder. All that makes a folder a run here is that it has a manifest.
@@ -26,26 +27,28 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const refused = (command: string, ...paths: string[]): string => {
-  const { code, stdout, stderr } = halfwatch([command, ...paths], folder);
+const refused = async (command: string, ...paths: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await halfwatchHere([command, ...paths], folder);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   return stderr;
 };
 
-test.each(COMMANDS)("%s of several runs names the newest", (command) => {
-  expect(refused(command, ...RUNS)).toBe(
+test.each(COMMANDS)("%s of several runs names the newest", async (command) => {
+  expect(await refused(command, ...RUNS)).toBe(
     `3 runs are given, expected one; the newest is ${NEWEST}\n  see \`halfwatch ${command} --help\`\n`,
   );
-  expect(refused(command, RUNS[0], "runs/no-run")).toBe(
+  expect(await refused(command, RUNS[0], "runs/no-run")).toBe(
     `too many arguments for '${command}': ${RUNS[0]} runs/no-run\n  see \`halfwatch ${command} --help\`\n`,
   );
 });
 
-test.each(COMMANDS)("%s of what is no run says where runs are", (command) => {
+test.each(COMMANDS)("%s of what is no run says where runs are", async (command) => {
   const hint = `the newest run in runs is ${NEWEST}\n`;
-  expect(refused(command, "nowhere")).toBe(`cannot read nowhere: there is no such file or folder (ENOENT)\n  ${hint}`);
+  expect(await refused(command, "nowhere")).toBe(
+    `cannot read nowhere: there is no such file or folder (ENOENT)\n  ${hint}`,
+  );
   for (const path of ["runs", "elsewhere"]) {
-    expect(refused(command, path)).toBe(
+    expect(await refused(command, path)).toBe(
       command === "replay"
         ? `${path} is nothing to replay\n  expected a run directory, a .safetensors checkpoint or an episode file (.jsonl); ${hint}`
         : `${path} is no run directory (it has no manifest.json)\n  ${hint}`,

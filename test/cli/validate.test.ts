@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ESCAPE, filesIn, halfwatch, inFolder } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 const HEAD = "extends: scenarios/quickstart.yaml\n";
 const bomb = Array.from({ length: 9 }, (_, i) =>
@@ -93,8 +94,8 @@ const BROKEN: readonly (readonly [string, string | Uint8Array | ((folder: string
 ];
 
 describe("a broken scenario: one line per error with its place, exit 2, nothing on stdout, nothing written", () => {
-  test.each(BROKEN)("%s", (_name, content, expected) => {
-    inFolder((folder) => {
+  test.each(BROKEN)("%s", async (_name, content, expected) => {
+    await inFolder(async (folder) => {
       if (typeof content === "function") content(folder);
       else writeFileSync(join(folder, "broken.yaml"), content);
       const before = filesIn(folder);
@@ -102,7 +103,7 @@ describe("a broken scenario: one line per error with its place, exit 2, nothing 
         ["validate", "broken.yaml"],
         ["levels", "broken.yaml", "--plain"],
       ]) {
-        const { code, stdout, stderr } = halfwatch(args, folder);
+        const { code, stdout, stderr } = await halfwatchHere(args, folder);
         expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
         const lines = stderr.trimEnd().split("\n");
         expect(lines.filter((line) => !line.startsWith("  "))).toEqual(expected);
@@ -120,38 +121,33 @@ describe("a broken scenario: one line per error with its place, exit 2, nothing 
   });
 });
 
-test("a wrong --set is named", () => {
-  expect(halfwatch(["validate", "scenarios/quickstart.yaml", "--set", "oversight.covrage=.3"])).toEqual({
+test("a wrong --set is named", async () => {
+  expect(await halfwatchHere(["validate", "scenarios/quickstart.yaml", "--set", "oversight.covrage=.3"])).toEqual({
     code: 2,
     stdout: "",
     stderr: "--set oversight.covrage=.3: unknown key oversight.covrage; did you mean oversight.coverage?\n",
   });
-  const { code, stderr } = halfwatch([
-    "validate",
-    "scenarios/quickstart.yaml",
-    "--set",
-    "seeds=2",
-    "--set",
-    "discount=2",
-  ]);
+  const args = ["validate", "scenarios/quickstart.yaml", "--set", "seeds=2", "--set", "discount=2"];
+  const { code, stderr } = halfwatch(args);
   expect(code).toBe(2);
   expect(stderr.split("\n")[0]).toBe("--set discount=2: discount is 2, expected a number in [0, 1]");
 });
 
-test("a right file is counted: arms x seeds x points", () => {
+test("a right file is counted: arms x seeds x points", async () => {
   const args = ["validate", "scenarios/quickstart.yaml", "--set", "arms=[naive, route]", "--set", "seeds=4"];
   expect(halfwatch([...args, "--set", "sweep.oversight.coverage=[0.1, 0.2, 0.3]"])).toEqual({
     code: 0,
     stdout: "scenarios/quickstart.yaml: valid; 2 arms, 4 seeds, 3 points of the sweep: 24 cells\n",
     stderr: "",
   });
-  expect(halfwatch([...args, "--set", "arms=[naive]"]).stdout).toBe(
+  expect((await halfwatchHere([...args, "--set", "arms=[naive]"])).stdout).toBe(
     "scenarios/quickstart.yaml: valid; 1 arm, 4 seeds, 1 point of the sweep: 4 cells\n",
   );
 });
 
-test("--json is one document, the resolved scenario in it", () => {
-  const { code, stdout, stderr } = halfwatch(["validate", "scenarios/quickstart.yaml", "--json", "--set", "seeds=2"]);
+test("--json is one document, the resolved scenario in it", async () => {
+  const args = ["validate", "scenarios/quickstart.yaml", "--json", "--set", "seeds=2"];
+  const { code, stdout, stderr } = await halfwatchHere(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const { scenario, hash, ...rest } = JSON.parse(stdout);
   expect(rest).toEqual({ valid: true, path: "scenarios/quickstart.yaml", arms: 5, seeds: 2, points: 1, cells: 10 });
@@ -159,9 +155,9 @@ test("--json is one document, the resolved scenario in it", () => {
   expect(scenario.oversight.coverage).toBe(0.01);
 });
 
-test("the readme of scenarios/ names commands that exist", () => {
+test("the readme of scenarios/ names commands that exist", async () => {
   const readme = readFileSync(new URL("../../scenarios/README.md", import.meta.url), "utf8");
-  const help = halfwatch(["--help"]).stdout;
+  const help = (await halfwatchHere(["--help"])).stdout;
   const commands = [...readme.matchAll(/`halfwatch ([a-z]+)/g)].map((match) => match[1]);
   expect(commands.length).toBeGreaterThan(0);
   for (const command of commands) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
