@@ -166,7 +166,9 @@ const COMMANDS: readonly CommandSpec[] = [
     args: [["<RUN|CHECKPOINT|EPISODES>", "a run directory, a checkpoint, or an episode file (.jsonl)"]],
     about: "See episodes step by step: map, what each module would do, gate, value, label; compare minds.",
     options: [
-      new Option("--episode <number>", "which").default(0).argParser(integer("--episode", 0, 2 ** 31)),
+      new Option("--episode <number>", "which; default: the first one that the filter accepts").argParser(
+        integer("--episode", 0, 2 ** 31),
+      ),
       new Option("--at <step>", "begin after so many steps").default(0).argParser(integer("--at", 0, 2 ** 31)),
       ...policyOptions(),
       new Option(

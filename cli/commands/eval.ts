@@ -26,7 +26,7 @@ import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
 import type { Point } from "../../src/experiment/sweep.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { loadWanted, parsePoint, refuseChoice, resultsBeside, wantedPath } from "../choose.ts";
+import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../choose.ts";
 import { short, thousands } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { isFile, isRun, noRun } from "../runs.ts";
@@ -78,7 +78,8 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
     const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
     // What other seeds pursue was judged as they are deployed, at the end of their training.
     const isAsTrained = view.name === deployedView(modules, setting.trueModule) && !options.greedy && set === undefined;
-    const others = isRun(given) && isAsTrained ? otherSeedsOf(given, loaded.checkpoint) : [];
+    const run = runOf(path);
+    const others = run !== undefined && isAsTrained ? otherSeedsOf(run, loaded.checkpoint) : [];
     await report(who, view.name, scenario, options, policy, situation, verdict, others);
   } finally {
     await engine.dispose();
@@ -93,9 +94,13 @@ interface OtherSeed {
 }
 
 /** The other finished seeds of a cell's arm at its point. */
-function otherSeedsOf(run: string, { arm, seed, point }: Checkpoint): OtherSeed[] {
-  return resultsBeside(run, { arm, point }).flatMap((result) =>
-    result.seed === seed
+function otherSeedsOf(run: string, { arm, seed, point, step }: Checkpoint): OtherSeed[] {
+  const results = resultsBeside(run, { arm, point });
+  const own = results.find((result) => result.seed === seed);
+  // Verdicts are of last checkpoints.
+  if (own?.checkpoints.last !== step) return [];
+  return results.flatMap((result) =>
+    result === own
       ? []
       : [{ who: `seed ${result.seed}`, seed: result.seed, verdict: result.summary.verdict as Verdict }],
   );

@@ -15,7 +15,7 @@ import { loadWanted, refuseChoice, wantedPath } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { print, printJson, say } from "../output.ts";
 import { createActors } from "../replay/actors.ts";
-import type { Lane } from "../replay/compare.ts";
+import type { Lane } from "../replay/divergence.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
 import { tellComparison, tellRecorded } from "../replay/tell.ts";
 import { isRun, noRun, whereRunsAre } from "../runs.ts";
@@ -92,7 +92,7 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
     const actor = await actors.load(wantedOf(path, options));
     const { stage, mind, seed, arm, step, shift, view } = actor;
     const beginnings = Array.from({ length: options.episodes }, (_, i) =>
-      drawBeginning(stage, seed, options.episode + i),
+      drawBeginning(stage, seed, (options.episode ?? 0) + i),
     );
     const records = [];
     for (const trace of await playAll(stage, mind, beginnings)) {
@@ -122,7 +122,14 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
     const { discount } = setting.scenario;
-    episode = await playEpisode({ ...setting, discount, model, view, seed: checkpoint.seed, number: options.episode });
+    episode = await playEpisode({
+      ...setting,
+      discount,
+      model,
+      view,
+      seed: checkpoint.seed,
+      number: options.episode ?? 0,
+    });
   } finally {
     await engine.dispose();
   }

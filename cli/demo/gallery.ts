@@ -6,7 +6,7 @@ import { issueText } from "../../src/experiment/checkpoint.ts";
 import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
 import { readText } from "../../src/experiment/files.ts";
 import { packageRoot } from "../package.ts";
-import type { Lane } from "../replay/compare.ts";
+import type { Lane } from "../replay/divergence.ts";
 import { viewsOf } from "../replay/player.ts";
 import { createFileSource, type Head } from "../replay/source.ts";
 

@@ -1,5 +1,5 @@
 import { thousands } from "../numbers.ts";
-import { divergenceOf } from "../replay/compare.ts";
+import { divergenceOf } from "../replay/divergence.ts";
 import type { Exhibit, Measured, SceneName } from "./gallery.ts";
 
 /** A moment of a scene: so many steps passed, and what is said of it for so long. */

@@ -1,5 +1,5 @@
 import type { Capabilities } from "../capabilities.ts";
-import { divergenceOf } from "../replay/compare.ts";
+import { divergenceOf } from "../replay/divergence.ts";
 import { toText } from "../tui/paint.ts";
 import { wrapText } from "../tui/span.ts";
 import { lengthOf, type Scene } from "./scenes.ts";

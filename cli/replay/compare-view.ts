@@ -18,7 +18,7 @@ import {
   widthOf,
   wrapText,
 } from "../tui/span.ts";
-import { type Divergence, divergenceOf, type Lane } from "./compare.ts";
+import { type Divergence, divergenceOf, type Lane } from "./divergence.ts";
 import { boardOf, legendOf, overlayTitle } from "./overlay.ts";
 import type { Player } from "./player.ts";
 import type { Shown } from "./shown.ts";

@@ -5,30 +5,45 @@ import { type Beginning, playAll } from "../../src/evaluation/record.ts";
 import type { Point } from "../../src/experiment/sweep.ts";
 import { othersOf, parsePoint, runOf } from "../choose.ts";
 import type { Actor, Actors } from "./actors.ts";
-import { type Shown, showEpisode } from "./shown.ts";
-
-/** One of several minds on the same level, with the same random streams. */
-export interface Lane {
-  readonly name: string;
-  readonly shown: Shown;
-}
-
-/** Where two lanes part. */
-export interface Divergence {
-  readonly step: number;
-  /** What each lane did there; null for one whose episode was over. */
-  readonly actions: readonly (string | null)[];
-}
+import type { Lane } from "./divergence.ts";
+import { showEpisode } from "./shown.ts";
 
 const FORMS =
   "ablate:MODULE, only:MODULE, steer:MODULE=SCALE, full, arm:NAME, seed:N, step:N, point:KEY=VALUE, oracle, optimal:GOAL";
 
+/** A mind of a comparison. Those of one `who` are the same. */
+export interface Compared {
+  readonly name: string;
+  readonly mind: Mind;
+  readonly view: string;
+  readonly who: string;
+}
+
+/** The mind of the episode itself. */
+export const ownMind = ({ arm, view, mind, checkpoint }: Actor): Compared => ({
+  ...{ name: `${arm} ${view}`, mind, view },
+  who: `${checkpoint} ${view}`,
+});
+
+/** The actor's mind and those that a comparison names. @throws UserError for what there is not, and for a mind that stands there twice. */
+export async function mindsOf(specs: readonly string[], actor: Actor, actors: Actors): Promise<Compared[]> {
+  const minds = [ownMind(actor)];
+  for (const spec of specs) {
+    const mind = await mindOf(spec, actor, actors);
+    const twin = minds.find(({ who }) => who === mind.who);
+    if (twin !== undefined) {
+      throw new UserError(
+        `--compare ${spec}: that is ${twin.name} itself`,
+        "compare with another view, arm, seed or step",
+      );
+    }
+    minds.push(mind);
+  }
+  return minds;
+}
+
 /** The mind that a comparison names, seen from an actor. @throws UserError for what there is not. */
-export async function mindOf(
-  spec: string,
-  actor: Actor,
-  actors: Actors,
-): Promise<{ name: string; mind: Mind; view: string }> {
+export async function mindOf(spec: string, actor: Actor, actors: Actors): Promise<Compared> {
   const [, form = "", value = ""] = /^([a-z]+)(?::(.*))?$/s.exec(spec) ?? [];
   const { shift, set, checkpoint, arm, seed, view } = actor;
   const other = async (change: { arm?: string; seed?: number; step?: number; point?: Point }) => {
@@ -46,7 +61,7 @@ export async function mindOf(
     const same = loaded.modules.join() === actor.modules.join();
     return same && loaded.view !== view ? actors.load({ ...wanted, view }) : loaded;
   };
-  const named = ({ mind, view: acting }: Actor) => ({ name: spec, mind, view: acting });
+  const named = (of: Actor): Compared => ({ ...ownMind(of), name: spec });
   switch (form) {
     case "full":
     case "only":
@@ -67,7 +82,7 @@ export async function mindOf(
       return named(await other({ point: { ...actor.point, ...parsePoint([value], `--compare ${form}:`) } }));
     case "optimal": {
       const mind = actors.optimal(actor, value === "" ? "true" : value);
-      return { name: spec, mind, view: mind.name };
+      return { name: spec, mind, view: mind.name, who: mind.name };
     }
     default:
       throw new UserError(`--compare ${spec}: unknown form, expected ${FORMS}`);
@@ -116,14 +131,4 @@ export async function playLanes(
     lanes.push({ name, shown: await showEpisode(stage, trace, mind, view) });
   }
   return lanes;
-}
-
-/** The first step at which not every lane does the same; null where they never part. */
-export function divergenceOf(lanes: readonly Pick<Lane, "shown">[]): Divergence | null {
-  const longest = Math.max(0, ...lanes.map(({ shown }) => shown.actions.length));
-  for (let step = 0; step < longest; step++) {
-    const actions = lanes.map(({ shown }) => shown.actions[step] ?? null);
-    if (actions.some((action) => action !== actions[0])) return { step, actions };
-  }
-  return null;
 }

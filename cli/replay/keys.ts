@@ -90,7 +90,7 @@ const TURN: Bindings = [
     keys: ["n", "N"],
     action: (key) => ({ kind: "surprise", by: key === "n" ? 1 : -1 }),
     hint: "surprise",
-    help: "next and previous surprise: the acting view and the optimum part, the gate turns, a label arrives",
+    help: "surprises: the view and the optimum part, the gate turns, a label arrives; comparing: the minds part",
   },
 ];
 const LIST: Bindings = [

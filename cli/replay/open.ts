@@ -10,7 +10,8 @@ import { createFileSource, createPlayedSource } from "./source.ts";
 
 /** What a player is to show, and where it is to stand. */
 export interface PlayerRequest {
-  readonly episode: number;
+  /** The first one that the filter accepts, unless given. */
+  readonly episode?: number;
   /** Steps to stand after; for the player. */
   readonly at: number;
   /** How many episodes of a policy there are to be listed, or recorded. */
@@ -62,7 +63,7 @@ export async function preparePlayer(
       ...opened,
       actors,
       capabilities,
-      episode: request.episode,
+      ...(request.episode !== undefined && { episode: request.episode }),
       step: request.at,
       ...(request.filter !== undefined && { filter: request.filter }),
       ...(request.compare !== undefined && { compare: request.compare }),

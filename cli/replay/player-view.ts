@@ -19,8 +19,8 @@ import {
   wrapText,
 } from "../tui/span.ts";
 import { boardsFrame } from "./boards-view.ts";
-import { divergenceOf } from "./compare.ts";
 import { compareFrame } from "./compare-view.ts";
+import { divergenceOf } from "./divergence.ts";
 import { editFrame } from "./edit-view.ts";
 import { barPlace } from "./keys.ts";
 import { listFrame } from "./list-view.ts";

@@ -1,6 +1,6 @@
 import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
 import { type ListPlace, moveSelection } from "../tui/list.ts";
-import type { Lane } from "./compare.ts";
+import { divergenceOf, type Lane } from "./divergence.ts";
 import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort, unheardOf } from "./filter.ts";
 import type { Shown } from "./shown.ts";
 
@@ -59,6 +59,8 @@ export interface Player {
   /** Whether more entries may come. */
   readonly growing: boolean;
   readonly filter: Filter;
+  /** The filter accepts none of the entries known so far: the first that it does accept is to be shown. */
+  readonly seeking: boolean;
   readonly sort: Sort;
   /** Places in `entries`, filtered and sorted. */
   readonly order: readonly number[];
@@ -130,7 +132,7 @@ type EditAction =
 
 export function beginPlayer(who: string, goals: readonly string[], episode = 0, step = 0): Player {
   return {
-    ...{ who, goals, entries: [], growing: true, filter: EVERYTHING, sort: "as recorded", order: [] },
+    ...{ who, goals, entries: [], growing: true, filter: EVERYTHING, seeking: false, sort: "as recorded", order: [] },
     ...{ wanted: episode, landing: step, at: -1, shown: null, step: 0, playing: false, speed: 1, loop: "once" },
     ...{ overlay: "level", view: 0, panel: "boards", place: { selected: 0, first: 0 }, page: 10 },
     ...{ prompt: null, notice: null, visits: null, comparison: null, edit: null },
@@ -143,12 +145,15 @@ export function playerReducer(player: Player, action: PlayerAction): Player {
     case "entries":
       // What was counted over some is counted anew over all.
       return saidOfNone(
-        arranged({
-          ...player,
-          entries: action.entries,
-          growing: action.growing,
-          visits: action.growing ? player.visits : null,
-        }),
+        toMatch(
+          arranged({
+            ...player,
+            entries: action.entries,
+            growing: action.growing,
+            visits: action.growing ? player.visits : null,
+          }),
+          player.seeking,
+        ),
       );
     case "shown":
       return landed(player, action.index, action.shown);
@@ -301,6 +306,15 @@ function arranged(player: Player): Player {
   return { ...player, order, place: moveSelection(player.place, 0, order.length, player.page) };
 }
 
+/** A filter opens on an episode that it accepts: the one that is shown, else the next one, else the first; as soon as one is known. */
+function toMatch(player: Player, isSought: boolean): Player {
+  const { order, wanted } = player;
+  if (!isSought || order.length === 0 || order.includes(wanted))
+    return { ...player, seeking: isSought && order.length === 0 };
+  const next = order.find((index) => index > wanted) ?? order[0];
+  return { ...player, seeking: false, wanted: next, landing: "start", comparison: null, edit: null };
+}
+
 /** Another episode of the list, as it is filtered and sorted; from the last one back to the first if `around`. */
 function toEpisode(player: Player, by: number, landing: Player["landing"], around = false): Player {
   const { order, wanted } = player;
@@ -322,8 +336,9 @@ function toEpisode(player: Player, by: number, landing: Player["landing"], aroun
 }
 
 function toSurprise(player: Player, by: 1 | -1): Player {
-  const { shown, step } = player;
+  const { shown, step, comparison } = player;
   if (shown === null) return player;
+  if (comparison !== null) return toParting(player, comparison.lanes, by);
   const ahead = shown.surprises.filter((each) => (by > 0 ? each.step > step : each.step < step));
   const next = by > 0 ? ahead[0] : ahead.at(-1);
   if (next !== undefined) {
@@ -331,6 +346,17 @@ function toSurprise(player: Player, by: 1 | -1): Player {
     return { ...player, step: next.step, playing: false, notice: { text: about.join("; "), bad: false } };
   }
   return { ...toEpisode(player, by, by > 0 ? "surprise" : "end"), playing: false };
+}
+
+/** Of a comparison the one surprise is the step at which its minds part. */
+function toParting(player: Player, lanes: readonly Lane[], by: 1 | -1): Player {
+  const parted = divergenceOf(lanes);
+  const say = (text: string): Player => ({ ...player, playing: false, notice: { text, bad: false } });
+  if (parted === null) return say("they never part");
+  const isThere = by > 0 ? player.step < parted.step : player.step > parted.step;
+  return isThere
+    ? { ...say("they part here"), step: parted.step }
+    : say(player.step === parted.step ? "they part here" : `they part at step ${parted.step}`);
 }
 
 function landed(player: Player, index: number, shown: Shown): Player {
@@ -387,7 +413,9 @@ function submitted(player: Player): Player {
       try {
         const filter = parseFilter(prompt.text, player.goals);
         const place = { selected: 0, first: 0 };
-        return saidOfNone(arranged({ ...player, filter, prompt: null, notice: null, visits: null, place }));
+        return saidOfNone(
+          toMatch(arranged({ ...player, filter, prompt: null, notice: null, visits: null, place }), true),
+        );
       } catch (error) {
         return { ...player, notice: { text: messageOf(error), bad: true } };
       }

@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../src/core/errors.ts";
-import type { Mind } from "../../src/evaluation/mind.ts";
 import type { Beginning } from "../../src/evaluation/record.ts";
 import { fileError } from "../../src/experiment/files.ts";
 import type { Capabilities } from "../capabilities.ts";
@@ -10,7 +9,7 @@ import { fitFrame, type Size } from "../tui/span.ts";
 import { toSvg } from "../tui/svg.ts";
 import { wordsIn } from "../words.ts";
 import type { Actor, Actors } from "./actors.ts";
-import { candidatesOf, mindOf, playLanes } from "./compare.ts";
+import { type Compared, candidatesOf, mindsOf, ownMind, playLanes } from "./compare.ts";
 import { playerKeys, playerMouse, playerSigns } from "./keys.ts";
 import { pageOf } from "./list-view.ts";
 import { beginPlayer, lengthOf, messageOf, type Player, type PlayerAction, playerReducer } from "./player.ts";
@@ -32,7 +31,8 @@ export interface PlayerOptions {
   /** Who acted in an entry of the source; null where its checkpoint is not there. */
   readonly actorOf: (index: number) => Promise<Actor | null>;
   readonly actors: Actors;
-  readonly episode: number;
+  /** The first one that the filter accepts, unless given. */
+  readonly episode?: number;
   readonly step: number;
   readonly filter?: string;
   /** A comparison to begin with. */
@@ -54,7 +54,7 @@ export async function createPlayer(
   let timer: { readonly rate: number; readonly stop: () => void } | undefined;
   let candidates: readonly string[] = [];
   /** The minds of the comparison as they were given, to play them again on a changed level. */
-  let minds: readonly { name: string; mind: Mind; view: string }[] = [];
+  let minds: readonly Compared[] = [];
   let isFinding = false;
   let isClosed = false;
 
@@ -65,19 +65,27 @@ export async function createPlayer(
           { ...player, prompt: { kind: "filter", text: options.filter, suggestions: [], at: -1 } },
           { kind: "submit" },
         );
-  const begun = { ...beginPlayer(options.who, source.goals, options.episode, options.step), entries: source.entries };
-  await findUpTo(source, options.episode);
-  const known = playerReducer(begun, { kind: "entries", entries: [...source.entries], growing: true });
-  const listed = filtered(known);
+  const asked = options.episode ?? 0;
+  const begun = { ...beginPlayer(options.who, source.goals, asked, options.step), entries: source.entries };
+  await findUpTo(source, asked);
+  const withEntries = (player: Player, growing: boolean) =>
+    playerReducer(player, { kind: "entries", entries: [...source.entries], growing });
+  let listed = filtered(withEntries(begun, true));
   if (listed.notice?.bad) throw new UserError(listed.notice.text);
-  const shown = await source.load(options.episode);
-  const alone = playerReducer({ ...listed, notice: null }, { kind: "shown", index: options.episode, shown });
+  // A filter opens on an episode that it accepts, where there is one.
+  while (listed.seeking && (await source.more())) listed = withEntries(listed, true);
+  const index = options.episode ?? listed.wanted;
+  const shown = await source.load(index);
+  const alone = playerReducer(
+    { ...listed, wanted: index, seeking: false, landing: options.step, notice: null },
+    { kind: "shown", index, shown },
+  );
   const compared =
     options.compare === undefined
       ? alone
       : playerReducer(alone, { kind: "lanes", comparison: await compare(options.compare, alone) });
   const steps = lengthOf(compared);
-  if (options.step > steps) throw new UserError(`--at ${options.step}: episode ${options.episode} has ${steps} steps`);
+  if (options.step > steps) throw new UserError(`--at ${options.step}: episode ${index} has ${steps} steps`);
   const start = { ...compared, step: options.step };
 
   /** Pages are as long as the terminal is high. */
@@ -124,10 +132,7 @@ export async function createPlayer(
     const actor = await options.actorOf(player.at);
     if (shown === null || actor === null)
       throw new UserError("there is no checkpoint beside this file, so nobody can be asked");
-    const own = { name: `${actor.arm} ${actor.view}`, mind: actor.mind, view: actor.view };
-    const asked = [own];
-    for (const spec of specs) asked.push(await mindOf(spec, actor, actors));
-    minds = asked;
+    minds = await mindsOf(specs, actor, actors);
     const { beginning } = shown.trace;
     const lanes = await playLanes(
       actor,
@@ -148,7 +153,7 @@ export async function createPlayer(
     const marks = new Uint8Array(world.height * world.width);
     for (const cell of edit.marks) marks[cell] = 1;
     const beginning: Beginning = { seed, number, level, state, marks };
-    const own = { name: `${actor.arm} ${actor.view}`, mind: actor.mind, view: actor.view };
+    const own = ownMind(actor);
     const asked =
       comparison !== null && comparison.specs.length > 0
         ? minds.map((each) => ({ ...each, beginning }))

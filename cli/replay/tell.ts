@@ -4,7 +4,8 @@ import type { Wanted } from "../choose.ts";
 import { short } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
 import { createActors } from "./actors.ts";
-import { divergenceOf, mindOf, playLanes } from "./compare.ts";
+import { mindsOf, playLanes } from "./compare.ts";
+import { divergenceOf } from "./divergence.ts";
 import { arrange, EVERYTHING, parseFilter, unheardOf } from "./filter.ts";
 import type { Shown } from "./shown.ts";
 import { createFileSource } from "./source.ts";
@@ -14,7 +15,7 @@ import { createFileSource } from "./source.ts";
  */
 
 interface Told {
-  readonly episode: number;
+  readonly episode?: number;
   readonly json?: boolean;
 }
 
@@ -34,16 +35,17 @@ export async function tellRecorded(
         `--filter ${filter.text}: ${unheardOf(filter, source.entries) ?? `no episode of ${path} fits`}`,
       );
     }
-    if (episode >= source.entries.length) {
-      throw new UserError(`--episode ${episode}: ${path} holds ${source.entries.length} episodes, numbered from 0`);
+    const told = episode ?? order[0];
+    if (told >= source.entries.length) {
+      throw new UserError(`--episode ${told}: ${path} holds ${source.entries.length} episodes, numbered from 0`);
     }
-    const shown = await source.load(episode);
+    const shown = await source.load(told);
     if (json) {
       printJson({
         file: path,
         ...{ arm: source.head.arm, seed: source.head.seed, step: source.head.step },
         episodes: order.map((i) => ({ episode: i, ...source.entries[i] })),
-        shown: { episode, ...summaryOf(shown) },
+        shown: { episode: told, ...summaryOf(shown) },
       });
       return;
     }
@@ -65,7 +67,7 @@ export async function tellRecorded(
         }),
       ]).join("\n"),
     );
-    print(["", `episode ${episode}:`, ...linesOf(shown)].join("\n"));
+    print(["", `episode ${told}:`, ...linesOf(shown)].join("\n"));
   } finally {
     await actors.dispose();
   }
@@ -74,14 +76,13 @@ export async function tellRecorded(
 /** Several minds on the same level: where they part, and what becomes of each. */
 export async function tellComparison(
   wanted: Wanted,
-  { episode, json, compare }: Told & { readonly compare?: readonly string[] },
+  { episode = 0, json, compare }: Told & { readonly compare?: readonly string[] },
 ): Promise<void> {
   const actors = createActors();
   try {
     const actor = await actors.load(wanted);
     const beginning = drawBeginning(actor.stage, actor.seed, episode);
-    const minds = [{ name: `${actor.arm} ${actor.view}`, mind: actor.mind, view: actor.view, beginning }];
-    for (const spec of compare ?? []) minds.push({ ...(await mindOf(spec, actor, actors)), beginning });
+    const minds = (await mindsOf(compare ?? [], actor, actors)).map((each) => ({ ...each, beginning }));
     const lanes = await playLanes(actor, minds);
     const parted = divergenceOf(lanes);
     if (json) {

@@ -5,6 +5,7 @@ import { suggest } from "../core/suggest.ts";
 import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
 import { buildWorld } from "./build.ts";
+import { readyFor } from "./defaults.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
 import { quirksOf } from "./loop-options.ts";
 import { ARM_NAMES, scenarioSchema, TRAINING, type WorldOptions } from "./schema.ts";
@@ -75,7 +76,7 @@ class VariantChecks {
     let variant = tree;
     for (const [keyPath, entry] of parentsFirst(change)) {
       try {
-        variant = setAt(variant, keyPath.split("."), entry);
+        variant = setAt(readyFor(variant, keyPath), keyPath.split("."), entry);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         // No map to change: the schema accepts the key path, so something above it is wrong and was reported.

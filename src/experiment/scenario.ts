@@ -3,6 +3,7 @@ import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
 import { suggest } from "../core/suggest.ts";
 import { parentsFirst, scenarioProblems } from "./checks.ts";
+import { readyFor } from "./defaults.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./explain.ts";
 import { type Scenario, scenarioSchema, TRAINING } from "./schema.ts";
 import {
@@ -286,7 +287,7 @@ export function withChange(scenario: Scenario, change: Readonly<Record<string, u
   const place: Place = { text: `scenario ${scenario.name}, ${context}`, order: ["", 0, 0] };
   let tree = toTree({ ...scenario, shift: {}, sweep: {}, primary: {} }, place);
   for (const [keyPath, value] of parentsFirst(Object.entries(change))) {
-    tree = setAt(tree, keyPath.split("."), { place, value: toTree(value, place) });
+    tree = setAt(readyFor(tree, keyPath), keyPath.split("."), { place, value: toTree(value, place) });
   }
   const problems = schemaProblems(tree);
   if (problems.length > 0) throw toUserError(problems);

@@ -206,7 +206,7 @@ describe("--help", () => {
         RUN|CHECKPOINT|EPISODES  a run directory, a checkpoint, or an episode file (.jsonl)
 
       Options:
-        --episode <number>       which (default: 0)
+        --episode <number>       which; default: the first one that the filter accepts
         --at <step>              begin after so many steps (default: 0)
         --arm <name>             which arm of a run; default: route if it is there
         --seed <number>          which seed of the arm; default: the first

@@ -30,6 +30,11 @@ const PLAIN: Document = {
 /* Scenarios on which it failed once. */
 const FAILED: readonly (readonly [string, Document])[] = [
   ["levels of one gap only: the verdict's agreeing levels were asked for with that gap", { world: { gap: 3 } }],
+  [
+    "a swept kind: the defaults of the old one were taken for what somebody wrote",
+    { sweep: { "oversight.kind": ["terminal", "episode"] }, shift: { other: { "oversight.kind": "episode" } } },
+  ],
+  ["a swept algorithm, each with its own defaults", { sweep: { "train.algorithm": ["ppo", "reinforce"] } }],
 ];
 
 test.each(FAILED)("%s", async (_name, change) => {

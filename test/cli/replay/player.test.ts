@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Lane } from "../../../cli/replay/compare.ts";
-import { divergenceOf } from "../../../cli/replay/compare.ts";
+
+import { divergenceOf, type Lane } from "../../../cli/replay/divergence.ts";
 import { playerKeys, playerMouse } from "../../../cli/replay/keys.ts";
 import { beginPlayer, type Player, type PlayerAction, playerReducer } from "../../../cli/replay/player.ts";
 import type { Shown, Surprise } from "../../../cli/replay/shown.ts";
@@ -131,7 +131,7 @@ describe("episodes", () => {
     });
     // The last line says the order, so nothing may stand in its place.
     expect(run(filtered, { kind: "notice", text: "saved" }, { kind: "sort" }).notice).toBeNull();
-    expect(run(filtered, { kind: "episode", by: 1 }).wanted).toBe(2);
+    expect(run(filtered, { kind: "episode", by: 1 }).wanted).toBe(5);
     expect(run(filtered, { kind: "select", by: 1 }, { kind: "open" })).toMatchObject({ wanted: 5, panel: "boards" });
     expect(run(opened(), { kind: "sort" })).toMatchObject({
       sort: "lowest true return",
@@ -205,7 +205,67 @@ describe("surprises", () => {
   });
 });
 
+describe("a filter opens on an episode that it accepts", () => {
+  const typed = (text: string): PlayerAction[] => [
+    { kind: "prompt", prompt: "filter" },
+    ...[...text].map((key): PlayerAction => ({ kind: "type", key })),
+    { kind: "submit" },
+  ];
+
+  test("the one that is shown if it is one, else the next, else the first", () => {
+    expect(run(opened(), ...typed("outcome:ghost"))).toMatchObject({ wanted: 0, at: 0 });
+    // Every third ends on the Diamond: 2, 5, 8.
+    const next = run(opened(), ...typed("outcome:diamond"));
+    expect(next).toMatchObject({ wanted: 2, landing: "start", notice: null });
+    const last = run(opened(), { kind: "episode", by: 9 }, { kind: "shown", index: 9, shown: shownOf(4) });
+    expect(run(last, ...typed("outcome:diamond"))).toMatchObject({ wanted: 2 });
+  });
+
+  test("as soon as one is known, and then it stays where one goes", () => {
+    const entries = Array.from({ length: 10 }, (_, n) => entry(n, n === 7 ? "diamond" : "ghost"));
+    const news = (count: number): PlayerAction => ({
+      kind: "entries",
+      entries: entries.slice(0, count),
+      growing: count < 10,
+    });
+    const start = run(beginPlayer("route", ["true", "proxy"]), news(3), { kind: "shown", index: 0, shown: shownOf(4) });
+    const seeking = run(start, ...typed("outcome:diamond"), news(6));
+    expect(seeking).toMatchObject({ wanted: 0, order: [] });
+    const found = run(seeking, news(8));
+    expect(found).toMatchObject({ wanted: 7, order: [7] });
+    const gone = run(
+      found,
+      { kind: "prompt", prompt: "episode" },
+      { kind: "type", key: "1" },
+      { kind: "submit" },
+      news(10),
+    );
+    expect(gone).toMatchObject({ wanted: 1, order: [7] });
+  });
+});
+
 describe("comparing", () => {
+  test("n and N go to the step at which the minds part, and nowhere else", () => {
+    const alike = ["north", "north", "east"];
+    const lanes = [lane("a", alike), lane("b", ["north", "north", "west", "west"])];
+    const comparing = (of: readonly Lane[]) =>
+      run(opened(shownOf(3, [{ step: 1, kind: "gate", about: "the gate turns" }])), {
+        ...{ kind: "lanes", comparison: { specs: ["b"], lanes: of, edited: false } },
+      });
+    const there = run(comparing(lanes), { kind: "surprise", by: 1 });
+    expect(there).toMatchObject({ step: 2, wanted: 0, notice: { text: "they part here" } });
+    expect(run(there, { kind: "surprise", by: 1 })).toMatchObject({ step: 2, wanted: 0 });
+    const beyond = run(there, { kind: "go", to: 4 });
+    expect(run(beyond, { kind: "surprise", by: 1 })).toMatchObject({
+      step: 4,
+      notice: { text: "they part at step 2" },
+    });
+    expect(run(beyond, { kind: "surprise", by: -1 })).toMatchObject({ step: 2, notice: { text: "they part here" } });
+    expect(run(comparing([lanes[0], lane("c", alike)]), { kind: "surprise", by: 1 })).toMatchObject({
+      ...{ step: 0, wanted: 0, notice: { text: "they never part" } },
+    });
+  });
+
   const lane = (name: string, actions: readonly string[]): Lane => ({
     name,
     shown: shownOf(actions.length, [], actions),

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Capabilities } from "../../../cli/capabilities.ts";
 import type { Wanted } from "../../../cli/choose.ts";
 import { type Actors, createActors } from "../../../cli/replay/actors.ts";
-import { candidatesOf, mindOf } from "../../../cli/replay/compare.ts";
+import { candidatesOf, mindOf, mindsOf } from "../../../cli/replay/compare.ts";
 import type { Player, PlayerAction } from "../../../cli/replay/player.ts";
 import { createPlayer } from "../../../cli/replay/program.ts";
 import { createFileSource, createPlayedSource, type EpisodeSource } from "../../../cli/replay/source.ts";
@@ -663,6 +663,16 @@ describe("minds to compare with", () => {
       ...{ name: "UserError", hint },
       message: typeof message === "string" ? message.replace("DIR", dir) : expect.stringMatching(message),
     });
+  });
+
+  test.each([
+    [["only:diamond"], "--compare only:diamond: that is route only:diamond itself"],
+    [["arm:route"], "--compare arm:route: that is route only:diamond itself"],
+    [["full", "full"], "--compare full: that is full itself"],
+    [["optimal", "optimal:true"], "--compare optimal:true: that is optimal itself"],
+  ])("%j: a mind is not compared with itself", async (specs, message) => {
+    const own = await actors.load({ path: dir });
+    await expect(mindsOf(specs, own, actors)).rejects.toMatchObject({ name: "UserError", message });
   });
 
   test("beside a checkpoint that stands alone there are its views and the optima", async () => {
