@@ -59,6 +59,19 @@ export function startRun(folder: string, args: readonly string[] = []): Running 
   return { child, pid: child.pid ?? 0, done, stderr: () => stderr };
 }
 
+/** Start `halfwatch watch RUN --plain`. */
+export function startWatch(run: string) {
+  const child = spawn(process.execPath, [MAIN, "watch", run, "--plain"], { stdio: ["ignore", "pipe", "pipe"] });
+  const text = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (more: string) => {
+      text[name] += more;
+    });
+  }
+  const done = new Promise<{ code: number | null }>((resolve) => child.on("close", (code) => resolve({ code })));
+  return { text, done };
+}
+
 /** The one run directory in a folder's `runs`. */
 export function runIn(folder: string): string {
   const [name] = readdirSync(join(folder, "runs"));

@@ -1,6 +1,15 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Engine, ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows } from "../../src/compute/engine.ts";
+import type {
+  Engine,
+  ForwardOutput,
+  Hyper,
+  Model,
+  NetworkSpec,
+  TrainingRows,
+  TrainState,
+  UpdateStats,
+} from "../../src/compute/engine.ts";
 import * as records from "../../src/compute/fused/records.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
@@ -75,6 +84,38 @@ async function outputOf(model: Model, data: TrainingRows, first: number, rows: n
   return out;
 }
 
+const ROWS = 600;
+
+/** The shuffled rows of each of five updates, in order. */
+function minibatches(): Int32Array[] {
+  const order = range(ROWS);
+  return [600, 301, 64, 7, 1].map((size, step) => {
+    shuffle(order, new Stream(9, step));
+    return order.slice(0, size);
+  });
+}
+
+interface FiveUpdates {
+  readonly steps: readonly { readonly gradient: Float64Array; readonly stats: UpdateStats }[];
+  readonly state: TrainState;
+}
+
+async function fiveUpdates(engine: Engine, spec: NetworkSpec, hyper: Hyper): Promise<FiveUpdates> {
+  const model = await engine.create(spec, randomParameters(spec, 8));
+  await model.loadRows(maskedRows(spec, ROWS, 7), ROWS);
+  const steps: FiveUpdates["steps"][number][] = [];
+  for (const minibatch of minibatches()) {
+    const gradient = (await model.gradient(minibatch, hyper)).slice();
+    steps.push({ gradient, stats: structuredClone(await model.update(minibatch, hyper)) });
+  }
+  const state = await model.getState();
+  model.dispose();
+  return { steps, state };
+}
+
+/** What the reference does, computed once for all engines of a test file. */
+const OF_REFERENCE = new Map<string, Promise<FiveUpdates>>();
+
 /**
  * What engines on compiled kernels promise beyond the contract of all engines: the same bits on any number of threads and for a row
  * among any others, closeness to the reference over several updates, memory that does not grow, refusals that leave no trace.
@@ -98,25 +139,18 @@ export function describeFused(name: string, create: (threads: number) => Promise
     const cases = AGREEING.flatMap(([name, spec]) =>
       HYPERS.map(([which, hyper]) => [name, which, spec, { ...HYPER, adamEps: 1e-4, ...hyper }] as const),
     );
-    test.each(cases)("%s; %s", async (_, __, spec, hyper) => {
-      const rows = 600;
-      const data = maskedRows(spec, rows, 7);
-      const parameters = randomParameters(spec, 8);
-      const [model, reference] = await Promise.all(
-        [engine, createReferenceEngine()].map((engine) => engine.create(spec, parameters)),
-      );
-      await model.loadRows(data, rows);
-      await reference.loadRows(data, rows);
-      const order = range(rows);
-      for (let step = 0; step < 5; step++) {
-        shuffle(order, new Stream(9, step));
-        const minibatch = order.subarray(0, [600, 301, 64, 7, 1][step]);
-        const gradient = await model.gradient(minibatch, hyper);
-        const expected = await reference.gradient(minibatch, hyper);
+    test.each(cases)("%s; %s", async (network, which, spec, hyper) => {
+      const key = `${network}; ${which}`;
+      const reference = OF_REFERENCE.get(key) ?? fiveUpdates(createReferenceEngine(), spec, hyper);
+      OF_REFERENCE.set(key, reference);
+      const [{ steps, state }, { steps: expectedSteps, state: expected }] = await Promise.all([
+        fiveUpdates(engine, spec, hyper),
+        reference,
+      ]);
+      expectedSteps.forEach(({ gradient: expectedGradient, stats: expectedStats }, step) => {
+        const { gradient, stats } = steps[step];
         // Both engines have by now taken `step` steps apart: see below.
-        expect(difference(gradient, expected)).toBeLessThan(2e-4 * largest(expected));
-        const stats = await model.update(minibatch, hyper);
-        const expectedStats = await reference.update(minibatch, hyper);
+        expect(difference(gradient, expectedGradient)).toBeLessThan(2e-4 * largest(expectedGradient));
         for (const name of ["policyLoss", "valueLoss", "entropy", "gateLoss", "approxKl"] as const) {
           expect(stats[name], name).toBeCloseTo(expectedStats[name], 4);
         }
@@ -124,9 +158,7 @@ export function describeFused(name: string, create: (threads: number) => Promise
         expect(difference(stats.gradNorms, expectedStats.gradNorms)).toBeLessThan(
           2e-4 * Math.max(1, largest(expectedStats.gradNorms)),
         );
-      }
-      const state = await model.getState();
-      const expected = await reference.getState();
+      });
       expect(Array.from(state.steps)).toEqual(Array.from(expected.steps));
       // A step is learningRate * m / (sqrt(v) + adamEps): where a gradient is no larger than its rounding error, 1e-7, the step
       // is off by up to learningRate * 1e-7 / adamEps = 1e-5; five steps, each from where the last one led.

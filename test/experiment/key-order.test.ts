@@ -16,6 +16,7 @@ import { tinyScenario } from "./tiny.ts";
 /* A scenario's keys say the same in any order, at every level: the cells are the same, to the byte. */
 
 const SCENARIO = tinyScenario({
+  world: { size: 3 },
   goals: {
     zeal: { ghost: 2, diamond: 0.5 },
     true: { ghost: -1, diamond: 1 },
