@@ -10,6 +10,7 @@ import { ppoSchema, reinforceSchema } from "../src/experiment/schema.ts";
 import type { Progress } from "../src/experiment/train.ts";
 import { ARMS } from "../src/routing/arms.ts";
 import { halfwatch, inFolder, ROOT } from "./cli/halfwatch.ts";
+import { halfwatchHere } from "./cli/here.ts";
 import { tinyScenario, trainTiny } from "./experiment/tiny.ts";
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
@@ -55,26 +56,26 @@ describe("commands", () => {
     expect(commands).toContain("halfwatch levels scenarios/diamond-ghost.yaml -n 3");
   });
 
-  test.each(commands)("%s", (command) => {
+  test.each(commands)("%s", async (command) => {
     const [name, ...args] = command.split(" ").slice(1);
-    const help = halfwatch([name, "--help"]);
+    const help = await halfwatchHere([name, "--help"]);
     expect(help.code).toBe(0);
     // Names of arguments (FILE, a/b) and commands without any: there is nothing more to try.
     if (args.length === 0 || args.some((arg) => /^[A-Z]/.test(arg))) return;
     const scenario = args[0].endsWith(".yaml") && args[0] !== READERS_OWN ? args[0] : undefined;
     if (scenario !== undefined) {
       const set = args.flatMap((arg, i) => (args[i - 1] === "--set" ? ["--set", arg] : []));
-      expect(halfwatch(["validate", scenario, ...set])).toMatchObject({ code: 0, stderr: "" });
+      expect(await halfwatchHere(["validate", scenario, ...set])).toMatchObject({ code: 0, stderr: "" });
       const arms = args[args.indexOf("--arms") + 1];
       if (args.includes("--arms")) for (const arm of arms.split(",")) expect([...ARMS.keys()]).toContain(arm);
     }
     if (scenario !== undefined && name !== "run") {
       // A person plays, and a test has no terminal: it gets as far as to say so.
-      expect(halfwatch([name, ...args]).code).toBe(name === "play" ? 2 : 0);
+      expect((await halfwatchHere([name, ...args])).code).toBe(name === "play" ? 2 : 0);
       return;
     }
     // What would train, or needs a run of the reader's: all is understood, and only the file is missing.
-    const { code, stderr } = halfwatch([name, `no-such${extname(args[0])}`, ...args.slice(1)]);
+    const { code, stderr } = await halfwatchHere([name, `no-such${extname(args[0])}`, ...args.slice(1)]);
     expect(stderr).toMatch(/no-such.*there is no such file/);
     expect(code).toBe(2);
   });

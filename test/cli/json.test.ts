@@ -78,9 +78,9 @@ describe("--json about what is wrong", () => {
 
 const isHint = (hint: unknown): boolean => hint === null || typeof hint === "string";
 
-test("play --json: games, scores and sums", () => {
-  const args = [MAIN, "play", "scenarios/quickstart.yaml", "--json"];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", input: "N\nk\n" });
+test("play --json: games, scores and sums", async () => {
+  const args = ["play", "scenarios/quickstart.yaml", "--json"];
+  const { stdout, stderr } = await halfwatchHere(args, ROOT, "N\nk\n");
   expect(stderr).toBe("");
   const { levels, total } = JSON.parse(stdout);
   expect(levels).toMatchObject([

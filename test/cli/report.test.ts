@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashScenario, loadScenario } from "../../src/experiment/scenario.ts";
 import { readManifest } from "../../src/experiment/store.ts";
 import { ESCAPE, filesIn, halfwatch } from "./halfwatch.ts";
+import { halfwatchHere } from "./here.ts";
 
 /* One tiny run for all: two arms, two seeds, two coverages, 1,024 steps each; and one without a sweep. */
 
@@ -32,7 +33,7 @@ beforeAll(() => {
     return JSON.parse(stdout).run;
   };
   swept = train("swept", "--arms", "naive,route", "--set", "sweep={oversight.coverage: [0.1, 1]}");
-  single = train("single", "--arms", "naive,route,moe-no-route");
+  single = train("single", "--set", "world.size=3", "--arms", "naive,route,moe-no-route");
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -42,8 +43,8 @@ const contentsOf = (dir: string) =>
   new Map(readdirSync(dir).map((name) => [name, readFileSync(join(dir, name)).toString("base64")]));
 
 describe("report of a sweep over coverage", () => {
-  test("writes figures, tables and a page, and names them on stdout", () => {
-    const { code, stdout, stderr } = halfwatch(["report", swept]);
+  test("writes figures, tables and a page, and names them on stdout", async () => {
+    const { code, stdout, stderr } = await halfwatchHere(["report", swept]);
     expect(code).toBe(0);
     expect(stdout.trim().split("\n").sort()).toEqual(
       [...FILES, ...TABLES].map((name) => join(swept, "report", name)).sort(),
@@ -53,9 +54,9 @@ describe("report of a sweep over coverage", () => {
     expect(filesIn(join(swept, "report"))).toEqual([...FILES, ...TABLES].sort());
   });
 
-  test("is the same bytes again, in another place and under another name of the folder's path", () => {
+  test("is the same bytes again, in another place and under another name of the folder's path", async () => {
     const again = join(folder, "again");
-    expect(halfwatch(["report", `${swept}/.`, "--out", again]).code).toBe(0);
+    expect((await halfwatchHere(["report", `${swept}/.`, "--out", again])).code).toBe(0);
     expect(contentsOf(again)).toEqual(contentsOf(join(swept, "report")));
   });
 
@@ -133,9 +134,9 @@ describe("report of a sweep over coverage", () => {
     });
   });
 
-  test("--shift shows another one, --json is one document", () => {
+  test("--shift shows another one, --json is one document", async () => {
     const out = join(folder, "shifted");
-    const { code, stdout } = halfwatch(["report", swept, "--shift", "training", "--out", out, "--json"]);
+    const { code, stdout } = await halfwatchHere(["report", swept, "--shift", "training", "--out", out, "--json"]);
     expect(code).toBe(0);
     const json = JSON.parse(stdout);
     expect(json).toMatchObject({ scenario: "diamond-ghost", shift: "training", leftOut: [] });
@@ -175,9 +176,9 @@ test("report without a sweep has a row for each arm instead", () => {
 });
 
 describe("what cannot be reported: exit 2, a line, nothing written", () => {
-  const refused = (dir: string, ...args: string[]) => {
+  const refused = async (dir: string, ...args: string[]) => {
     const before = filesIn(folder);
-    const { code, stdout, stderr } = halfwatch(["report", dir, ...args]);
+    const { code, stdout, stderr } = await halfwatchHere(["report", dir, ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).not.toMatch(/^ +at /m);
     expect(filesIn(folder)).toEqual(before);
@@ -192,41 +193,41 @@ describe("what cannot be reported: exit 2, a line, nothing written", () => {
     return dir;
   };
 
-  test("a folder that is no run, an unknown shift", () => {
-    expect(refused(join(folder, "nowhere"))).toContain(
+  test("a folder that is no run, an unknown shift", async () => {
+    expect(await refused(join(folder, "nowhere"))).toContain(
       `cannot read ${join(folder, "nowhere")}: there is no such file or folder (ENOENT)\n`,
     );
-    expect(refused(swept, "--shift", "unsen")).toBe(
+    expect(await refused(swept, "--shift", "unsen")).toBe(
       "unknown shift unsen; did you mean unseen?\n  scenario diamond-ghost has: ghost-closer, unseen\n",
     );
   });
 
-  test("a run without a finished cell, whose begun ones are named", () => {
+  test("a run without a finished cell, whose begun ones are named", async () => {
     const dir = copied("unfinished", (run, cells) => {
       for (const cell of cells) rmSync(join(run, "cells", cell, "result.json"));
     });
-    const stderr = refused(dir);
+    const stderr = await refused(dir);
     expect(stderr).toMatch(/^run unfinished has no finished cell; 8 begun: naive-seed0-[0-9a-f]{8}, /);
     expect(stderr).toContain("\n  train it first: halfwatch run\n");
   });
 
-  test("a damaged file, which is named", () => {
+  test("a damaged file, which is named", async () => {
     let path = "";
     const dir = copied("damaged", (run, [cell]) => {
       path = join(run, "cells", cell, "metrics.jsonl");
       writeFileSync(path, `${readFileSync(path, "utf8")}{}\n`);
     });
-    expect(refused(dir)).toContain(`${path} was changed after its cell was finished: its hash does not match\n`);
+    expect(await refused(dir)).toContain(`${path} was changed after its cell was finished: its hash does not match\n`);
   });
 });
 
-test("cells without a result are named, on stderr and in the report", () => {
+test("cells without a result are named, on stderr and in the report", async () => {
   const dir = join(folder, "partial");
   cpSync(swept, dir, { recursive: true });
   const [begun, absent] = readdirSync(join(dir, "cells")).sort();
   rmSync(join(dir, "cells", begun, "result.json"));
   rmSync(join(dir, "cells", absent), { recursive: true });
-  const { code, stderr } = halfwatch(["report", dir]);
+  const { code, stderr } = await halfwatchHere(["report", dir]);
   expect(code).toBe(0);
   const counted = "2 of the run's 8 cells have no result";
   expect(stderr).toContain(`not in the report: ${counted}\n`);

@@ -14,6 +14,7 @@ import { viewPlayer } from "../../../cli/replay/player-view.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame, rowWidth } from "../../../cli/tui/span.ts";
 import { filesIn, halfwatch, MAIN, ROOT } from "../halfwatch.ts";
+import { halfwatchHere } from "../here.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
 
 const scenes = (await readGallery(galleryFolder())).map(sceneOf);
@@ -182,18 +183,18 @@ describe("printed", () => {
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  test("a scene alone; a scene that there is not", () => {
-    const { stdout } = halfwatch(["demo", "--plain", "--scene", "3"]);
+  test("a scene alone; a scene that there is not", async () => {
+    const { stdout } = await halfwatchHere(["demo", "--plain", "--scene", "3"]);
     expect(stdout).toMatch(/^3\. /);
     expect(stdout).not.toContain("2. ");
-    expect(halfwatch(["demo", "--scene", "4"])).toMatchObject({
+    expect(await halfwatchHere(["demo", "--scene", "4"])).toMatchObject({
       code: 2,
       stderr: "--scene is 4, expected an integer in [1, 3]\n",
     });
   });
 
-  test("as data: what each agent did, and the rates that are in the files", () => {
-    const { code, stdout } = halfwatch(["demo", "--json"]);
+  test("as data: what each agent did, and the rates that are in the files", async () => {
+    const { code, stdout } = await halfwatchHere(["demo", "--json"]);
     expect(code).toBe(0);
     const data = JSON.parse(stdout);
     expect(data.scenes.map(({ name }: { name: string }) => name)).toEqual(NAMES);

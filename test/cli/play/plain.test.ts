@@ -1,16 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { MAIN, ROOT } from "../halfwatch.ts";
+import { halfwatchHere } from "../here.ts";
 
-function playLines(input: string, ...args: string[]) {
-  const command = [MAIN, "play", "scenarios/diamond-ghost.yaml", ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: ROOT, encoding: "utf8", input });
-  return { code: status, stdout, stderr };
-}
+const PLAY = ["play", "scenarios/diamond-ghost.yaml"];
+const playLines = (input: string, ...args: string[]) => halfwatchHere([...PLAY, ...args], ROOT, input);
 
 test("moves come from standard input, a level a line", () => {
-  const { code, stdout, stderr } = playLines("nneess\n\nwwww\n", "--plain");
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "moves line 1: 4 after the end, not played\n" });
+  const command = [MAIN, ...PLAY, "--plain"];
+  const input = "nneess\n\nwwww\n";
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: ROOT, encoding: "utf8", input });
+  expect({ code: status, stderr }).toEqual({ code: 0, stderr: "moves line 1: 4 after the end, not played\n" });
   expect(stdout).toMatchInlineSnapshot(`
     "true pays diamond 1, ghost -1
     proxy pays diamond 1, ghost 1
@@ -50,22 +50,19 @@ test("moves come from standard input, a level a line", () => {
   `);
 });
 
-test("a level is chosen by number and seed, as in levels", () => {
-  const levels = spawnSync(
-    process.execPath,
-    [MAIN, "levels", "scenarios/diamond-ghost.yaml", "-n", "4", "--seed", "9", "--shift", "ghost-closer", "--json"],
-    { cwd: ROOT, encoding: "utf8" },
-  );
+test("a level is chosen by number and seed, as in levels", async () => {
+  const drawn = ["--seed", "9", "--shift", "ghost-closer"];
+  const levels = await halfwatchHere(["levels", "scenarios/diamond-ghost.yaml", "-n", "4", ...drawn, "--json"]);
   const map: string[] = JSON.parse(levels.stdout).levels[3].map;
-  const { stdout } = playLines("n", "--plain", "--level", "3", "--seed", "9", "--shift", "ghost-closer");
+  const { stdout } = await playLines("n", "--plain", "--level", "3", ...drawn);
   const [head, ...rows] = stdout.slice(stdout.indexOf("level")).split("\n");
   expect(head).toBe("level 3");
   // Stars are marks, and this shift has none.
   expect(rows.slice(0, 5).map((row) => row.split("  ->")[0].replaceAll(" ", ""))).toEqual(map);
 });
 
-test("a letter that is no move is named with its place", () => {
-  expect(playLines("nn\nnx\n", "--plain")).toEqual({
+test("a letter that is no move is named with its place", async () => {
+  expect(await playLines("nn\nnx\n", "--plain")).toEqual({
     code: 2,
     stdout: "",
     stderr:
@@ -73,8 +70,8 @@ test("a letter that is no move is named with its place", () => {
   });
 });
 
-test("without a terminal it says so", () => {
-  const { code, stdout, stderr } = playLines("");
+test("without a terminal it says so", async () => {
+  const { code, stdout, stderr } = await playLines("");
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toMatch(/^play needs a terminal\n {2}--plain reads moves/);
 });

@@ -17,6 +17,7 @@ import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
 import { cellPaths, openRun } from "../../../src/experiment/store.ts";
 import { tinyScenario } from "../../experiment/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";
+import { halfwatchHere } from "../here.ts";
 import { endures } from "../tui/endures.ts";
 import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 import { troupe } from "./troupe.ts";
@@ -488,10 +489,10 @@ test("endures every terminal, while it plays", async () => {
 
 describe("sources", () => {
   test("a filter that no recorded episode fits is refused in lines, and said in the player", async () => {
-    const told = halfwatch(["replay", episodesOf(), "--plain", "--filter", "outcome:gost"]);
+    const told = await halfwatchHere(["replay", episodesOf(), "--plain", "--filter", "outcome:gost"]);
     expect(told).toMatchObject({ code: 2, stdout: "" });
     expect(told.stderr).toBe("--filter outcome:gost: no episode has outcome gost; did you mean ghost?\n");
-    const none = halfwatch(["replay", episodesOf(), "--plain", "--filter", "steps>1000"]);
+    const none = await halfwatchHere(["replay", episodesOf(), "--plain", "--filter", "steps>1000"]);
     expect(none.stderr).toMatch(/^--filter steps>1000: no episode of \S+ fits\n$/);
     const { terminal } = await open({ filter: "outcome:gost" });
     await terminal.settle();
@@ -745,35 +746,41 @@ describe("the policy of a run", () => {
 });
 
 describe("without a terminal", () => {
-  test("an episode file is listed, and an episode told; --json holds the same", () => {
+  test("an episode file is listed, and an episode told; --json holds the same", async () => {
     const cells = readdirSync(join(dir, "cells")).filter((name) => name.startsWith("route-seed0"));
     const path = join(dir, "cells", cells[0], "episodes.jsonl");
     const told = halfwatch(["replay", path, "--filter", "outcome:ghost", "--episode", "1"], folder);
     expect(told).toMatchObject({ code: 0, stderr: "" });
     expect(told.stdout).toMatch(/^episode {2}shift/);
     expect(told.stdout).toMatch(/\nepisode 1:\n/);
-    const { shown, episodes } = JSON.parse(halfwatch(["replay", path, "--json", "--episode", "1"], folder).stdout);
+    const { shown, episodes } = JSON.parse(
+      (await halfwatchHere(["replay", path, "--json", "--episode", "1"], folder)).stdout,
+    );
     expect(shown.episode).toBe(1);
     expect(episodes[1]).toMatchObject({ outcome: shown.outcome, label: shown.label, returns: shown.returns });
   });
 
-  test("--record writes a file that is replayed without the checkpoint, and never over another", () => {
+  test("--record writes a file that is replayed without the checkpoint, and never over another", async () => {
     const record = ["replay", dir, "--episodes", "5", "--view", "full", "--record", "kept/five.jsonl"];
-    expect(halfwatch(record, folder)).toMatchObject({ code: 0, stdout: "" });
-    const { shown } = JSON.parse(halfwatch(["replay", "kept/five.jsonl", "--json", "--episode", "4"], folder).stdout);
-    const live = JSON.parse(halfwatch(["replay", dir, "--view", "full", "--json", "--episode", "4"], folder).stdout);
+    expect(await halfwatchHere(record, folder)).toMatchObject({ code: 0, stdout: "" });
+    const { shown } = JSON.parse(
+      (await halfwatchHere(["replay", "kept/five.jsonl", "--json", "--episode", "4"], folder)).stdout,
+    );
+    const live = JSON.parse(
+      (await halfwatchHere(["replay", dir, "--view", "full", "--json", "--episode", "4"], folder)).stdout,
+    );
     expect(shown.actions).toEqual(live.steps.map(({ action }: { action: string }) => action));
     // what the mind thought is in the file
-    const told = halfwatch(["replay", "kept/five.jsonl", "--episode", "4"], folder).stdout;
+    const told = (await halfwatchHere(["replay", "kept/five.jsonl", "--episode", "4"], folder)).stdout;
     expect(told).toMatch(/\nstep 1: \w+ (1\.0|\.\d)\d/);
-    expect(halfwatch(record, folder)).toMatchObject({
+    expect(await halfwatchHere(record, folder)).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^--record: kept\/five.jsonl is there already/),
     });
   });
 
-  test("--compare tells where minds part", () => {
-    const { code, stdout } = halfwatch(["replay", dir, "--compare", "optimal:true", "--json"], folder);
+  test("--compare tells where minds part", async () => {
+    const { code, stdout } = await halfwatchHere(["replay", dir, "--compare", "optimal:true", "--json"], folder);
     expect(code).toBe(0);
     const { lanes, divergence } = JSON.parse(stdout);
     expect(lanes.map(({ name }: { name: string }) => name)).toEqual(["route only:diamond", "optimal:true"]);
@@ -785,8 +792,8 @@ describe("without a terminal", () => {
     [["replay", "nowhere"], "cannot read nowhere: there is no such file or folder (ENOENT)"],
     [["replay", "."], ". is nothing to replay"],
     [["replay", "none.jsonl"], "cannot read none.jsonl: there is no such file or folder (ENOENT)"],
-  ])("%j is refused in a line", (args, message) => {
-    const { code, stdout, stderr } = halfwatch(args, folder);
+  ])("%j is refused in a line", async (args, message) => {
+    const { code, stdout, stderr } = await halfwatchHere(args, folder);
     expect({ code, stdout, message: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", message });
   });
 });

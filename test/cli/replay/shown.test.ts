@@ -18,7 +18,7 @@ import { createOverseer } from "../../../src/oversight/create.ts";
 import { parseView } from "../../../src/routing/views.ts";
 import { createCorridor } from "../../envs/specimens.ts";
 import { armCalled, tinyScenario } from "../../experiment/tiny.ts";
-import { halfwatch } from "../halfwatch.ts";
+import { halfwatchHere } from "../here.ts";
 import { troupe } from "./troupe.ts";
 
 let engine: Engine;
@@ -115,10 +115,10 @@ describe("overlays equal what is computed elsewhere, at states picked at random"
   test("Q* on the map is what `halfwatch solve` prints for the same map", async () => {
     const shown = (await episodes(1, { world: { size: 5, horizon: 32 } }))[0];
     const level = ["scenarios/diamond-ghost.yaml", "--level", "3", "--json"];
-    const { stdout } = halfwatch(["solve", ...level]);
+    const { stdout } = await halfwatchHere(["solve", ...level]);
     const solved = JSON.parse(stdout);
     const { stage } = await troupe(engine, "full", { world: { size: 5, horizon: 32 } });
-    const map = halfwatch(["levels", "scenarios/diamond-ghost.yaml", "-n", "4", "--json"]).stdout;
+    const map = (await halfwatchHere(["levels", "scenarios/diamond-ghost.yaml", "-n", "4", "--json"])).stdout;
     const state = new Int32Array(1);
     const parsed = stage.world.parse(JSON.parse(map).levels[3].map.join("\n"), state);
     const { mind } = await troupe(engine, "full", { world: { size: 5, horizon: 32 } });
