@@ -242,7 +242,7 @@ const COMMANDS: readonly CommandSpec[] = [
   {
     name: "validate",
     args: [["<FILE>", "scenario file (YAML)"]],
-    about: "Check a scenario file; every error with its line and column, all in one go.",
+    about: "Check a scenario file, every error with its line and column; and estimate how long it will train here.",
     options: [setOption(), jsonOption()],
     example: "halfwatch validate scenarios/quickstart.yaml --set oversight.coverage=0.3",
     load: () => import("./commands/validate.ts"),

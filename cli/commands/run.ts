@@ -18,6 +18,7 @@ import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { type RunDisplay, type SafeDisplay, type ScreenTrouble, showRun } from "../display.ts";
+import { estimateRun, tellEstimate } from "../estimate.ts";
 import { DISCOUNTED, nameOf, remarkOn, thinEvaluations } from "../events.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
@@ -92,6 +93,8 @@ export async function run(
   liftStalePause(dir, plans, claim);
   const { groups, jobs, threads } = divideCells(waiting, options.engine, options);
   const { shift } = scenario.primary;
+
+  if (isLong(waiting)) say(`estimate: ${tellEstimate(await estimateRun(waiting, options.engine, { jobs, threads }))}`);
 
   const returns = new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)]));
   let view = beginRun(plans, returns);
@@ -173,6 +176,12 @@ export async function run(
   say(`${failed.length} of ${plans.length} cells failed; the same command tries them again`);
   process.exitCode = 1;
 }
+
+/** Environment steps below which a run is over before an estimate would be worth its time. */
+const SHORT = 1_000_000;
+
+const isLong = (plans: readonly CellPlan[]): boolean =>
+  plans.reduce((sum, { scenario: { train } }) => sum + updatesIn(train) * train.worlds * train.rollout, 0) >= SHORT;
 
 /** Remove what a kill in a cell's last moment left, unless its process is still there and does so itself. */
 function tidy(dir: string, id: string, claim: Claim): void {

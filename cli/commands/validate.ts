@@ -1,5 +1,10 @@
+import { resolveEngine } from "../../src/compute/choice.ts";
+import { planCells } from "../../src/experiment/plan.ts";
 import { listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
-import { expandSweep, plannedCells } from "../../src/experiment/sweep.ts";
+import { expandSweep } from "../../src/experiment/sweep.ts";
+import { estimateRun, tellEstimate } from "../estimate.ts";
+import "../float32.ts";
+import { divideCells } from "../launching.ts";
 import { print, printJson } from "../output.ts";
 import { readScenarioText } from "../scenarios.ts";
 
@@ -15,13 +20,17 @@ export async function run([path]: readonly string[], { set = [], json }: Validat
   const seeds = listSeeds(scenario.seeds).length;
   const swept = expandSweep(scenario);
   const points = swept.length;
-  const cells = plannedCells(scenario, swept).length;
+  const plans = planCells(scenario, resolveEngine("auto"), swept);
+  const cells = plans.length;
+  const { jobs, threads } = divideCells(plans, "auto", {});
+  const estimate = await estimateRun(plans, "auto", { jobs, threads });
   if (json) {
-    printJson({ valid: true, path, hash, arms, seeds, points, cells, scenario });
+    printJson({ valid: true, path, hash, arms, seeds, points, cells, estimate, scenario });
     return;
   }
   const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
   print(
     `${path}: valid; ${count(arms, "arm")}, ${count(seeds, "seed")}, ${count(points, "point")} of the sweep: ${count(cells, "cell")}`,
   );
+  print(`estimate, from measured updates: ${tellEstimate(estimate)}`);
 }

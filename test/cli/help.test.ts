@@ -45,8 +45,8 @@ describe("--help", () => {
         verify [options] <RUN>                      Check every file of a run, name the cells that are
                                                     missing, and train some again to compare all bytes.
         list [options] [topic]                      What there is to choose from, a line each.
-        validate [options] <FILE>                   Check a scenario file; every error with its line and
-                                                    column, all in one go.
+        validate [options] <FILE>                   Check a scenario file, every error with its line and
+                                                    column; and estimate how long it will train here.
         doctor [options]                            What this machine can run, what is missing, and the
                                                     command that adds it.
         bench [options]                             How fast training is here, phase by phase.
@@ -291,7 +291,8 @@ describe("--help", () => {
     expect(await help("validate")).toMatchInlineSnapshot(`
       "Usage: halfwatch validate [options] <FILE>
 
-      Check a scenario file; every error with its line and column, all in one go.
+      Check a scenario file, every error with its line and column; and estimate how long it will train
+      here.
 
       Arguments:
         FILE                    scenario file (YAML)

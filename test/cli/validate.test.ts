@@ -137,11 +137,13 @@ test("a right file is counted: arms x seeds x points", async () => {
   const args = ["validate", "scenarios/quickstart.yaml", "--set", "arms=[naive, route]", "--set", "seeds=4"];
   expect(halfwatch([...args, "--set", "sweep.oversight.coverage=[0.1, 0.2, 0.3]"])).toEqual({
     code: 0,
-    stdout: "scenarios/quickstart.yaml: valid; 2 arms, 4 seeds, 3 points of the sweep: 24 cells\n",
+    stdout: expect.stringMatching(
+      /^scenarios\/quickstart.yaml: valid; 2 arms, 4 seeds, 3 points of the sweep: 24 cells\nestimate, from measured updates: 24 cells, ~[\d.]+ (s|min|h)( with \d+ at a time)?, 73 MB on disk\n$/,
+    ),
     stderr: "",
   });
-  expect((await halfwatchHere([...args, "--set", "arms=[naive]"])).stdout).toBe(
-    "scenarios/quickstart.yaml: valid; 1 arm, 4 seeds, 1 point of the sweep: 4 cells\n",
+  expect((await halfwatchHere([...args, "--set", "arms=[naive]"])).stdout).toMatch(
+    /^scenarios\/quickstart.yaml: valid; 1 arm, 4 seeds, 1 point of the sweep: 4 cells\n/,
   );
 });
 
@@ -149,7 +151,13 @@ test("--json is one document, the resolved scenario in it", async () => {
   const args = ["validate", "scenarios/quickstart.yaml", "--json", "--set", "seeds=2"];
   const { code, stdout, stderr } = await halfwatchHere(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const { scenario, hash, ...rest } = JSON.parse(stdout);
+  const { scenario, hash, estimate, ...rest } = JSON.parse(stdout);
+  expect(estimate).toEqual({
+    cells: 10,
+    jobs: expect.any(Number),
+    seconds: expect.any(Number),
+    bytes: expect.any(Number),
+  });
   expect(rest).toEqual({ valid: true, path: "scenarios/quickstart.yaml", arms: 5, seeds: 2, points: 1, cells: 10 });
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
   expect(scenario.oversight.coverage).toBe(0.01);
