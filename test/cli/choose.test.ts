@@ -21,7 +21,7 @@ import { halfwatchHere } from "./here.ts";
  */
 
 const COVERAGES = [0.5, 0.1];
-const SIZES = [4, 5];
+const SIZES = [4, 3];
 const LAST = 256;
 
 let run: string;
@@ -84,26 +84,26 @@ describe("the policy of a run", () => {
     expect(wantedPath({ path: run })).toBe(planned("route", 0, point(0.5, 4)));
     expect(wantedPath({ path: run, seed: 1 })).toBe(planned("route", 1, point(0.5, 4)));
     expect(wantedPath({ path: run, arm: "naive" })).toBe(planned("naive", 0, point(0.5, 4)));
-    expect(wantedPath({ path: run, point: { "world.size": 5 } })).toBe(planned("route", 0, point(0.5, 5)));
+    expect(wantedPath({ path: run, point: { "world.size": 3 } })).toBe(planned("route", 0, point(0.5, 3)));
     expect(wantedPath({ path: run, point: { "oversight.coverage": 0.1 } })).toBe(planned("route", 0, point(0.1, 4)));
   });
 
   test("that there is not is said, with what there is", () => {
     const points =
-      "0.5 · world.size 4; oversight.coverage 0.5 · world.size 5; oversight.coverage 0.1 · world.size 4; oversight.coverage 0.1 · world.size 5";
+      "0.5 · world.size 4; oversight.coverage 0.5 · world.size 3; oversight.coverage 0.1 · world.size 4; oversight.coverage 0.1 · world.size 3";
     expect(messageOf(() => wantedPath({ path: run, point: { "oversight.coverage": 0.2 } }))).toBe(
       `--point oversight.coverage=0.2: run ${run} has no such point\nit has: oversight.coverage ${points}`,
     );
     expect(messageOf(() => wantedPath({ path: run, point: { toString: 1 } }))).toContain("has no such point");
-    expect(messageOf(() => wantedPath({ path: run, arm: "naive", seed: 1, point: point(0.1, 5) }))).toBe(
-      `run ${run} has no finished cell of naive with seed 1 at oversight.coverage 0.1 · world.size 5\n` +
+    expect(messageOf(() => wantedPath({ path: run, arm: "naive", seed: 1, point: point(0.1, 3) }))).toBe(
+      `run ${run} has no finished cell of naive with seed 1 at oversight.coverage 0.1 · world.size 3\n` +
         [
           ...[
             "it has: seed 0 at oversight.coverage 0.5 · world.size 4",
-            "seed 0 at oversight.coverage 0.5 · world.size 5",
+            "seed 0 at oversight.coverage 0.5 · world.size 3",
           ],
-          ...["seed 0 at oversight.coverage 0.1 · world.size 4", "seed 0 at oversight.coverage 0.1 · world.size 5"],
-          ...["seed 1 at oversight.coverage 0.5 · world.size 4", "seed 1 at oversight.coverage 0.5 · world.size 5"],
+          ...["seed 0 at oversight.coverage 0.1 · world.size 4", "seed 0 at oversight.coverage 0.1 · world.size 3"],
+          ...["seed 1 at oversight.coverage 0.5 · world.size 4", "seed 1 at oversight.coverage 0.5 · world.size 3"],
         ].join("; "),
     );
     // Some of a point is named as it was asked for.
@@ -176,24 +176,24 @@ describe("a comparison", () => {
   }
 
   test("with another arm or seed stays at the point", async () => {
-    for (const at of [point(0.5, 5), point(0.1, 4)]) {
+    for (const at of [point(0.5, 3), point(0.1, 4)]) {
       expect(await loadedFor("arm:naive", at)).toEqual([planned("naive", 0, at)]);
       expect(await loadedFor("seed:1", at)).toEqual([planned("route", 1, at)]);
     }
   });
 
   test("with another point changes what is named of it", async () => {
-    expect(await loadedFor("point:oversight.coverage=.1", point(0.5, 5))).toEqual([planned("route", 0, point(0.1, 5))]);
+    expect(await loadedFor("point:oversight.coverage=.1", point(0.5, 3))).toEqual([planned("route", 0, point(0.1, 3))]);
   });
 
   test("with a mind of another world is refused", async () => {
-    await expect(loadedFor("point:world.size=4", point(0.5, 5))).rejects.toThrow(
+    await expect(loadedFor("point:world.size=4", point(0.5, 3))).rejects.toThrow(
       "--compare point:world.size=4: it was trained in another world",
     );
   });
 
   test("may be with each point that differs in one value and has the same world", async () => {
-    const actor = await actors.load({ path: run, point: point(0.1, 5) });
+    const actor = await actors.load({ path: run, point: point(0.1, 3) });
     expect(candidatesOf(actor).filter((spec) => spec.startsWith("point:"))).toEqual(["point:oversight.coverage=0.5"]);
   });
 
@@ -214,18 +214,18 @@ describe("a comparison", () => {
 });
 
 test("eval and replay of a run are those of its checkpoint", async () => {
-  const at = ["--point", "oversight.coverage=0.1", "--point", "world.size=5"];
-  const file = planned("route", 1, point(0.1, 5));
+  const at = ["--point", "oversight.coverage=0.1", "--point", "world.size=3"];
+  const file = planned("route", 1, point(0.1, 3));
   const ofRun = await halfwatchHere(["eval", run, "--arm", "route", "--seed", "1", ...at, "--json"]);
   expect(ofRun.code, ofRun.stderr).toBe(0);
-  expect(JSON.parse(ofRun.stdout).point).toEqual(point(0.1, 5));
+  expect(JSON.parse(ofRun.stdout).point).toEqual(point(0.1, 3));
   const header = (await halfwatchHere(["eval", run, "--seed", "1", ...at])).stdout.split("\n")[0];
-  expect(header).toContain(" · route · 1 · oversight.coverage 0.1 · world.size 5 · view ");
+  expect(header).toContain(" · route · 1 · oversight.coverage 0.1 · world.size 3 · view ");
   // The run's other seeds are beside it either way.
   expect(JSON.parse(ofRun.stdout).otherSeeds).toMatchObject([{ seed: 0 }]);
   expect(JSON.parse(ofRun.stdout)).toEqual(JSON.parse((await halfwatchHere(["eval", file, "--json"])).stdout));
   const told = await halfwatchHere(["replay", run, "--seed", "1", ...at, "--plain"]);
   expect(halfwatch(["replay", file, "--plain"])).toEqual(told);
   expect(told.stderr).toContain(file);
-  expect(told.stdout).toContain("tiny · route · seed 1 · oversight.coverage 0.1 · world.size 5 · step 256 · episode 0");
+  expect(told.stdout).toContain("tiny · route · seed 1 · oversight.coverage 0.1 · world.size 3 · step 256 · episode 0");
 });

@@ -6,7 +6,8 @@ import { cacheFolder } from "../../cli/cache.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { filesIn, inFolder, MAIN } from "./halfwatch.ts";
 
-const RUN = ["run", "scenarios/quickstart.yaml", "--set", "train.steps=4096", "--arms", "naive", "--seeds", "1"];
+const TINY = ["train.steps=4096", "world.size=4"].flatMap((change) => ["--set", change]);
+const RUN = ["run", "scenarios/quickstart.yaml", ...TINY, "--arms", "naive", "--seeds", "1"];
 
 function run(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
   const options = { cwd: folder, env: environment, timeout: 50_000 };

@@ -28,6 +28,7 @@ const EPOCHS = "train.epochs";
 const of = (change: object) =>
   tinyScenario({
     ...{
+      world: { size: 3 },
       arms: ["naive", "route"],
       seeds: [0],
       train: { steps: 256 },
