@@ -29,6 +29,7 @@ process.on("disconnect", () => {
 process.on("SIGTERM", () => {
   mustStop = true;
 });
+process.on("SIGHUP", () => {}); // The terminal is gone, and so is the runner unless it saves: it says so, or it disconnects.
 process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the runner decides, and sends SIGTERM.
 process.once("message", async (message) => {
   const order = message as CellOrder;

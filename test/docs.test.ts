@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, normalize } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -236,4 +237,25 @@ describe("docs/architecture.md: rooms", () => {
     const barrels = sources.filter(({ file, text }) => file !== "index.ts" && /^export [^;]* from "/m.test(text));
     expect(barrels.map(({ file }) => file)).toEqual([]);
   });
+});
+
+test("the packed README names no file that is not packed", () => {
+  const { status, stdout, stderr } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    ...{ cwd: ROOT, encoding: "utf8", shell: true },
+  });
+  expect(status, stderr).toBe(0);
+  const [{ files }] = JSON.parse(stdout) as [{ files: readonly { path: string }[] }];
+  const packed = files.map(({ path }) => path);
+  const has = (path: string) => packed.some((each) => each === path || each.startsWith(`${path.replace(/\/$/, "")}/`));
+  const text = read("README.md");
+  const links = matches(text, /\]\(([^)#]+)(?:#[^)]*)?\)/g).map(([target]) => target);
+  const local = links.filter((target) => !/^https?:/.test(target));
+  expect(local.length).toBeGreaterThan(5);
+  expect(local.filter((target) => !has(target))).toEqual([]);
+  // And what is named as code: a path in the repository.
+  const named = matches(text, /`((?:src|cli|test|bench|docs|gallery|scenarios|examples|scripts)\/[\w./-]*)`/g).map(
+    ([path]) => path,
+  );
+  const readersOwn = [READERS_OWN];
+  expect(named.filter((path) => !readersOwn.includes(path) && !has(path))).toEqual([]);
 });

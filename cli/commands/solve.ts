@@ -62,8 +62,9 @@ function drawn(scenario: Scenario, { level = 0, seed }: SolveOptions): { world: 
 }
 
 function written(scenario: Scenario, file: string): { world: World; map: string } {
-  const text = mapIn(readInputText(file));
+  const given = readInputText(file);
   try {
+    const text = mapIn(given);
     const world = buildWorld(fitted(scenario.world, text));
     const start = new Int32Array(world.stateSize);
     return { world, map: world.print(world.parse(text, start), start) };
@@ -76,21 +77,26 @@ function written(scenario: Scenario, file: string): { world: World; map: string 
 /** A row of a map as commands print it: letters apart by blanks, or by the stars of marked cells; what stands beside it is set off. */
 const PRINTED_ROW = /^\s*([AGD.#](?:[ *][AGD.#])+)(?:[ *]?\s*$|[ *]?\s{2,}.*$)/;
 
-/** The map in a text: the text itself, a map with blanks between its letters, or the first one of what a command printed. */
+/**
+ * The map in a text: the text itself, a map with blanks between its letters, or the one that a command printed.
+ *
+ * @throws UserError for several maps.
+ */
 export function mapIn(text: string): string {
   const lines = text.split("\n").map((each) => each.replace(/^\s*[|│║](.*)[|│║]\s*$/u, "$1").trimEnd());
   const said = lines.filter((each) => each.trim() !== "");
   // Every cell apart: whatever is wrong in it is found at its place.
   if (said.every((each) => /^\s*\S( \S)+$/.test(each))) return said.map((each) => each.replace(/\s/g, "")).join("\n");
-  const first = lines.findIndex((each) => PRINTED_ROW.test(each));
-  if (first < 0) return text;
-  const rows: string[] = [];
-  for (const each of lines.slice(first)) {
+  if (!lines.some((each) => PRINTED_ROW.test(each))) return text;
+  const maps: string[][] = [];
+  lines.forEach((each, l) => {
     const row = PRINTED_ROW.exec(each)?.[1];
-    if (row === undefined) break;
-    rows.push(row.replace(/[ *]/g, ""));
-  }
-  return rows.join("\n");
+    if (row === undefined) return;
+    if (l === 0 || !PRINTED_ROW.test(lines[l - 1])) maps.push([]);
+    maps.at(-1)?.push(row.replace(/[ *]/g, ""));
+  });
+  if (maps.length === 1) return maps[0].join("\n");
+  throw new UserError(`holds ${maps.length} maps, expected one`, "solve --level N takes a level by its number");
 }
 
 /** The scenario's world, made to fit a map: of its size, and with walls if it has any. */

@@ -5,9 +5,12 @@
 export const OUT_OF_MEMORY = "memory ran out";
 export const LESS_MEMORY = "lower --jobs, train.worlds, train.rollout or the widths in agent";
 
-/** What V8 and WebAssembly throw where they cannot have memory; typed arrays longer than any can be among it. */
+/**
+ * What V8 and WebAssembly throw where they cannot have memory; typed arrays longer than any can be among it. A length that is negative, or no
+ * number, is a bug of ours.
+ */
 const REFUSALS =
-  /Array buffer allocation failed|Maximum memory size exceeded|could not allocate memory|Invalid (typed )?array (buffer )?length|out of memory|Failed to (allocate|grow)/i;
+  /Array buffer allocation failed|Maximum memory size exceeded|could not allocate memory|Invalid typed array length: \d{10,}|out of memory|Failed to (allocate|grow)/i;
 
 /** What a process writes to stderr when V8 ends it for want of memory. */
 const LAST_WORDS = /heap out of memory|Fatal process out of memory|Committing semi space failed|OOM error/i;

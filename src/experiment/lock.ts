@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { attempt } from "../core/cleanup.ts";
 import { createExclusively, listFolder, makeFolder, pathExists, readTouched, remove } from "./files.ts";
 import { type Guard, LOCKS } from "./store.ts";
 
@@ -83,7 +84,7 @@ export function guardBy(run: string, claim: Claim, pause: () => void): Guard {
         lock.discard();
         return result;
       } catch (error) {
-        lock.release();
+        attempt(() => lock.release());
         throw error;
       }
     }

@@ -78,7 +78,16 @@ function adjusted(given: MapTree, path: string, { set = [], sweep = "keep" }: Ad
   let tree = given;
   const ignored = sweep === "ignore" ? tree.entries.get("sweep") : undefined;
   if (ignored) tree = without(tree, "sweep");
-  for (const option of set) tree = applyOption(tree, option);
+  const refused: UserError[] = [];
+  for (const option of set) {
+    try {
+      tree = applyOption(tree, option);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      refused.push(error);
+    }
+  }
+  if (refused.length > 0) throw togetherWith(tree, refused);
   const scenario = check(ignored && !tree.entries.has("sweep") ? setAt(tree, ["sweep"], ignored) : tree);
   const loaded = sweep === "ignore" ? { ...scenario, sweep: {} } : scenario;
   return { scenario: loaded, hash: hashScenario(loaded), path };
@@ -247,6 +256,23 @@ function applyOption(tree: MapTree, option: string): MapTree {
   const base = asOne && sweeping.length < grids.length ? changed : tree;
   const swept = sweep.type === "list" ? listOf(sweep.place, sweep.items.map(resweep)) : resweep(sweep);
   return setAt(base, ["sweep"], { place: sweep.place, value: swept }) as MapTree;
+}
+
+/** What is wrong with a scenario without the options that were refused, and with those: all in one go. */
+function togetherWith(tree: MapTree, refused: readonly UserError[]): UserError {
+  const all = [...refused];
+  try {
+    check(tree);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    all.unshift(error);
+  }
+  if (all.length === 1) return all[0];
+  return new UserError(
+    all.map(({ message }) => message).join("\n"),
+    undefined,
+    all.flatMap(({ problems = [] }) => problems),
+  );
 }
 
 /** A key inside one that is swept is replaced at every point: setting it would change nothing, and nobody would be told. */

@@ -145,6 +145,8 @@ describe("a map as commands print it is read by solve --map", () => {
     );
     expect(mapIn("│ A . D │\n│ . . . │\n│ . . G │\n")).toBe(map);
     expect(mapIn("A . D\n. . .\n. . G\n")).toBe(map);
+    const two = "level 0\nA . D\n. . .\n. . G\n\nlevel 1\nA . D\n. . .\n. G .\n";
+    expect(() => mapIn(two)).toThrow("holds 2 maps, expected one");
     expect(mapIn("A . D\n. x .\n. . G\n")).toBe("A.D\n.x.\n..G");
     expect(mapIn("A.D\n...\n..G\n")).toBe("A.D\n...\n..G\n");
   });

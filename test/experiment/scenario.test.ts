@@ -339,6 +339,16 @@ describe("shift and sweep", () => {
     );
   });
 
+  test("an option that is refused hides neither the others nor what is wrong with the file", () => {
+    expect(complaint("coverage: 0.1", "coverage: 7", ["train.stepz=1", "discount=0.5", "nonsense"])).toBe(
+      "apples.yaml:7:40: oversight.coverage is 7, expected a number in [0, 1]\n" +
+        "  coverage: probability of inspection; 1 inspects everything\n" +
+        "--set train.stepz=1: unknown key train.stepz; did you mean train.steps?\n" +
+        "--set nonsense: expected key.path=value\n" +
+        "  for example --set oversight.coverage=0.3",
+    );
+  });
+
   test("a world without a level is refused, also in a shift and at a point of the sweep", () => {
     expect(complaint("kind: diamond-ghost }", "kind: diamond-ghost, gap: 30 }")).toMatch(
       /^apples.yaml:2:8: world diamond-ghost found no level in 100000 tries with size 5, levels all, gap 30, walls/,
