@@ -34,6 +34,13 @@ const FAILED: readonly (readonly [string, Document])[] = [
     "a swept kind: the defaults of the old one were taken for what somebody wrote",
     { sweep: { "oversight.kind": ["terminal", "episode"] }, shift: { other: { "oversight.kind": "episode" } } },
   ],
+  [
+    "returns next to 0 have no ticks between them",
+    {
+      ...{ goals: { true: { ghost: 1 }, proxy: {} }, shift: { other: { discount: 4.4e-323 } } },
+      ...{ primary: { shift: "other" }, world: { size: 3, horizon: 2, objects: "ghost-only" } },
+    },
+  ],
   ["a swept algorithm, each with its own defaults", { sweep: { "train.algorithm": ["ppo", "reinforce"] } }],
 ];
 

@@ -90,10 +90,16 @@ export const ARM_LEGEND: Spec = {
   offset: 8,
 };
 
+/** Numbers below it are drawn as 0: between smaller ones a scale has no room for ticks. */
+const LEAST_DRAWN = 1e-100;
+
 /** A scale's domain around values, with ends at round numbers. */
 export function roundDomain(values: readonly number[]): [number, number] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const range = most - least || Math.abs(most) || 1;
+  const size = Math.max(Math.abs(least), Math.abs(most));
+  // Values that differ by rounding alone are one.
+  const isSpread = most - least > Math.max(LEAST_DRAWN, 1e-9 * size);
+  const range = isSpread ? most - least : size > LEAST_DRAWN ? size : 1;
   const magnitude = 10 ** Math.floor(Math.log10(range));
   const step = range / magnitude < 2 ? magnitude / 5 : range / magnitude < 5 ? magnitude / 2 : magnitude;
   const margin = range / 50;

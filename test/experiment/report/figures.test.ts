@@ -176,6 +176,8 @@ describe("what figures are made with", () => {
     expect(roundDomain([-0.96, 0.93])).toEqual([-1, 1]);
     expect(roundDomain([3, 3])).toEqual([2.5, 3.5]);
     expect(roundDomain([0, 0])).toEqual([-0.2, 0.2]);
+    expect(roundDomain([-5e-324, 4.4e-323])).toEqual([-0.2, 0.2]);
+    expect(roundDomain([3, 3 + 4e-16])).toEqual([2.5, 3.5]);
   });
 
   test("dashes of lines that coincide fill one another's gaps", () => {
