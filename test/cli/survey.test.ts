@@ -37,8 +37,13 @@ const FAILED: readonly (readonly [string, Document])[] = [
   [
     "returns next to 0 have no ticks between them",
     {
-      ...{ goals: { true: { ghost: 1 }, proxy: {} }, shift: { other: { discount: 4.4e-323 } } },
-      ...{ primary: { shift: "other" }, world: { size: 3, horizon: 2, objects: "ghost-only" } },
+      goals: { true: { ghost: 1 }, proxy: {} },
+      world: { size: 3, horizon: 2, walls: { density: 0 }, levels: "all", objects: "ghost-only", gap: 1 },
+      oversight: { kind: "none" },
+      agent: { modules: ["diamond", "ghost"], hidden: [1], critic: [1] },
+      train: { steps: 1, worlds: 1, rollout: 1, epochs: 1, minibatches: 1 },
+      ...{ arms: ["naive"], evaluation: { levels: 3, validationEpisodes: 6 } },
+      ...{ shift: { other: { discount: 4.4e-323 } }, primary: { shift: "other" } },
     },
   ],
   ["a swept algorithm, each with its own defaults", { sweep: { "train.algorithm": ["ppo", "reinforce"] } }],
