@@ -454,13 +454,19 @@ test("--version is the version of package.json", async () => {
 
 describe("exit codes", () => {
   /** The program with another body for `doctor`. */
-  function withDoctor(body: string) {
+  function withDoctor(body: string, ...args: readonly string[]) {
     const hooks = `
       import { registerHooks } from "node:module";
       const source = ${JSON.stringify(`import { Interrupted } from "../interrupted.js"; export async function run() { ${body} }`)};
       registerHooks({ load: (url, context, next) => url.endsWith("/commands/doctor.js")
         ? { format: "module", source, shortCircuit: true } : next(url, context) });`;
-    return spawn(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(hooks)}`, MAIN, "doctor"]);
+    return spawn(process.execPath, [
+      "--import",
+      `data:text/javascript,${encodeURIComponent(hooks)}`,
+      MAIN,
+      "doctor",
+      ...args,
+    ]);
   }
 
   async function outcomeOf(child: ReturnType<typeof withDoctor>) {
@@ -488,6 +494,27 @@ describe("exit codes", () => {
       code: 130,
       stdout: "",
       stderr: "3 cells done\n",
+    });
+  });
+
+  test("with --json each is a document on stdout; the stack of a bug goes to stderr", async () => {
+    const one = (error: string, message: string) =>
+      `${JSON.stringify({ error, errors: [{ file: null, line: null, column: null, message, hint: null }] }, null, 2)}\n`;
+    const bug = await outcomeOf(withDoctor('throw new RangeError("gae: T is 0");', "--json"));
+    expect({ ...bug, stderr: "" }).toEqual({ code: 1, stdout: one("bug", "gae: T is 0"), stderr: "" });
+    expect(bug.stderr).toMatch(/^RangeError: gae: T is 0\n {4}at run /);
+    expect(await outcomeOf(withDoctor('throw new Interrupted("3 cells done");', "--json"))).toEqual({
+      ...{ code: 130, stdout: one("interrupted", "3 cells done"), stderr: "" },
+    });
+    const waiting = withDoctor(
+      'console.error("ready"); await new Promise((resolve) => setTimeout(resolve, 30_000));',
+      "--json",
+    );
+    waiting.stderr.once("data", () => waiting.kill("SIGINT"));
+    expect(await outcomeOf(waiting)).toEqual({
+      code: 130,
+      stdout: one("interrupted", "interrupted"),
+      stderr: "ready\n",
     });
   });
 

@@ -87,6 +87,26 @@ test("each command's table has the cells that an earlier one trained", async () 
 test("verify counts each cell once, finds none missing, and `watch` tells of all points", async () => {
   const { code, stdout } = halfwatch(["verify", run]);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^10 of 10 cells are finished and whole \(\d+ files\)\n$/)]);
+  const state = JSON.parse((await halfwatchHere(["watch", run, "--json"])).stdout);
+  expect(state).toMatchObject({ run, scenario: "tiny", complete: true });
+  expect(state.cells).toHaveLength(10);
+  for (const cell of state.cells) {
+    expect(cell).toMatchObject({
+      state: "done",
+      paused: false,
+      fraction: 1,
+      evaluated: null,
+      where: null,
+      message: null,
+    });
+    expect(cell.trueReturn).toBeTypeOf("number");
+  }
+  expect(state.tables.map(({ rows }: { rows: readonly unknown[] }) => rows.length > 0)).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
   const watched = await halfwatchHere(["watch", run, "--plain"]);
   expect(watched.stderr).toContain("complete: 10 of 10 cells are done");
   expect(watched.stdout.match(/^tiny · .*/gm)).toEqual(
