@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // All cores: unless told so, vitest leaves one to itself, which of two is half.
+    maxWorkers: "100%",
   },
 });

@@ -270,7 +270,8 @@ function extended(dir: string, before: Manifest, more: Manifest): Manifest {
 function refuseStrangers(dir: string): void {
   const cells = pathExists(join(dir, "cells")) ? listFolder(join(dir, "cells")) : [];
   const isLost = cells.length > 0 && cells.every((id) => CELL_ID.test(id));
-  const own = new Set(isLost ? [LOCKS, "cells", "report", "control.json"] : [LOCKS]);
+  // Another command may have written the manifest since it was looked for.
+  const own = new Set(["manifest.json", LOCKS, ...(isLost ? ["cells", "report", "control.json"] : [])]);
   const stranger = listFolder(dir).find((name) => !own.has(name));
   if (stranger === undefined) return;
   throw new UserError(
