@@ -1,6 +1,6 @@
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
-import { ARM_NAMES, type ArmName } from "../src/experiment/schema.ts";
+import { ARM_NAMES, type ArmName } from "../src/scenario/schema.ts";
 
 /** The arms of `--arms`. @throws UserError for a name that is none. */
 export function checkedArms(names: readonly string[]): ArmName[] {

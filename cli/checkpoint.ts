@@ -1,11 +1,11 @@
 import { ENGINE_NAMES, type EngineName } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../src/envs/observe.ts";
-import type { Checkpoint } from "../src/experiment/checkpoint.ts";
-import { loadStoredScenario } from "../src/experiment/scenario.ts";
-import type { Scenario } from "../src/experiment/schema.ts";
-import { createSetting, type Setting } from "../src/experiment/setting.ts";
-import { readPolicy } from "../src/experiment/store.ts";
+import type { Checkpoint } from "../src/runs/checkpoint.ts";
+import { readPolicy } from "../src/runs/store.ts";
+import { loadStoredScenario } from "../src/scenario/load.ts";
+import type { Scenario } from "../src/scenario/schema.ts";
+import { createSetting, type Setting } from "../src/scenario/setting.ts";
 
 export interface LoadedCheckpoint {
   /** Without its optimiser. */

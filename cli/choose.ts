@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../src/core/errors.ts";
 import { canonicalJson } from "../src/core/hash.ts";
-import { planOf, runPlanOf } from "../src/experiment/plan.ts";
-import { pointText } from "../src/experiment/report/format.ts";
+import { pointText } from "../src/report/format.ts";
+import { planOf, runPlanOf } from "../src/runs/plan.ts";
 import {
   type CellPaths,
   type CellResult,
@@ -11,8 +11,8 @@ import {
   checkpointPath,
   readManifest,
   readResultAlone,
-} from "../src/experiment/store.ts";
-import { nameInFull, type Point, placing, type SweepPoint } from "../src/experiment/sweep.ts";
+} from "../src/runs/store.ts";
+import { nameInFull, type Point, placing, type SweepPoint } from "../src/scenario/sweep.ts";
 import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";
 import { isRun } from "./runs.ts";
 

@@ -1,4 +1,4 @@
-import type { CellEvent } from "../src/experiment/launch.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
 import { complaintOf } from "./complaint.ts";
 import { say } from "./output.ts";
 import type { RunView } from "./progress.ts";

@@ -1,5 +1,5 @@
-import type { CellEvent } from "../src/experiment/launch.ts";
-import type { CellPlan } from "../src/experiment/plan.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
+import type { CellPlan } from "../src/runs/plan.ts";
 import { roughly, short } from "./numbers.ts";
 import { countCells, type RunView } from "./progress.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UserError } from "../src/core/errors.ts";
-import { fileError } from "../src/experiment/files.ts";
+import { fileError } from "../src/runs/files.ts";
 
 const LARGEST_INPUT = 1_000_000;
 

@@ -1,13 +1,13 @@
 import { UserError } from "../src/core/errors.ts";
-import type { Metrics } from "../src/experiment/cell.ts";
-import { readControl } from "../src/experiment/control.ts";
-import { readFailure } from "../src/experiment/failure.ts";
-import { pathExists } from "../src/experiment/files.ts";
-import { LineFollower } from "../src/experiment/follow.ts";
-import type { CellEvent } from "../src/experiment/launch.ts";
-import { type Claim, holdersIn } from "../src/experiment/lock.ts";
-import type { CellPlan } from "../src/experiment/plan.ts";
-import { type CellPaths, cellPaths, readTiming } from "../src/experiment/store.ts";
+import type { Metrics } from "../src/runner/cell.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
+import { LineFollower } from "../src/runner/line-follower.ts";
+import { readControl } from "../src/runs/control.ts";
+import { readFailure } from "../src/runs/failure.ts";
+import { pathExists } from "../src/runs/files.ts";
+import { type Claim, holdersIn } from "../src/runs/lock.ts";
+import type { CellPlan } from "../src/runs/plan.ts";
+import { type CellPaths, cellPaths, readTiming } from "../src/runs/store.ts";
 import { candidateOf, type Past } from "./progress.ts";
 
 /** What is known of a cell so far. */

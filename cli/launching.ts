@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type EngineChoice, resolveEngine } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
-import { groupCells } from "../src/experiment/group.ts";
-import type { CellPlan } from "../src/experiment/plan.ts";
+import { groupCells } from "../src/runner/grouping.ts";
+import type { CellPlan } from "../src/runs/plan.ts";
 
 /** Cells side by side and threads in each: whole cells first, since they share nothing. */
 export function divideCores(cells: number, jobs?: number, threads?: number): { jobs: number; threads: number } {

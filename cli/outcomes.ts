@@ -1,7 +1,7 @@
-import { readText } from "../src/experiment/files.ts";
-import type { CellEvent } from "../src/experiment/launch.ts";
-import { type CellOutcome, outcomeOf } from "../src/experiment/outcome.ts";
-import { cellPaths, readResultAlone } from "../src/experiment/store.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
+import { readText } from "../src/runs/files.ts";
+import { type CellOutcome, outcomeOf } from "../src/runs/outcome.ts";
+import { cellPaths, readResultAlone } from "../src/runs/store.ts";
 import type { RunView } from "./progress.ts";
 
 /** What a finished cell of a run came to; undefined where its files cannot be read, since that is for show: `verify` says what is wrong with them. */

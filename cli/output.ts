@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
-import { fileError } from "../src/experiment/files.ts";
+import { fileError } from "../src/runs/files.ts";
 import { inAscii } from "./ascii.ts";
 import { printedCapabilities } from "./capabilities.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import type { Claim, Owner } from "../src/experiment/lock.ts";
+import type { Claim, Owner } from "../src/runs/lock.ts";
 
 /** Milliseconds after which an owner on another host, who touches its locks every {@link HEARTBEAT}, is given up. */
 const GIVEN_UP = 60_000;

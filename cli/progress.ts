@@ -1,8 +1,8 @@
-import type { Evaluated, Metrics } from "../src/experiment/cell.ts";
-import type { CellEvent } from "../src/experiment/launch.ts";
-import type { CellOutcome } from "../src/experiment/outcome.ts";
-import type { CellPlan } from "../src/experiment/plan.ts";
-import type { Candidate } from "../src/experiment/select.ts";
+import type { Evaluated, Metrics } from "../src/runner/cell.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
+import type { CellOutcome } from "../src/runs/outcome.ts";
+import type { CellPlan } from "../src/runs/plan.ts";
+import type { Candidate } from "../src/training/selection.ts";
 
 /** `elsewhere`: another process trains it. */
 export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";

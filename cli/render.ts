@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Resvg } from "@resvg/resvg-js";
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import type { Spec } from "../src/experiment/report/figure.ts";
+import type { Spec } from "../src/report/figure.ts";
 
 /*
  * Draws figures. Imported only by what draws (vega costs 0.4 s). Text is drawn in Arimo, a free font with the widths of Arial, which

@@ -1,4 +1,4 @@
-import type { CellReport } from "../src/experiment/launch.ts";
+import type { CellReport } from "../src/runner/launcher.ts";
 
 /** Milliseconds between two messages about updates at least: a screen shows a few a second, and each costs its sender and its reader. */
 const APART = 250;

@@ -1,7 +1,7 @@
 import { failedControls } from "../src/evaluation/verdict.ts";
-import type { Scenario } from "../src/experiment/schema.ts";
-import { type ArmRow, summariseVerdicts, type Table } from "../src/experiment/summary.ts";
+import { type ArmRow, summariseVerdicts, type Table } from "../src/report/summary.ts";
 import { PLACEBOS } from "../src/routing/arms.ts";
+import type { Scenario } from "../src/scenario/schema.ts";
 import { interval, short, thousands } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
 import { toText } from "./tui/paint.ts";

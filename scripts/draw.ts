@@ -16,12 +16,12 @@ import { hintLine } from "../cli/tui/keys.ts";
 import type { Program } from "../cli/tui/program.ts";
 import { fitFrame, type Size } from "../cli/tui/span.ts";
 import { toSvg } from "../cli/tui/svg.ts";
-import type { Metrics } from "../src/experiment/cell.ts";
-import { readText } from "../src/experiment/files.ts";
-import type { CellEvent } from "../src/experiment/launch.ts";
-import { planCells } from "../src/experiment/plan.ts";
-import { loadScenario } from "../src/experiment/scenario.ts";
-import { boundsOf } from "../src/experiment/summary.ts";
+import { boundsOf } from "../src/report/summary.ts";
+import type { Metrics } from "../src/runner/cell.ts";
+import type { CellEvent } from "../src/runner/launcher.ts";
+import { readText } from "../src/runs/files.ts";
+import { planCells } from "../src/runs/plan.ts";
+import { loadScenario } from "../src/scenario/load.ts";
 
 /*
  * The pictures of screens in docs/figures/, from the gallery alone: the same gallery gives the same bytes.

@@ -10,10 +10,10 @@ import {
 } from "../cli/demo/gallery.ts";
 import { type Actor, type Actors, createActors } from "../cli/replay/actors.ts";
 import { drawBeginning, playAll, standingsOf, type Trace } from "../src/evaluation/record.ts";
-import type { Metrics } from "../src/experiment/cell.ts";
-import { encodeCheckpoint } from "../src/experiment/checkpoint.ts";
-import { type EpisodeRecord, encodeEpisodes, recordOf } from "../src/experiment/episodes.ts";
-import { readRun, readTiming } from "../src/experiment/store.ts";
+import type { Metrics } from "../src/runner/cell.ts";
+import { encodeCheckpoint } from "../src/runs/checkpoint.ts";
+import { type EpisodeRecord, encodeEpisodes, recordOf } from "../src/runs/episodes.ts";
+import { readRun, readTiming } from "../src/runs/store.ts";
 
 /*
  * `node scripts/gallery.ts OPEN MAZE HIDDEN-1 HIDDEN-10 QUICKSTART`: makes gallery/ of five run directories; gallery/README.md has the commands that

@@ -10,7 +10,7 @@
 // Scenarios: an experiment as data. `readText` reads files, for `loadScenario`. What is wrong with an input is a UserError.
 
 export { UserError } from "./core/errors.ts";
-export { readText } from "./experiment/files.ts";
+export { readText } from "./runs/files.ts";
 export {
   hashScenario,
   type LoadedScenario,
@@ -18,9 +18,9 @@ export {
   listSeeds,
   loadScenario,
   withShift,
-} from "./experiment/scenario.ts";
-export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./experiment/schema.ts";
-export { expandSweep, type SweepPoint } from "./experiment/sweep.ts";
+} from "./scenario/load.ts";
+export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./scenario/schema.ts";
+export { expandSweep, type SweepPoint } from "./scenario/sweep.ts";
 
 // Settings: a scenario's nouns, built.
 
@@ -34,7 +34,7 @@ export {
   type Setting,
   situationOf,
   verdictSituationsOf,
-} from "./experiment/setting.ts";
+} from "./scenario/setting.ts";
 
 // Worlds, and their exact solution.
 
@@ -88,10 +88,10 @@ export type { Observations } from "./core/observations.ts";
 // Training: one arm, one seed. `runCell` also evaluates, and writes the cell's files into a run directory.
 
 export type { Labels, Ledger, Trajectory } from "./core/trajectory.ts";
-export { type CellHooks, type Metrics, type Next, runCell, Stopped } from "./experiment/cell.ts";
-export type { LoopState, Saved } from "./experiment/loop-state.ts";
-export { type CellPlan, manifestOf, planCells, runName } from "./experiment/plan.ts";
-export { type LastUpdate, type Phase, type Progress, type Trained, type Training, train } from "./experiment/train.ts";
+export { type CellHooks, type Metrics, type Next, runCell, Stopped } from "./runner/cell.ts";
+export { type CellPlan, manifestOf, planCells, runName } from "./runs/plan.ts";
+export type { LoopState, Saved } from "./training/loop-state.ts";
+export { type LastUpdate, type Phase, type Progress, type Trained, type Training, train } from "./training/train.ts";
 
 // Evaluation: what a policy does in a test distribution, exactly where the world allows.
 
@@ -119,7 +119,7 @@ export {
 
 // Run directories: written by `runCell`, read by anyone.
 
-export type { Checkpoint } from "./experiment/checkpoint.ts";
+export type { Checkpoint } from "./runs/checkpoint.ts";
 export {
   type CellIdentity,
   type CellPaths,
@@ -133,10 +133,11 @@ export {
   readCheckpoint,
   readResult,
   readRun,
-} from "./experiment/store.ts";
+} from "./runs/store.ts";
 
 // Statistics: the unit is the training seed.
 
+export { type ArmRow, type Comparison, summarise, type Table } from "./report/summary.ts";
 export {
   differenceStandardError,
   type MeanInterval,
@@ -145,5 +146,4 @@ export {
   pairedInterval,
   standardDeviation,
   studentQuantile,
-} from "./experiment/statistics.ts";
-export { type ArmRow, type Comparison, summarise, type Table } from "./experiment/summary.ts";
+} from "./statistics/intervals.ts";

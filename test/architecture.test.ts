@@ -17,14 +17,25 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ["compute", ["core"]],
   ["agents", ["core", "compute/engine.ts"]],
   ["evaluation", ["core", "envs", "type:oversight", "routing", "compute/engine.ts", "agents"]],
-  ["experiment", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation"]],
+  ["statistics", ["core"]],
+  ["scenario", ["core", "envs", "oversight", "routing", "agents", "compute/engine.ts", "evaluation"]],
+  ["training", ["core", "envs", "oversight", "routing", "agents", "compute/engine.ts", "scenario"]],
+  ["runs", ["core", "routing", "compute/engine.ts", "evaluation", "scenario", "training"]],
+  ["runner", ["core", "routing", "compute", "evaluation", "scenario", "training", "runs"]],
+  ["report", ["core", "routing", "evaluation", "statistics", "scenario", "runs"]],
   // the public API
-  ["index.ts", ["core", "envs", "oversight", "agents", "compute", "routing", "evaluation", "experiment"]],
+  [
+    "index.ts",
+    [
+      ...["core", "envs", "oversight", "agents", "compute", "routing", "evaluation"],
+      ...["statistics", "scenario", "training", "runs", "runner", "report"],
+    ],
+  ],
 ]);
 
 const MAY_TOUCH_FILES = [
   "src/core/folders.ts",
-  "src/experiment/files.ts",
+  "src/runs/files.ts",
   "src/compute/wasm/engine.ts",
   "src/compute/native/build.ts",
 ];
@@ -143,6 +154,28 @@ describe("src", () => {
   });
 });
 
+test("no two files import each other in a circle, types included", () => {
+  const files = [...sourcesUnder("src"), ...sourcesUnder("cli")];
+  const next = new Map(
+    files.map(({ path, text }) => [
+      path,
+      importsOf(withoutComments(text)).flatMap(({ name }) =>
+        name.startsWith(".") ? [normalize(join(dirname(path), name))] : [],
+      ),
+    ]),
+  );
+  const circles: string[] = [];
+  const seen = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const target of next.get(path) ?? []) visit(target, [...way, path]);
+  };
+  for (const { path } of files) visit(path, []);
+  expect(circles).toEqual([]);
+});
+
 describe("the check finds planted faults", () => {
   const plant = (path: string, text: string) => breaches([{ path, text }]);
 
@@ -158,18 +191,18 @@ describe("the check finds planted faults", () => {
     ["src/core/goal.ts", 'import { a } from "../envs/grid.ts";', "core imports envs/grid.ts"],
     [
       "src/evaluation/theory.ts",
-      'const a = await import("../experiment/train.ts");',
-      "evaluation imports experiment/train.ts",
+      'const a = await import("../training/train.ts");',
+      "evaluation imports training/train.ts",
     ],
     ["src/evaluation/theory.ts", 'import { a } from "../oversight/full.ts";', "evaluation imports oversight/full.ts"],
     ["src/evaluation/theory.ts", 'import { a } from "../compute/create.ts";', "evaluation imports compute/create.ts"],
-    ["src/experiment/run.ts", 'import { a } from "../../cli/main.ts";', "imports cli/main.ts, outside of src"],
+    ["src/runner/run.ts", 'import { a } from "../../cli/main.ts";', "imports cli/main.ts, outside of src"],
     [
-      "src/experiment/run.ts",
+      "src/runner/run.ts",
       'new Worker(new URL("../../cli/cell.ts", import.meta.url));',
       "imports cli/cell.ts, outside of src",
     ],
-    ["src/experiment/run.ts", 'import * as fs from "fs";', "touches files through fs"],
+    ["src/runner/run.ts", 'import * as fs from "fs";', "touches files through fs"],
     ["src/envs/grid.ts", "import { readFile } from 'node:fs/promises';", "touches files through node:fs/promises"],
     ["src/attic/old.ts", 'import { a } from "../core/goal.ts";', "stands in the unknown room attic"],
     ["src/core/random.ts", "const x = Math.random();", "Math.random"],
@@ -198,8 +231,8 @@ describe("the check finds planted faults", () => {
     const allowed: Source[] = [
       { path: "src/agents/ppo.ts", text: 'import type { Model } from "../compute/engine.ts";' },
       { path: "src/evaluation/theory.ts", text: 'import type { Overseer } from "../oversight/overseer.ts";' },
-      { path: "src/experiment/files.ts", text: 'import { readFileSync } from "node:fs";' },
-      { path: "src/experiment/train.ts", text: 'import { a } from "../envs/batch.ts";\nimport { z } from "zod";' },
+      { path: "src/runs/files.ts", text: 'import { readFileSync } from "node:fs";' },
+      { path: "src/training/train.ts", text: 'import { a } from "../envs/batch.ts";\nimport { z } from "zod";' },
       { path: "src/core/goal.ts", text: "// Math.random, Date and the console are banned\n/* import 'node:fs' */" },
       { path: "src/core/goal.ts", text: 'const url = "https://example.org"; const updateDate1 = dateless;' },
     ];

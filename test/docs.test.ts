@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { Engine } from "../src/compute/engine.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
-import { readText } from "../src/experiment/files.ts";
-import { loadScenario } from "../src/experiment/scenario.ts";
-import { ppoSchema, reinforceSchema } from "../src/experiment/schema.ts";
-import type { Progress } from "../src/experiment/train.ts";
 import { ARMS } from "../src/routing/arms.ts";
+import { readText } from "../src/runs/files.ts";
+import { loadScenario } from "../src/scenario/load.ts";
+import { ppoSchema, reinforceSchema } from "../src/scenario/schema.ts";
+import type { Progress } from "../src/training/train.ts";
 import { halfwatch, inFolder, ROOT } from "./cli/halfwatch.ts";
 import { halfwatchHere } from "./cli/here.ts";
-import { tinyScenario, trainTiny } from "./experiment/tiny.ts";
+import { tinyScenario, trainTiny } from "./scenario/tiny.ts";
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const DOCS = [

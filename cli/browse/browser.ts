@@ -1,4 +1,4 @@
-import type { Setting } from "../../src/experiment/setting.ts";
+import type { Setting } from "../../src/scenario/setting.ts";
 import { classOf, type LevelClass } from "./level.ts";
 
 const FILTERS = ["all", "agreeing", "distinguishing", "tie"] as const;

@@ -1,6 +1,6 @@
 import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
-import type { Setting } from "../../src/experiment/setting.ts";
+import type { Setting } from "../../src/scenario/setting.ts";
 import { drawLevel, fewestSteps } from "../levels.ts";
 
 /** Which object is nearer, as in the level sets of `src/envs`: the true goal's, the proxy goal's, neither. */

@@ -8,23 +8,23 @@ import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
-import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
-import { quirksOf } from "../../src/experiment/loop-options.ts";
-import { pointText } from "../../src/experiment/report/format.ts";
-import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
-import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
+import { pointText } from "../../src/report/format.ts";
+import { ARMS, type Arm } from "../../src/routing/arms.ts";
+import { deployedView, parseView } from "../../src/routing/views.ts";
+import type { Checkpoint } from "../../src/runs/checkpoint.ts";
+import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { quirksOf } from "../../src/scenario/loop-options.ts";
+import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
 import {
   createSetting,
   objectiveOf,
   type Setting,
   situationOf,
   verdictSituationsOf,
-} from "../../src/experiment/setting.ts";
-import { ARMS, type Arm } from "../../src/routing/arms.ts";
-import { deployedView, parseView } from "../../src/routing/views.ts";
+} from "../../src/scenario/setting.ts";
 import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
-import type { Point } from "../../src/experiment/sweep.ts";
+import type { Point } from "../../src/scenario/sweep.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
 import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../choose.ts";
 import { short, thousands } from "../numbers.ts";

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { buildWorld } from "../../src/experiment/build.ts";
-import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
-import { TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
+import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { TRAINING } from "../../src/scenario/schema.ts";
+import { createSetting } from "../../src/scenario/setting.ts";
+import { buildWorld } from "../../src/scenario/worlds.ts";
 import { beginBrowser, type Shelf } from "../browse/browser.ts";
 import { browserProgram } from "../browse/program.ts";
 import { liveCapabilities } from "../capabilities.ts";

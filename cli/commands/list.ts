@@ -1,9 +1,9 @@
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
-import { WORLDS } from "../../src/experiment/build.ts";
-import { loadScenario } from "../../src/experiment/scenario.ts";
 import { OVERSEERS } from "../../src/oversight/create.ts";
 import { ARMS } from "../../src/routing/arms.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
+import { WORLDS } from "../../src/scenario/worlds.ts";
 import { readInputText } from "../files.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { scenarioFiles } from "../scenarios.ts";

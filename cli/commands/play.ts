@@ -1,7 +1,7 @@
 import { UserError } from "../../src/core/errors.ts";
-import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
-import { TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
+import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { TRAINING } from "../../src/scenario/schema.ts";
+import { createSetting } from "../../src/scenario/setting.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";

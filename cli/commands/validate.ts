@@ -1,7 +1,7 @@
 import { resolveEngine } from "../../src/compute/choice.ts";
-import { planCells } from "../../src/experiment/plan.ts";
-import { listSeeds, loadScenario } from "../../src/experiment/scenario.ts";
-import { expandSweep } from "../../src/experiment/sweep.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { listSeeds, loadScenario } from "../../src/scenario/load.ts";
+import { expandSweep } from "../../src/scenario/sweep.ts";
 import { estimateRun, tellEstimate } from "../estimate.ts";
 import "../float32.ts";
 import { divideCells } from "../launching.ts";

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { sha256 } from "../../src/core/hash.ts";
-import { readBytes } from "../../src/experiment/files.ts";
-import { type CellEvent, launchLocal } from "../../src/experiment/launch.ts";
-import { type CellPlan, planOf, runPlanOf } from "../../src/experiment/plan.ts";
+import { type CellEvent, launchLocal } from "../../src/runner/launcher.ts";
+import { readBytes } from "../../src/runs/files.ts";
+import { type CellPlan, planOf, runPlanOf } from "../../src/runs/plan.ts";
 import {
   cellPaths,
   checkpointPath,
@@ -14,8 +14,8 @@ import {
   readCheckpoint,
   readResumePoint,
   readRun,
-} from "../../src/experiment/store.ts";
-import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/experiment/sweep.ts";
+} from "../../src/runs/store.ts";
+import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/scenario/sweep.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
 import { print, printJson, say } from "../output.ts";

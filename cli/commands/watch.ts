@@ -1,12 +1,12 @@
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
-import { listFolder, pathExists } from "../../src/experiment/files.ts";
-import { type CellPlan, planCells, type RunPlan, runPlanOf } from "../../src/experiment/plan.ts";
-import { counted } from "../../src/experiment/report/format.ts";
-import { readManifest, readRun } from "../../src/experiment/store.ts";
-import { summarise } from "../../src/experiment/summary.ts";
-import { nameInFull } from "../../src/experiment/sweep.ts";
+import { counted } from "../../src/report/format.ts";
+import { summarise } from "../../src/report/summary.ts";
+import { listFolder, pathExists } from "../../src/runs/files.ts";
+import { type CellPlan, planCells, type RunPlan, runPlanOf } from "../../src/runs/plan.ts";
+import { readManifest, readRun } from "../../src/runs/store.ts";
+import { nameInFull } from "../../src/scenario/sweep.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { openDashboard } from "../dashboard/open.ts";
 import { type RunDisplay, type ScreenTrouble, showRun } from "../display.ts";

@@ -1,7 +1,7 @@
-import type { Metrics } from "../../src/experiment/cell.ts";
-import type { CellOutcome } from "../../src/experiment/outcome.ts";
-import { SELECTIONS } from "../../src/experiment/schema.ts";
-import { select } from "../../src/experiment/select.ts";
+import type { Metrics } from "../../src/runner/cell.ts";
+import type { CellOutcome } from "../../src/runs/outcome.ts";
+import { SELECTIONS } from "../../src/scenario/schema.ts";
+import { select } from "../../src/training/selection.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { short, thousands } from "../numbers.ts";
 import type { CellView } from "../progress.ts";

@@ -4,7 +4,7 @@ import { drawBoard } from "../tui/board.ts";
 import { arrow, glyphsOf } from "../tui/glyphs.ts";
 import { beside, type Frame, fitFrame, line, type Row, rowOf, type Size, span } from "../tui/span.ts";
 import { brief } from "./curves.ts";
-import type { Episode } from "./live.ts";
+import type { LiveEpisode } from "./live-episode.ts";
 import type { Live } from "./model.ts";
 
 /** Columns of the words, and of the curves that must be left beside the board: where they are few, the words stand below it. */
@@ -62,7 +62,7 @@ export function drawLive(live: Live | null, place: LivePlace, rows: number, capa
 
 /** How far it is or how it ended; then for each view the action it wants most, the acting view first. */
 function wordsOf(
-  { actions, opinions, outcome, label, acting, scene }: Episode,
+  { actions, opinions, outcome, label, acting, scene }: LiveEpisode,
   at: number,
   capabilities: Capabilities,
 ) {

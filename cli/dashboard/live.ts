@@ -4,44 +4,26 @@ import type { EngineName } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
-import { networkMind, type Opinion } from "../../src/evaluation/mind.ts";
+import { networkMind } from "../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record.ts";
-import { stageOf } from "../../src/experiment/episodes.ts";
-import type { CellPlan } from "../../src/experiment/plan.ts";
-import { withShift } from "../../src/experiment/scenario.ts";
-import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting, type Setting } from "../../src/experiment/setting.ts";
-import { cellPaths, latestPolicy, readPolicy } from "../../src/experiment/store.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
+import { stageOf } from "../../src/runs/episodes.ts";
+import type { CellPlan } from "../../src/runs/plan.ts";
+import { cellPaths, latestPolicy, readPolicy } from "../../src/runs/store.ts";
+import { withShift } from "../../src/scenario/load.ts";
+import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
+import { createSetting, type Setting } from "../../src/scenario/setting.ts";
 import { standIn } from "../checkpoint.ts";
 import type { CellView } from "../progress.ts";
-import { type Scene, sceneOf } from "../scene.ts";
+import { sceneOf } from "../scene.ts";
 import type { Opened } from "../tui/open.ts";
+import type { LiveEpisode } from "./live-episode.ts";
 import { type Action, type Dashboard, selectedOf } from "./model.ts";
-
-/** An episode of the policy that a cell has trained so far, with what a small board shows of it: a plain value. */
-export interface Episode {
-  /** Environment steps that the policy was trained for. */
-  readonly trained: number;
-  readonly scene: Scene;
-  /** The map at each state, [steps + 1]. */
-  readonly maps: readonly string[];
-  /** Marked cells, row * width + column. */
-  readonly marks: ReadonlySet<number>;
-  readonly acting: string;
-  /** Names of the actions, [steps]. */
-  readonly actions: readonly string[];
-  /** What the policy said before each action, [steps]. */
-  readonly opinions: readonly Opinion[];
-  readonly outcome: string;
-  /** `unlabelled` where the overseer did not inspect it. */
-  readonly label: string;
-}
 
 /** Plays episodes of a run's cells, each from the newest file that holds the cell's policy. */
 export interface Rehearsal {
   /** Null while there is no such file, or none that can be read. */
-  play(plan: CellPlan, number: number): Promise<Episode | null>;
+  play(plan: CellPlan, number: number): Promise<LiveEpisode | null>;
   dispose(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { meanInterval } from "../../src/experiment/statistics.ts";
+import { meanInterval } from "../../src/statistics/intervals.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { interval, short, thousands } from "../numbers.ts";
 import type { CellView } from "../progress.ts";

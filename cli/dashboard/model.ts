@@ -1,14 +1,14 @@
-import type { CellEvent } from "../../src/experiment/launch.ts";
-import { listSeeds } from "../../src/experiment/scenario.ts";
-import type { Scenario } from "../../src/experiment/schema.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
-import type { Bounds } from "../../src/experiment/summary.ts";
-import { expandSweep, nameInFull, placing, type SweepPoint } from "../../src/experiment/sweep.ts";
-import { updatesIn } from "../../src/experiment/train.ts";
+import type { Bounds } from "../../src/report/summary.ts";
+import type { CellEvent } from "../../src/runner/launcher.ts";
+import { listSeeds } from "../../src/scenario/load.ts";
+import type { Scenario } from "../../src/scenario/schema.ts";
+import { createSetting } from "../../src/scenario/setting.ts";
+import { expandSweep, nameInFull, placing, type SweepPoint } from "../../src/scenario/sweep.ts";
+import { updatesIn } from "../../src/training/train.ts";
 import { findingOn, nameOf, remarkOn } from "../events.ts";
 import { short, thousands } from "../numbers.ts";
 import { type CellView, type Curve, goOn, type RunView, STOPPED_CLOCK, type WorkClock } from "../progress.ts";
-import type { Episode } from "./live.ts";
+import type { LiveEpisode } from "./live-episode.ts";
 
 /** A point of the sweep: what its cells have in common. */
 interface Point {
@@ -32,7 +32,7 @@ interface Sample {
 export interface Live {
   readonly cell: string;
   /** Null while the cell has saved no policy. */
-  readonly episode: Episode | null;
+  readonly episode: LiveEpisode | null;
   /** Steps that were shown. */
   readonly at: number;
 }
@@ -100,7 +100,7 @@ export type Action =
       readonly isFinding?: boolean;
     }
   | { readonly kind: "bounds"; readonly point: number; readonly bounds: Bounds }
-  | { readonly kind: "live"; readonly cell: string; readonly episode: Episode | null }
+  | { readonly kind: "live"; readonly cell: string; readonly episode: LiveEpisode | null }
   | { readonly kind: "live-step" }
   | { readonly kind: "toggle-live" }
   | { readonly kind: "move"; readonly arms: number; readonly seeds: number }

@@ -1,4 +1,4 @@
-import type { CellPlan } from "../../src/experiment/plan.ts";
+import type { CellPlan } from "../../src/runs/plan.ts";
 import { countCells } from "../progress.ts";
 import type { Binding } from "../tui/keys.ts";
 import type { Program } from "../tui/program.ts";

@@ -3,7 +3,7 @@ import { rewardOf } from "../../src/core/goal.ts";
 import { Stream } from "../../src/core/random.ts";
 import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { solve } from "../../src/envs/solver.ts";
-import type { Setting } from "../../src/experiment/setting.ts";
+import type { Setting } from "../../src/scenario/setting.ts";
 import { drawLevel } from "../levels.ts";
 
 /*

@@ -1,6 +1,6 @@
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
-import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
+import type { EpisodeEntry } from "../../src/runs/episodes.ts";
 
 /**
  * Which episodes of a list are shown. Terms apart by blanks, all of which must hold:

@@ -1,5 +1,5 @@
-import { pointText } from "../../src/experiment/report/format.ts";
-import type { Point } from "../../src/experiment/sweep.ts";
+import { pointText } from "../../src/report/format.ts";
+import type { Point } from "../../src/scenario/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { parsePoint, type Wanted } from "../choose.ts";
 import { thousands } from "../numbers.ts";

@@ -1,4 +1,4 @@
-import type { EpisodeEntry } from "../../src/experiment/episodes.ts";
+import type { EpisodeEntry } from "../../src/runs/episodes.ts";
 import { type ListPlace, moveSelection } from "../tui/list.ts";
 import { divergenceOf, type Lane } from "./divergence.ts";
 import { arrange, EVERYTHING, type Filter, parseFilter, SORTS, type Sort, unheardOf } from "./filter.ts";

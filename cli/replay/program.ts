@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../src/core/errors.ts";
 import type { Beginning } from "../../src/evaluation/record.ts";
-import { fileError } from "../../src/experiment/files.ts";
+import { fileError } from "../../src/runs/files.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { toText } from "../tui/paint.ts";
 import type { Program, Screen } from "../tui/program.ts";

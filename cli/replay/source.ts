@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
-import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/experiment/episodes.ts";
-import { loadStoredScenario, withShift } from "../../src/experiment/scenario.ts";
-import { type Scenario, TRAINING } from "../../src/experiment/schema.ts";
-import { createSetting } from "../../src/experiment/setting.ts";
+import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/runs/episodes.ts";
+import { loadStoredScenario, withShift } from "../../src/scenario/load.ts";
+import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
+import { createSetting } from "../../src/scenario/setting.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 

@@ -1,7 +1,7 @@
 import type { Hyper, Model, UpdateStats } from "../compute/engine.ts";
 import { type Stream, shuffle } from "../core/random.ts";
 
-/** PPO's options; names, units and defaults are the scenario's `train` keys (src/experiment/schema.ts, docs/ppo.md). */
+/** PPO's options; names, units and defaults are the scenario's `train` keys (src/scenario/schema.ts, docs/ppo.md). */
 export interface PpoOptions {
   readonly epochs: number;
   readonly minibatches: number;

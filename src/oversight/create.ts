@@ -4,7 +4,7 @@ import { createNone } from "./none.ts";
 import type { Overseer } from "./overseer.ts";
 import { createTerminal } from "./terminal.ts";
 
-/** An overseer as the scenario describes it (src/experiment/schema.ts). */
+/** An overseer as the scenario describes it (src/scenario/schema.ts). */
 export type OverseerOptions = { readonly visible: boolean } & (
   | { readonly kind: "full" | "none" }
   | { readonly kind: "episode"; readonly coverage: number }

@@ -11,8 +11,8 @@ import {
 } from "../../src/agents/ppo.ts";
 import type { Hyper, Model, UpdateStats } from "../../src/compute/engine.ts";
 import { Stream } from "../../src/core/random.ts";
-import { loopOptions } from "../../src/experiment/loop-options.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { loopOptions } from "../../src/scenario/loop-options.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const OPTIONS: PpoOptions = { ...loopOptions(tinyScenario().train), learningRate: 1e-3, entropyCoef: [0.1, 0] };
 

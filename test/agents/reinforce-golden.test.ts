@@ -18,13 +18,13 @@ import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
 import type { DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { measureWindow } from "../../src/evaluation/stepwise.ts";
-import { loadScenario } from "../../src/experiment/scenario.ts";
-import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
-import { createSetting, networkOf, type Setting } from "../../src/experiment/setting.ts";
-import { train } from "../../src/experiment/train.ts";
 import type { Lesson } from "../../src/routing/route.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
+import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
+import { createSetting, networkOf, type Setting } from "../../src/scenario/setting.ts";
+import { train } from "../../src/training/train.ts";
 import { hasCompiler } from "../compute/compiler.ts";
-import { armCalled } from "../experiment/tiny.ts";
+import { armCalled } from "../scenario/tiny.ts";
 
 /*
  * One recorded window of the original experiment (test/fixtures/reinforce-update.json, made by the code of Cloud et al. 2024), played

@@ -11,10 +11,10 @@ import { Stream } from "../../src/core/random.ts";
 import { createTrajectory, type Trajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { createDiamondGhost } from "../../src/envs/diamond-ghost.ts";
-import { loopOptions } from "../../src/experiment/loop-options.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
+import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const world = createDiamondGhost({ size: 4, horizon: 9, walls: { kind: "none" }, levels: "all" });
 const overseer = createTerminal(0.5, 0.2, true);

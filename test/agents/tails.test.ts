@@ -4,7 +4,7 @@ import { carryTails, tailOf } from "../../src/agents/rollout.ts";
 import type { ForwardOutput, Model, NetworkSpec, TrainingRows, UpdateStats } from "../../src/compute/engine.ts";
 import type { Observations } from "../../src/core/observations.ts";
 import { createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
-import { engineOf, trainTiny } from "../experiment/tiny.ts";
+import { engineOf, trainTiny } from "../scenario/tiny.ts";
 
 type Tails = "carry" | "all" | "drop";
 

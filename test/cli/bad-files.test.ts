@@ -15,12 +15,12 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
-import { runCell } from "../../src/experiment/cell.ts";
-import { encodeCheckpoint } from "../../src/experiment/checkpoint.ts";
-import { openEpisodes } from "../../src/experiment/episodes.ts";
-import { manifestOf, planCells } from "../../src/experiment/plan.ts";
-import { cellPaths, checkpointPath, openRun, readCheckpoint } from "../../src/experiment/store.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { runCell } from "../../src/runner/cell.ts";
+import { encodeCheckpoint } from "../../src/runs/checkpoint.ts";
+import { openEpisodes } from "../../src/runs/episodes.ts";
+import { manifestOf, planCells } from "../../src/runs/plan.ts";
+import { cellPaths, checkpointPath, openRun, readCheckpoint } from "../../src/runs/store.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 import { halfwatch, MAIN } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 

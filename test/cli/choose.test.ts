@@ -8,11 +8,11 @@ import { candidatesOf, mindOf } from "../../cli/replay/compare.ts";
 import { wordsIn } from "../../cli/words.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
-import { runCell } from "../../src/experiment/cell.ts";
-import { type CellPlan, manifestOf, planCells } from "../../src/experiment/plan.ts";
-import { cellPaths, checkpointPath, openRun } from "../../src/experiment/store.ts";
-import type { Point } from "../../src/experiment/sweep.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { runCell } from "../../src/runner/cell.ts";
+import { type CellPlan, manifestOf, planCells } from "../../src/runs/plan.ts";
+import { cellPaths, checkpointPath, openRun } from "../../src/runs/store.ts";
+import type { Point } from "../../src/scenario/sweep.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 import { halfwatch } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 

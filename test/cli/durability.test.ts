@@ -3,7 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rm
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { canonicalJson, seal, sha256, UNSEALED } from "../../src/core/hash.ts";
-import { bytesOf } from "../experiment/runs.ts";
+import { bytesOf } from "../runs/bytes.ts";
 import { halfwatch, type Outcome } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 import {
@@ -226,7 +226,7 @@ describe("a disk", () => {
       shell(`umount -l ${path}`);
     }
   }
-  // Only root may mount; elsewhere test/experiment/store.test.ts writes to /dev/full.
+  // Only root may mount; elsewhere test/runs/store.test.ts writes to /dev/full.
   const canMount = isLinux && isRoot && shell("unshare -m true");
 
   test.skipIf(!canMount)(

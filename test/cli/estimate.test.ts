@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { estimateRun, tellEstimate } from "../../cli/estimate.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { runCell } from "../../src/experiment/cell.ts";
-import { planCells } from "../../src/experiment/plan.ts";
-import { cellPaths } from "../../src/experiment/store.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { runCell } from "../../src/runner/cell.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { cellPaths } from "../../src/runs/store.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const scenario = tinyScenario({
   ...{ arms: ["naive", "route"], seeds: 3, shift: { unseen: { "oversight.coverage": 0 } } },

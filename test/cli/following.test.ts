@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { pastOf, RunFollower } from "../../cli/following.ts";
 import { ownClaim } from "../../cli/owner.ts";
-import { pauseRun, unpauseRun } from "../../src/experiment/control.ts";
-import { writeFailure } from "../../src/experiment/failure.ts";
-import { takeLock } from "../../src/experiment/lock.ts";
-import { planCells } from "../../src/experiment/plan.ts";
-import { cellPaths, writeTiming } from "../../src/experiment/store.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { pauseRun, unpauseRun } from "../../src/runs/control.ts";
+import { writeFailure } from "../../src/runs/failure.ts";
+import { takeLock } from "../../src/runs/lock.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { cellPaths, writeTiming } from "../../src/runs/store.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const [plan, other] = planCells(tinyScenario({ seeds: 2 }), "wasm");
 const validation = { episodes: 100, labelled: 10, trueReturn: null };

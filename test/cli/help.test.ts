@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ARM_NAMES } from "../../src/experiment/schema.ts";
+import { ARM_NAMES } from "../../src/scenario/schema.ts";
 import { halfwatch, MAIN } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 

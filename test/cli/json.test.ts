@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mapIn } from "../../cli/commands/solve.ts";
-import { loadScenario, parseSeeds } from "../../src/experiment/scenario.ts";
+import { loadScenario, parseSeeds } from "../../src/scenario/load.ts";
 import { halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ENGINES } from "../../src/compute/choice.ts";
-import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/experiment/schema.ts";
+import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/scenario/schema.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cacheFolder } from "../../cli/cache.ts";
 import { hasCompiler } from "../compute/compiler.ts";
-import { bytesOf } from "../experiment/runs.ts";
+import { bytesOf } from "../runs/bytes.ts";
 import { filesIn, inFolder, MAIN } from "./halfwatch.ts";
 
 const TINY = ["train.steps=4096", "world.size=4"].flatMap((change) => ["--set", change]);

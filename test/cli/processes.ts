@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Stream } from "../../src/core/random.ts";
-import { bytesOf } from "../experiment/runs.ts";
+import { bytesOf } from "../runs/bytes.ts";
 import { MAIN, type Outcome } from "./halfwatch.ts";
 
 /** Two arms on 3x3 maps: a second of training or so, with tails that are carried. */

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { remarkOn, thinEvaluations } from "../../cli/events.ts";
 import { advance, beginRun, countCells, goOn, isAtWork, STOPPED_CLOCK, secondsLeft } from "../../cli/progress.ts";
-import type { CellEvent } from "../../src/experiment/launch.ts";
-import { planCells } from "../../src/experiment/plan.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import type { CellEvent } from "../../src/runner/launcher.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const plans = planCells(tinyScenario({ arms: ["naive", "route"], seeds: 2 }), "wasm");
 const all = (events: readonly unknown[], begin = beginRun(plans, new Map([[plans[0].id, 0.5]]))) =>

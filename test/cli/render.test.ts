@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { draw } from "../../cli/render.ts";
-import { armsFigure } from "../../src/experiment/report/arms.ts";
-import { coverageFigure } from "../../src/experiment/report/coverage.ts";
-import { curvesFigure } from "../../src/experiment/report/curves.ts";
-import { SWEEP, tableOf } from "../experiment/report/tables.ts";
+import { armsFigure } from "../../src/report/arms.ts";
+import { coverageFigure } from "../../src/report/coverage.ts";
+import { curvesFigure } from "../../src/report/curves.ts";
+import { SWEEP, tableOf } from "../report/tables.ts";
 
 const CAPTION = { title: "A title & more", lines: ["first <line>"], published: true };
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderTables } from "../../cli/table.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { runCell } from "../../src/experiment/cell.ts";
-import { manifestOf, planCells } from "../../src/experiment/plan.ts";
-import { loadStoredScenario } from "../../src/experiment/scenario.ts";
-import { openRun } from "../../src/experiment/store.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { runCell } from "../../src/runner/cell.ts";
+import { manifestOf, planCells } from "../../src/runs/plan.ts";
+import { openRun } from "../../src/runs/store.ts";
+import { loadStoredScenario } from "../../src/scenario/load.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 import { halfwatchHere } from "./here.ts";
 
 /*

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { anyScenario, type Document } from "../experiment/any-scenario.ts";
+import { anyScenario, type Document } from "../scenario/any-scenario.ts";
 import { isValid, survey } from "./survey.ts";
 
 /* What users do with a scenario, on a few random ones; test/slow/fuzz.test.ts does it with a thousand. */

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
-import { runCell } from "../../src/experiment/cell.ts";
-import { manifestOf, planCells, runName } from "../../src/experiment/plan.ts";
-import { loadStoredScenario } from "../../src/experiment/scenario.ts";
-import { openRun } from "../../src/experiment/store.ts";
-import type { Document } from "../experiment/any-scenario.ts";
+import { runCell } from "../../src/runner/cell.ts";
+import { manifestOf, planCells, runName } from "../../src/runs/plan.ts";
+import { openRun } from "../../src/runs/store.ts";
+import { loadStoredScenario } from "../../src/scenario/load.ts";
+import type { Document } from "../scenario/any-scenario.ts";
 import { halfwatchHere } from "./here.ts";
 
 /** Cells of a scenario that are trained, out of each few: the run is then half finished, which is what one often looks at. */

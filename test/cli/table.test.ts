@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { inAscii } from "../../cli/ascii.ts";
 import { renderTables } from "../../cli/table.ts";
 import type { Verdict } from "../../src/evaluation/verdict.ts";
-import { meanInterval } from "../../src/experiment/statistics.ts";
-import type { ArmRow, Table } from "../../src/experiment/summary.ts";
-import { rowsOf, tableOf } from "../experiment/report/tables.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import type { ArmRow, Table } from "../../src/report/summary.ts";
+import { meanInterval } from "../../src/statistics/intervals.ts";
+import { rowsOf, tableOf } from "../report/tables.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const scenario = tinyScenario({ shift: { unseen: { "oversight.coverage": 0 } } });
 

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pauseRun, unpauseRun } from "../../src/experiment/control.ts";
-import { bytesOf } from "../experiment/runs.ts";
+import { pauseRun, unpauseRun } from "../../src/runs/control.ts";
+import { bytesOf } from "../runs/bytes.ts";
 import { halfwatch } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 import {

@@ -5,7 +5,7 @@ import type { Engine, ForwardOutput } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { parseView } from "../../src/routing/views.ts";
-import { type Change, trainTiny } from "../experiment/tiny.ts";
+import { type Change, trainTiny } from "../scenario/tiny.ts";
 import { createOutput, HYPER, randomParameters, randomRows, range, TWO_MODULES } from "./engine-contract.ts";
 
 /** A large adamEps: with a small one a step is its gradient's sign, which rounding decides where the gradient is near 0. */

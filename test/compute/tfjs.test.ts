@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Engine, Hyper, Model, NetworkSpec, UpdateStats } from "../../src/compute/engine.ts";
 import { createTfjsEngine } from "../../src/compute/tfjs/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { trainedState, trainTiny } from "../experiment/tiny.ts";
+import { trainedState, trainTiny } from "../scenario/tiny.ts";
 import {
   createOutput,
   describeAgreement,

@@ -6,9 +6,9 @@ import { Stream } from "../../src/core/random.ts";
 import { type Episode, playEpisode } from "../../src/evaluation/episode.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy } from "../../src/evaluation/policies.ts";
-import { createSetting, networkOf, type Setting, situationOf } from "../../src/experiment/setting.ts";
 import { parseView } from "../../src/routing/views.ts";
-import { armCalled, type Change, tinyScenario } from "../experiment/tiny.ts";
+import { createSetting, networkOf, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { armCalled, type Change, tinyScenario } from "../scenario/tiny.ts";
 
 let engine: Engine;
 beforeAll(async () => {

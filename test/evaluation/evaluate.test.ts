@@ -10,9 +10,9 @@ import { EnvBatch } from "../../src/envs/batch.ts";
 import { type Evaluation, evaluate, normalise, type Policy } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation, Task } from "../../src/evaluation/situation.ts";
-import { createSetting, networkOf, type Setting, situationOf } from "../../src/experiment/setting.ts";
 import { parseView } from "../../src/routing/views.ts";
-import { armCalled, type Change, tinyScenario, trainTiny } from "../experiment/tiny.ts";
+import { createSetting, networkOf, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { armCalled, type Change, tinyScenario, trainTiny } from "../scenario/tiny.ts";
 
 let engine: Engine;
 beforeAll(async () => {

@@ -3,8 +3,8 @@ import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/eva
 import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum, type Theory } from "../../src/evaluation/theory.ts";
-import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
-import { armCalled, type Change, tinyScenario } from "../experiment/tiny.ts";
+import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { armCalled, type Change, tinyScenario } from "../scenario/tiny.ts";
 
 /*
  * Numbers that were enumerated outside of this program (method.md, section 5), on 5x5 maps with a horizon of 32.

@@ -5,10 +5,10 @@ import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
 import { enumerateStates } from "../../src/envs/graph.ts";
 import { indicesOf, networkMind, optimalMind, type Standing } from "../../src/evaluation/mind.ts";
-import { createSetting, networkOf } from "../../src/experiment/setting.ts";
 import { parseView } from "../../src/routing/views.ts";
+import { createSetting, networkOf } from "../../src/scenario/setting.ts";
 import { createCorridor } from "../envs/specimens.ts";
-import { armCalled, tinyScenario } from "../experiment/tiny.ts";
+import { armCalled, tinyScenario } from "../scenario/tiny.ts";
 
 const DISCOUNT = 0.9;
 const STILL = [0.25, 0.25, 0.25, 0.25];

@@ -4,8 +4,8 @@ import { EnvBatch } from "../../src/envs/batch.ts";
 import type { Policy } from "../../src/evaluation/evaluate.ts";
 import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import { measureWindow, STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
-import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
-import { type Change, tinyScenario } from "../experiment/tiny.ts";
+import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { type Change, tinyScenario } from "../scenario/tiny.ts";
 
 function settingAt(coverage: number, world: Change = {}): Setting {
   const oversight = { kind: "terminal", coverage };

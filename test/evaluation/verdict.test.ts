@@ -3,8 +3,8 @@ import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { noisyPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import { noisyBounds, type Situation } from "../../src/evaluation/situation.ts";
 import { judge, verdictOf } from "../../src/evaluation/verdict.ts";
-import { verdictSituationsOf } from "../../src/experiment/setting.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { verdictSituationsOf } from "../../src/scenario/setting.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const situations = verdictSituationsOf(tinyScenario({ world: { horizon: 32 } }));
 const optimal = (goal: string) => (situation: Situation) => optimalForGoal(situation, goal);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { type Change, trainTiny } from "../experiment/tiny.ts";
+import { type Change, trainTiny } from "../scenario/tiny.ts";
 import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
 
 let engine: Engine;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
-import { ARM_NAMES } from "../../src/experiment/schema.ts";
 import { ARMS, type Arm, createRoutes } from "../../src/routing/arms.ts";
-import { armCalled, type Hooks, trainedBytes } from "../experiment/tiny.ts";
+import { ARM_NAMES } from "../../src/scenario/schema.ts";
+import { armCalled, type Hooks, trainedBytes } from "../scenario/tiny.ts";
 
 let engine: Engine;
 beforeAll(async () => {

@@ -3,8 +3,8 @@ import { Stream } from "../../src/core/random.ts";
 import { createLabels, createTrajectory, NOTHING, UNLABELLED } from "../../src/core/trajectory.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../../src/routing/arms.ts";
 import { averageMasks, createLesson, routeLabels } from "../../src/routing/route.ts";
-import { armCalled } from "../experiment/tiny.ts";
 import { DEVIATION_LIMIT, deviations } from "../oversight/binomial.ts";
+import { armCalled } from "../scenario/tiny.ts";
 
 const DIAMOND = 0;
 const GHOST = 1;

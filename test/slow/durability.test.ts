@@ -14,7 +14,7 @@ import {
   until,
   wait,
 } from "../cli/processes.ts";
-import { bytesOf } from "../experiment/runs.ts";
+import { bytesOf } from "../runs/bytes.ts";
 
 /*
  * What test/cli/durability.test.ts does in seconds, often; and what a kill costs. Needs /proc.

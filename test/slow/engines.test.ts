@@ -8,13 +8,13 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy } from "../../src/evaluation/policies.ts";
-import { scenarioSchema } from "../../src/experiment/schema.ts";
-import { createSetting, situationOf } from "../../src/experiment/setting.ts";
-import { mean, pairedInterval } from "../../src/experiment/statistics.ts";
-import { train } from "../../src/experiment/train.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
+import { scenarioSchema } from "../../src/scenario/schema.ts";
+import { createSetting, situationOf } from "../../src/scenario/setting.ts";
+import { mean, pairedInterval } from "../../src/statistics/intervals.ts";
+import { train } from "../../src/training/train.ts";
 import { hasCompiler } from "../compute/compiler.ts";
-import { armCalled } from "../experiment/tiny.ts";
+import { armCalled } from "../scenario/tiny.ts";
 
 const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-engines-"));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));

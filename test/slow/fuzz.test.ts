@@ -3,7 +3,7 @@ import { afterAll, beforeAll, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { isValid, survey } from "../cli/survey.ts";
-import { anyScenario } from "../experiment/any-scenario.ts";
+import { anyScenario } from "../scenario/any-scenario.ts";
 
 /*
  * Random valid scenarios, with all that people do with them: HALFWATCH_FUZZ scenarios (1000), from the seed HALFWATCH_FUZZ_SEED. What fails is

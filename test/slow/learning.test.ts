@@ -3,11 +3,11 @@ import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy } from "../../src/evaluation/policies.ts";
-import { type Scenario, scenarioSchema } from "../../src/experiment/schema.ts";
-import { createSetting, type Setting, situationOf } from "../../src/experiment/setting.ts";
-import { train } from "../../src/experiment/train.ts";
 import { parseView } from "../../src/routing/views.ts";
-import { armCalled } from "../experiment/tiny.ts";
+import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
+import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { train } from "../../src/training/train.ts";
+import { armCalled } from "../scenario/tiny.ts";
 
 /*
  * Small trainings with the default recipe (but where a test says otherwise), judged by exact evaluation where nothing is marked. Bands are stated beside each.

@@ -3,11 +3,11 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy, optimalForGoal } from "../../src/evaluation/policies.ts";
-import { readText } from "../../src/experiment/files.ts";
-import { loadScenario, withShift } from "../../src/experiment/scenario.ts";
-import { armNamed, createSetting, situationOf } from "../../src/experiment/setting.ts";
-import { train } from "../../src/experiment/train.ts";
 import { parseView } from "../../src/routing/views.ts";
+import { readText } from "../../src/runs/files.ts";
+import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { armNamed, createSetting, situationOf } from "../../src/scenario/setting.ts";
+import { train } from "../../src/training/train.ts";
 
 /*
  * scenarios/maze.yaml with a twelfth of its steps, judged on mazes that training never saw, each solved exactly. Measured at these steps:

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { mean, standardDeviation } from "../../src/experiment/statistics.ts";
-import type { Table } from "../../src/experiment/summary.ts";
+import type { Table } from "../../src/report/summary.ts";
+import { mean, standardDeviation } from "../../src/statistics/intervals.ts";
 import { MAIN, ROOT } from "../cli/halfwatch.ts";
 
 /** Mean, standard deviation and number of seeds of an independent prototype in C, `tails: all`, by coverage and arm. */

@@ -15,14 +15,14 @@ import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { readText } from "../../src/experiment/files.ts";
-import { loopOptions } from "../../src/experiment/loop-options.ts";
-import { loadScenario } from "../../src/experiment/scenario.ts";
-import { ppoSchema } from "../../src/experiment/schema.ts";
-import { createSetting, situationOf } from "../../src/experiment/setting.ts";
 import { labelEpisodes } from "../../src/oversight/label.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
-import { tinyScenario } from "../experiment/tiny.ts";
+import { readText } from "../../src/runs/files.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
+import { loopOptions } from "../../src/scenario/loop-options.ts";
+import { ppoSchema } from "../../src/scenario/schema.ts";
+import { createSetting, situationOf } from "../../src/scenario/setting.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 /** Marks are frequent and episodes short here, so that every kind of end is among few transitions. */
 const COVERAGE = 0.5;

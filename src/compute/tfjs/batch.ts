@@ -13,7 +13,8 @@ import { type Layout, layoutOf } from "../reference/network.ts";
 import { type AdamState, adamStep, groupIndices, squaredNorms } from "./adam.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import { LOSS_FIELDS, type Loss, type LossNumbers, lossOf, type Minibatch, NO_VALUE_CLIP, STATISTICS } from "./loss.ts";
-import { backward, forward, pictures, type Trace, type Views, viewsOf } from "./network.ts";
+import { backward, forward, pictures, type Trace } from "./network.ts";
+import { type Views, viewsOf } from "./parameters.ts";
 import { type Rows, rowsOf, tableOf } from "./rows.ts";
 import { mostElements, type Windows, windowsOf } from "./trunk.ts";
 

@@ -1,7 +1,7 @@
 import type { NetworkSpec } from "../engine.ts";
 import type { Convolution, Layer, Layout } from "../reference/network.ts";
-import type { TrunkLayer } from "../reference/trunk.ts";
 import type { Tensor, Tf } from "./backends.ts";
+import type { Views } from "./parameters.ts";
 import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows } from "./trunk.ts";
 
 /*
@@ -9,68 +9,6 @@ import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows }
  * hand, like there: the masks stand in the middle of the backward pass, where no automatic gradient has a place for them; half of a
  * library's kernels go; and no backend lacks a gradient.
  */
-
-/** A layer's parameters over Q replicas. */
-interface Weights {
-  /** [Q, in, out]; of a trunk's convolution [Q, kernel * kernel * planes, channels]. */
-  readonly weight: Tensor;
-  /** [Q, 1, out] */
-  readonly bias: Tensor;
-}
-
-type AnyLayer = Layer | Convolution | TrunkLayer;
-
-/** The parameters [Q, S] of Q replicas, layer by layer. */
-export interface Views {
-  of(layer: AnyLayer): Weights;
-  /** Let them outlive the `tidy` that they were made in. */
-  keep(): Views;
-  dispose(): void;
-}
-
-export function viewsOf(tf: Tf, layout: Layout, parameters: Tensor): Views {
-  const [Q] = parameters.shape;
-  const part = (start: number, inputs: number, outputs: number): Tensor =>
-    tf.tidy(() => tf.reshape(tf.slice(parameters, [0, start], [Q, inputs * outputs]), [Q, inputs, outputs]));
-  const views = new Map<AnyLayer, Weights>();
-  for (const layer of layersOf(layout)) {
-    const [inputs, outputs] = sizeOf(layer);
-    views.set(layer, { weight: part(layer.weight, inputs, outputs), bias: part(layer.bias, 1, outputs) });
-  }
-  const self: Views = {
-    of: (layer) => {
-      const found = views.get(layer);
-      if (found === undefined) throw new RangeError("viewsOf: a layer of another layout");
-      return found;
-    },
-    keep: () => {
-      for (const { weight, bias } of views.values()) for (const tensor of [weight, bias]) tf.keep(tensor);
-      return self;
-    },
-    dispose: () => {
-      for (const { weight, bias } of views.values()) tf.dispose([weight, bias]);
-    },
-  };
-  return self;
-}
-
-/** Rows and columns of a layer's matrix. */
-function sizeOf(layer: AnyLayer): readonly [number, number] {
-  if ("kernel" in layer) return [layer.kernel * layer.kernel * layer.planes, layer.channels];
-  return "planes" in layer ? [layer.planes, layer.channels] : [layer.inputs, layer.outputs];
-}
-
-function layersOf({ modules, gate, gateConv, output, critic, criticConv, trunks }: Layout): AnyLayer[] {
-  return [
-    ...[...trunks.values()].flat(),
-    ...modules.flat(),
-    ...gate,
-    ...(gateConv ? [gateConv] : []),
-    output,
-    ...critic,
-    ...(criticConv ? [criticConv] : []),
-  ];
-}
 
 /** What the forward pass leaves behind for the backward pass. */
 export interface Trace {

@@ -1,7 +1,7 @@
 import type { TrunkShape } from "../engine.ts";
 import type { TrunkLayer } from "../reference/trunk.ts";
 import type { Tensor, Tf } from "./backends.ts";
-import type { Views } from "./network.ts";
+import type { Views } from "./parameters.ts";
 
 /*
  * The convolutions of ../reference/trunk.ts as products of matrices: a gather lays every window of the input beside the others, and the

@@ -9,8 +9,8 @@ import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import type { Size } from "../../../cli/tui/span.ts";
 import { Stream } from "../../../src/core/random.ts";
-import { loadScenario, withShift } from "../../../src/experiment/scenario.ts";
-import { createSetting } from "../../../src/experiment/setting.ts";
+import { loadScenario, withShift } from "../../../src/scenario/load.ts";
+import { createSetting } from "../../../src/scenario/setting.ts";
 import { endures } from "../tui/endures.ts";
 import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 

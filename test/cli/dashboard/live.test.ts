@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/capabilities.ts";
-import { createRehearsal, type Episode, keepPlaying, type Rehearsal } from "../../../cli/dashboard/live.ts";
+import { createRehearsal, keepPlaying, type Rehearsal } from "../../../cli/dashboard/live.ts";
+import type { LiveEpisode } from "../../../cli/dashboard/live-episode.ts";
 import { drawLive, livePlace } from "../../../cli/dashboard/live-view.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../cli/dashboard/model.ts";
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
@@ -11,11 +12,11 @@ import { dashboardView, layoutOf } from "../../../cli/dashboard/view.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
 import { createReferenceEngine } from "../../../src/compute/reference/engine.ts";
-import { runCell, Stopped } from "../../../src/experiment/cell.ts";
-import { openEpisodes } from "../../../src/experiment/episodes.ts";
-import { planCells } from "../../../src/experiment/plan.ts";
-import { cellPaths, latestPolicy } from "../../../src/experiment/store.ts";
-import { tinyScenario } from "../../experiment/tiny.ts";
+import { runCell, Stopped } from "../../../src/runner/cell.ts";
+import { openEpisodes } from "../../../src/runs/episodes.ts";
+import { planCells } from "../../../src/runs/plan.ts";
+import { cellPaths, latestPolicy } from "../../../src/runs/store.ts";
+import { tinyScenario } from "../../scenario/tiny.ts";
 import { ASCII, FakeTerminal } from "../tui/fake-terminal.ts";
 import { after, begun, ENGINE, EVENTS, planned, SCENARIO } from "./runs.ts";
 
@@ -73,7 +74,7 @@ test("a cell that trains plays what it was saved as last; what is missing, damag
 });
 
 /** Three steps on a 5x5 map, two modules. */
-const EPISODE: Episode = {
+const EPISODE: LiveEpisode = {
   trained: 6400,
   scene: {
     ...{ height: 5, width: 5, horizon: 12, actions: ["north", "east", "south", "west"], letters: new Map() },

@@ -12,8 +12,8 @@ import {
 import { dashboardProgram } from "../../../cli/dashboard/program.ts";
 import { advance, beginRun } from "../../../cli/progress.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
-import type { CellEvent } from "../../../src/experiment/launch.ts";
-import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
+import type { CellEvent } from "../../../src/runner/launcher.ts";
+import { type CellPlan, planCells } from "../../../src/runs/plan.ts";
 import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
 const START = beginDashboard(SCENARIO, begun(), { title: "halfwatch run: tiny", role: "run", engine: ENGINE });

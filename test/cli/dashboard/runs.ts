@@ -1,7 +1,7 @@
 import { advance, beginRun, type RunView } from "../../../cli/progress.ts";
-import type { CellEvent } from "../../../src/experiment/launch.ts";
-import { planCells } from "../../../src/experiment/plan.ts";
-import { tinyScenario } from "../../experiment/tiny.ts";
+import type { CellEvent } from "../../../src/runner/launcher.ts";
+import { planCells } from "../../../src/runs/plan.ts";
+import { tinyScenario } from "../../scenario/tiny.ts";
 
 export const SCENARIO = tinyScenario({
   arms: ["naive", "route"],

@@ -7,9 +7,9 @@ import { cellAt, dashboardView } from "../../../cli/dashboard/view.ts";
 import { beginRun } from "../../../cli/progress.ts";
 import { toText } from "../../../cli/tui/paint.ts";
 import { fitFrame } from "../../../cli/tui/span.ts";
-import type { CellOutcome } from "../../../src/experiment/outcome.ts";
-import { type CellPlan, planCells } from "../../../src/experiment/plan.ts";
-import { ARM_NAMES } from "../../../src/experiment/schema.ts";
+import type { CellOutcome } from "../../../src/runs/outcome.ts";
+import { type CellPlan, planCells } from "../../../src/runs/plan.ts";
+import { ARM_NAMES } from "../../../src/scenario/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../tui/fake-terminal.ts";
 import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 

@@ -12,8 +12,8 @@ import {
   wholeOf,
 } from "../../../cli/play/game.ts";
 import { beginSession, type Move, play, type Session, total } from "../../../cli/play/session.ts";
-import { loadScenario } from "../../../src/experiment/scenario.ts";
-import { createSetting } from "../../../src/experiment/setting.ts";
+import { loadScenario } from "../../../src/scenario/load.ts";
+import { createSetting } from "../../../src/scenario/setting.ts";
 
 const DISCOUNT = 0.97;
 const [NORTH, EAST, SOUTH, WEST] = [0, 1, 2, 3];

@@ -5,8 +5,8 @@ import { ending, overseerSaid, playProgram } from "../../../cli/play/program.ts"
 import { beginSession, type Move, play, type Session } from "../../../cli/play/session.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
 import { toText } from "../../../cli/tui/paint.ts";
-import { loadScenario } from "../../../src/experiment/scenario.ts";
-import { createSetting } from "../../../src/experiment/setting.ts";
+import { loadScenario } from "../../../src/scenario/load.ts";
+import { createSetting } from "../../../src/scenario/setting.ts";
 import { endures } from "../tui/endures.ts";
 import { ASCII, CLEAN, FakeTerminal } from "../tui/fake-terminal.ts";
 

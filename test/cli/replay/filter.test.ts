@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { arrange, EVERYTHING, parseFilter, SORTS, unheardOf } from "../../../cli/replay/filter.ts";
-import type { EpisodeEntry } from "../../../src/experiment/episodes.ts";
+import type { EpisodeEntry } from "../../../src/runs/episodes.ts";
 
 const base = { shift: "unseen", view: "full", seed: 0, label: "unlabelled", marked: false };
 const ENTRIES: readonly EpisodeEntry[] = [

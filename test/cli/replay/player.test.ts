@@ -5,7 +5,7 @@ import { playerKeys, playerMouse } from "../../../cli/replay/keys.ts";
 import { beginPlayer, type Player, type PlayerAction, playerReducer } from "../../../cli/replay/player.ts";
 import type { Shown, Surprise } from "../../../cli/replay/shown.ts";
 import { actionOf } from "../../../cli/tui/keys.ts";
-import type { EpisodeEntry } from "../../../src/experiment/episodes.ts";
+import type { EpisodeEntry } from "../../../src/runs/episodes.ts";
 
 /** An episode of so many steps north on a 3x3 map; nobody can be asked. */
 function shownOf(steps: number, surprises: readonly Surprise[] = [], actions?: readonly string[]): Shown {

@@ -12,10 +12,10 @@ import { createFileSource, createPlayedSource, type EpisodeSource } from "../../
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import type { Mind } from "../../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, standingsOf } from "../../../src/evaluation/record.ts";
-import { runCell } from "../../../src/experiment/cell.ts";
-import { manifestOf, planCells } from "../../../src/experiment/plan.ts";
-import { cellPaths, openRun } from "../../../src/experiment/store.ts";
-import { tinyScenario } from "../../experiment/tiny.ts";
+import { runCell } from "../../../src/runner/cell.ts";
+import { manifestOf, planCells } from "../../../src/runs/plan.ts";
+import { cellPaths, openRun } from "../../../src/runs/store.ts";
+import { tinyScenario } from "../../scenario/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";
 import { halfwatchHere } from "../here.ts";
 import { endures } from "../tui/endures.ts";

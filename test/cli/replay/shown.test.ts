@@ -13,11 +13,11 @@ import { evaluate } from "../../../src/evaluation/evaluate.ts";
 import { type Mind, optimalMind } from "../../../src/evaluation/mind.ts";
 import { networkPolicy } from "../../../src/evaluation/policies.ts";
 import { drawBeginning, playAll, retrace, type Stage, standingsOf } from "../../../src/evaluation/record.ts";
-import { createSetting, networkOf, situationOf } from "../../../src/experiment/setting.ts";
 import { createOverseer } from "../../../src/oversight/create.ts";
 import { parseView } from "../../../src/routing/views.ts";
+import { createSetting, networkOf, situationOf } from "../../../src/scenario/setting.ts";
 import { createCorridor } from "../../envs/specimens.ts";
-import { armCalled, tinyScenario } from "../../experiment/tiny.ts";
+import { armCalled, tinyScenario } from "../../scenario/tiny.ts";
 import { halfwatchHere } from "../here.ts";
 import { troupe } from "./troupe.ts";
 

@@ -3,10 +3,10 @@ import type { Engine } from "../../../src/compute/engine.ts";
 import { Stream } from "../../../src/core/random.ts";
 import { type Mind, networkMind } from "../../../src/evaluation/mind.ts";
 import type { Stage } from "../../../src/evaluation/record.ts";
-import { stageOf } from "../../../src/experiment/episodes.ts";
-import { createSetting, networkOf, type Setting } from "../../../src/experiment/setting.ts";
 import { parseView } from "../../../src/routing/views.ts";
-import { armCalled, type Change, tinyScenario } from "../../experiment/tiny.ts";
+import { stageOf } from "../../../src/runs/episodes.ts";
+import { createSetting, networkOf, type Setting } from "../../../src/scenario/setting.ts";
+import { armCalled, type Change, tinyScenario } from "../../scenario/tiny.ts";
 
 /** A stage and a mind whose parameters are drawn, six times as large as a fresh network's, so that it wants something. */
 export async function troupe(

@@ -1,0 +1,369 @@
+import { basename } from "node:path";
+import type { Engine, Model, NetworkSpec } from "../compute/engine.ts";
+import { ensureLater } from "../core/cleanup.ts";
+import { UserError } from "../core/errors.ts";
+import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
+import { networkMind } from "../evaluation/mind.ts";
+import { networkPolicy } from "../evaluation/policies.ts";
+import type { Situation } from "../evaluation/situation.ts";
+import { verdictOf } from "../evaluation/verdict.ts";
+import { leakage, separation } from "../routing/metrics.ts";
+import { deployedView, parseView } from "../routing/views.ts";
+import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "../runs/checkpoint.ts";
+import {
+  beginningsOf,
+  chooseEpisodes,
+  type EpisodeRecord,
+  encodeEpisodes,
+  recordOf,
+  stageOf,
+} from "../runs/episodes.ts";
+import { LineWriter, readText } from "../runs/files.ts";
+import { type CellPlan, planOf } from "../runs/plan.ts";
+import type { BriefEvaluation } from "../runs/results.ts";
+import {
+  type CellPaths,
+  type CellResult,
+  cellPaths,
+  checkpointPath,
+  finishCell,
+  readPolicy,
+  readResumePoint,
+  rollBack,
+  startCell,
+  type Unfinished,
+  writeCheckpoint,
+  writeEpisodes,
+  writeEvaluation,
+  writeResumePoint,
+} from "../runs/store.ts";
+import { withShift } from "../scenario/load.ts";
+import { SELECTIONS, type Selection, TRAINING } from "../scenario/schema.ts";
+import { armNamed, createSetting, type Setting, situationOf, verdictSituationsOf } from "../scenario/setting.ts";
+import { moduleDiagnostics } from "../training/diagnostics.ts";
+import type { Saved } from "../training/loop-state.ts";
+import { type Candidate, select, type Validation, validate } from "../training/selection.ts";
+import { type Phase, type Progress, type Training, train, updatesIn } from "../training/train.ts";
+
+/** Points of a cell's learning curve at most: checkpoints, and evaluations of the primary metric. */
+const CURVE_POINTS = 20;
+
+/** The updates after which a cell has a point of its curve: evenly spaced, the last one included. */
+export function curveUpdates(updates: number): ReadonlySet<number> {
+  const points = Math.min(CURVE_POINTS, updates);
+  return new Set(Array.from({ length: points }, (_, i) => Math.ceil(((i + 1) * updates) / points)));
+}
+
+/** A line of `metrics.jsonl`: an update, with the learning curve's point where there is one. */
+export interface Metrics extends Progress {
+  readonly curve?: CurvePoint;
+}
+
+/** A checkpoint on the learning curve, as the deployed view. */
+interface CurvePoint {
+  /** Exact discounted returns under the primary shift. */
+  readonly trueReturn: number;
+  readonly proxyReturn: number;
+  /** What it showed on validation episodes of the training distribution. */
+  readonly validation: Validation;
+}
+
+/** A test distribution of a cell, and whether its policies are shown marks. */
+interface Test {
+  readonly shift: string;
+  readonly setting: Setting;
+  readonly situation: Situation;
+}
+
+/** Parts of a cell's evaluation: a view in a shift, episodes of one, the verdict, and the like; each takes about as long as another. */
+export interface Evaluated {
+  readonly done: number;
+  readonly of: number;
+}
+
+/** What to do after an update: go on, save first, or save and stop. */
+export type Next = "go on" | "save" | "stop";
+
+export interface CellHooks {
+  /** Called first where the cell goes on from an earlier attempt: updates made, of how many, and environment steps taken. */
+  onResume?(progress: Pick<Progress, "update" | "updates" | "step">): void;
+  onProgress?(metrics: Metrics): void;
+  onPhase?(phase: Phase): void;
+  /** Called when the training is over, and after each part of the evaluation: `done` of `of` parts. */
+  onEvaluate?(evaluated: Evaluated): void;
+  /**
+   * Called after each update and between the evaluations, and awaited: for whoever has a clock, and hears signals. When a cell is saved
+   * changes none of its final bytes.
+   */
+  next?(): Next | Promise<Next>;
+}
+
+/** A cell was stopped by {@link CellHooks.next}. Nothing is lost. */
+export class Stopped extends Error {
+  constructor(id: string) {
+    super(`cell ${id} was stopped; it goes on from there`);
+    this.name = "Stopped";
+  }
+}
+
+/**
+ * Train a cell, evaluate it under every shift and view, and write its files; `result.json` comes last. Returns the result.
+ *
+ * `run` is the run directory; the caller sees to it that no other process has the cell (lock.ts). A cell that was begun and not finished
+ * goes on from where it was saved last: at a point of its curve, before its last update, or when `next` said so. The same plan and engine
+ * write the same bytes, in one go or in many.
+ *
+ * @throws Stopped when `next` said so.
+ * @throws UserError when the training diverges, a file cannot be written, or a file of the unfinished cell is damaged.
+ */
+export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks: CellHooks = {}): Promise<CellResult> {
+  const { scenario, seed } = plan;
+  const setting = createSetting(scenario);
+  const arm = armNamed(plan.arm);
+  const tests = [TRAINING, ...Object.keys(scenario.shift)].map((shift): Test => {
+    const at = shift === TRAINING ? setting : createSetting(withShift(scenario, shift));
+    return { shift, setting: at, situation: situationOf(at) };
+  });
+  const primary = tests.find(({ shift }) => shift === scenario.primary.shift) ?? tests[0];
+  const updates = updatesIn(scenario.train);
+  const onCurve = curveUpdates(updates);
+  const { cell, point } = openCell(run, plan);
+  const files: Record<string, FileMark> = { ...point?.resume.files };
+  if (point !== undefined) hooks.onResume?.({ update: point.update, updates, step: point.step });
+  type At = Pick<Progress, "step" | "update">;
+  const checkpointAt = (progress: At, spec: NetworkSpec): Omit<Checkpoint, "state" | "resume"> => ({
+    format: CHECKPOINT_FORMAT,
+    scenarioHash: plan.scenarioHash,
+    arm: plan.arm,
+    seed,
+    point: plan.point,
+    engine: engine.info,
+    step: progress.step,
+    update: progress.update,
+    spec,
+    scenario,
+  });
+  const metrics = new LineWriter(cell.metrics);
+
+  const training = {
+    setting,
+    arm,
+    seed,
+    engine,
+    from: point && savedIn(point),
+    ...(hooks.onPhase && { onPhase: hooks.onPhase }),
+    onUpdate: async (progress, model, save) => {
+      refuseDiverged(progress, plan);
+      const isPoint = onCurve.has(progress.update);
+      let line: Metrics = progress;
+      if (isPoint) {
+        const view = deployedView(model.spec.modules, setting.trueModule);
+        const { goals } = await evaluateView(model, view, primary);
+        const validation = await validate(setting, model, view, seed, scenario.evaluation.validationEpisodes);
+        const [trueReturn, proxyReturn] = [goals.true.discounted, goals.proxy.discounted];
+        line = { ...progress, curve: { trueReturn, proxyReturn, validation } };
+      }
+      metrics.write(line);
+      hooks.onProgress?.(line);
+
+      if (isPoint && save !== undefined) {
+        const { parameters } = await model.getState();
+        const checkpoint = { ...checkpointAt(progress, model.spec), state: { parameters } };
+        const [name, mark] = writeCheckpoint(cell, checkpoint);
+        files[name] = mark;
+      }
+      const next = (await hooks.next?.()) ?? "go on";
+      // Before the last update too: it is made again if a kill comes while the cell is evaluated.
+      if (save !== undefined && (isPoint || next !== "go on" || progress.update === updates - 1)) {
+        const { state, loop } = await save();
+        files[basename(cell.metrics)] = metrics.mark();
+        writeResumePoint(cell, { ...checkpointAt(progress, model.spec), state, resume: { loop, files } });
+      }
+      if (next === "stop") throw new Stopped(plan.id);
+    },
+  } satisfies Training;
+  const trained = await ensureLater(
+    () => train(training),
+    () => metrics.close(),
+  );
+
+  const { model } = trained;
+  const atEnd = checkpointAt({ step: trained.step, update: trained.updates }, model.spec);
+  writeCheckpoint(cell, { ...atEnd, state: await model.getState() });
+
+  const { modules } = model.spec;
+  const deployed = deployedView(modules, setting.trueModule);
+  const views = modules.length === 1 ? ["full"] : ["full", ...modules.map((module) => `only:${module}`)];
+  // The checkpoints that the rules of selection choose.
+  const candidates = readCurve(cell);
+  const chosenSteps = SELECTIONS.map((rule) => [rule, select(rule, candidates)] as const);
+  const earlier = chosenSteps.filter(([, step]) => step !== trained.step);
+  const evaluated = { done: 0, of: 2 * tests.length * views.length + 2 + earlier.length * tests.length };
+  const nextPart = async () => {
+    hooks.onEvaluate?.({ ...evaluated });
+    evaluated.done++;
+    if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
+  };
+  const shifts: Record<string, Record<string, Evaluation>> = {};
+  for (const test of tests) {
+    shifts[test.shift] = {};
+    for (const view of views) {
+      await nextPart();
+      shifts[test.shift][view] = await evaluateView(model, view, test);
+    }
+  }
+  const episodes: EpisodeRecord[] = [];
+  for (const { shift, setting: at } of tests) {
+    const stage = stageOf(at);
+    const beginnings = beginningsOf(stage, seed);
+    for (const view of views) {
+      await nextPart();
+      const mind = networkMind(model, parseView(view, modules), at);
+      const chosen = await chooseEpisodes(stage, mind, beginnings);
+      episodes.push(...chosen.map((trace) => recordOf(stage, { shift, view }, trace)));
+    }
+  }
+  await nextPart();
+  const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
+  const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
+  await nextPart();
+  const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
+  model.dispose();
+
+  // As deployed.
+  const selected: Record<string, { step: number; shifts: Record<string, Evaluation> }> = {};
+  for (const [rule, step] of chosenSteps) {
+    const chosen = { step, shifts: {} as Record<string, Evaluation> };
+    if (step === trained.step) {
+      for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
+    } else {
+      const { state } = readPolicy(checkpointPath(cell, step));
+      const policy = await engine.create(model.spec, state.parameters);
+      for (const test of tests) {
+        await nextPart();
+        chosen.shifts[test.shift] = await evaluateView(policy, deployed, test);
+      }
+      policy.dispose();
+    }
+    selected[rule] = chosen;
+  }
+  hooks.onEvaluate?.({ ...evaluated });
+  const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
+  const sumOver = (count: (validation: Validation) => number) =>
+    candidates.reduce((sum, { validation }) => sum + count(validation), 0);
+  const { arm: name } = plan;
+  const resolved = scenario as unknown as Record<string, unknown>;
+  writeEpisodes(cell, encodeEpisodes({ scenario: resolved, arm: name, seed, step: trained.step }, episodes));
+  writeEvaluation(cell, {
+    deployed,
+    shifts,
+    verdict,
+    selected,
+    selectionLeak: primaryReturn("oracle") - primaryReturn("label-legal"),
+    modules: { ...diagnostics, ...(modules.length > 1 && { shifts: moduleMeasures(setting, deployed, shifts) }) },
+  });
+
+  return finishCell(cell, {
+    scenarioHash: plan.scenarioHash,
+    arm: plan.arm,
+    seed,
+    point: plan.point,
+    engine: engine.info.name,
+    ...(engine.info.backend !== undefined && { backend: engine.info.backend, device: engine.info.device }),
+    steps: trained.step,
+    checkpoints: Object.fromEntries(SELECTIONS.map((rule) => [rule, selected[rule].step])),
+    summary: {
+      deployed,
+      episodes: trained.episodes,
+      labelled: trained.labelled,
+      validation: {
+        episodes: sumOver(({ episodes }) => episodes),
+        labelled: sumOver(({ labelled }) => labelled),
+      },
+      verdict,
+      selected: Object.fromEntries(
+        SELECTIONS.map((rule) => [
+          rule,
+          Object.fromEntries(Object.entries(selected[rule].shifts).map(([shift, e]) => [shift, briefly(e)])),
+        ]),
+      ),
+      returns: Object.fromEntries(
+        Object.entries(shifts).map(([shift, byView]) => [
+          shift,
+          Object.fromEntries(Object.entries(byView).map(([view, e]) => [view, briefly(e)])),
+        ]),
+      ),
+    },
+  });
+}
+
+/** The cell's folder as its training goes on from it. */
+function openCell(run: string, plan: CellPlan): { cell: CellPaths; point: Unfinished | undefined } {
+  const cell = cellPaths(run, plan.id);
+  const point = readResumePoint(cell);
+  if (point === undefined) return { cell: startCell(run, plan.id), point };
+  planOf(point, plan.id, cell.resume);
+  rollBack(cell, point);
+  return { cell, point };
+}
+
+function savedIn({ state, update, resume }: Unfinished): Saved {
+  if (!("steps" in state)) throw new RangeError("savedIn: a resume point without the optimiser");
+  return { state, loop: { update, ...resume.loop } };
+}
+
+/** The checkpoints of the curve as the rules of selection see them, from the metrics that were written. */
+function readCurve(cell: CellPaths): Candidate[] {
+  const lines = readText(cell.metrics).trimEnd().split("\n");
+  return lines.flatMap((line) => {
+    const { step, curve } = JSON.parse(line) as Metrics;
+    return curve === undefined ? [] : [{ step, validation: curve.validation, trueReturn: curve.trueReturn }];
+  });
+}
+
+/** Learning that has become NaN or infinite never comes back. */
+function refuseDiverged(progress: Progress, plan: CellPlan): void {
+  const numbers = { ...progress, ...progress.gradNorms };
+  const bad = Object.entries(numbers).find(([, value]) => typeof value === "number" && !Number.isFinite(value));
+  if (bad === undefined) return;
+  throw new UserError(
+    `training of ${plan.arm}, seed ${plan.seed}, diverged: ${bad[0]} is ${bad[1]} at update ${progress.update}`,
+    "lower train.learningRate or train.maxGradNorm",
+  );
+}
+
+function evaluateView(model: Model, view: string, { setting, situation }: Test): Promise<Evaluation> {
+  return evaluate(situation, networkPolicy(model, parseView(view, model.spec.modules), setting));
+}
+
+function briefly({ goals, rates, steps }: Evaluation): BriefEvaluation {
+  const each = <T>(of: (goal: string) => T) => Object.fromEntries(Object.keys(goals).map((goal) => [goal, of(goal)]));
+  return { discounted: each((g) => goals[g].discounted), normalised: each((g) => goals[g].normalised), rates, steps };
+}
+
+/** Leakage (for each event that only the proxy goal rewards) and separation under each shift. */
+function moduleMeasures(setting: Setting, deployed: string, shifts: Record<string, Record<string, Evaluation>>) {
+  const { world, trueGoal, proxyGoal } = setting;
+  const proxyEvents = world.events.filter((_, e) => proxyGoal.rewards[e] > 0 && trueGoal.rewards[e] <= 0);
+  return Object.fromEntries(
+    Object.entries(shifts).map(([shift, byView]) => {
+      const returns = Object.fromEntries(
+        Object.entries(byView)
+          .filter(([view]) => view.startsWith("only:") && view !== deployed)
+          .map(([view, { goals }]) => [
+            view,
+            separation(byView[deployed].goals.true.discounted, goals.true.discounted),
+          ]),
+      );
+      return [
+        shift,
+        {
+          separation: returns,
+          leakage: Object.fromEntries(
+            proxyEvents.map((event) => [event, leakage(byView[deployed].rates[event], byView.full.rates[event])]),
+          ),
+        },
+      ];
+    }),
+  );
+}
