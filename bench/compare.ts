@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { roughly, thousands } from "../cli/numbers.ts";
+import { roughly } from "../cli/numbers.ts";
 import { alignColumns, print, printJson, say } from "../cli/output.ts";
+import { grouped } from "../src/report/format.ts";
 import { compareDashboard } from "./dashboard.ts";
 import {
   Absent,
@@ -171,7 +172,7 @@ async function measureTable(
       done,
       open.slice(done.length).map((job) => job.estimate),
     );
-    say(`${name}: ${thousands(found.stepsPerSecond)} steps/s; ${roughly(left)} left`);
+    say(`${name}: ${grouped(found.stepsPerSecond)} steps/s; ${roughly(left)} left`);
   }
   return [...results.values()];
 }
@@ -187,7 +188,7 @@ async function measureOwn(engines: readonly string[], rounds: number, record: Me
         return await record.ask(name, async () => {
           const outputs = await Promise.all(Array.from({ length: copies }, () => askOurs(engine, threads, args)));
           const found = together(outputs.map(parseOurs));
-          say(`${name}: ${thousands(found.stepsPerSecond)} steps/s`);
+          say(`${name}: ${grouped(found.stepsPerSecond)} steps/s`);
           return found;
         });
       };
@@ -222,7 +223,7 @@ async function compareSettings(rows: readonly Row[], rounds: number, record: Mea
       }
       for (const [i, { processes, atOnce, threads, pin }] of settings.entries()) {
         const { median, min, max } = spreadOf(speeds[i]);
-        const speed = `${thousands(median)} [${thousands(min)}, ${thousands(max)}]`;
+        const speed = `${grouped(median)} [${grouped(min)}, ${grouped(max)}]`;
         lines.push([nameOf(row), rival, ...[processes, atOnce, threads].map(String), pin ? "yes" : "no", speed]);
         say(lines[lines.length - 1].join("  "));
       }
@@ -280,7 +281,7 @@ async function compareResults(programs: readonly string[], speeds: RowResult, re
     lines.push([
       program,
       ends.map((x) => x.toFixed(3)).join(" "),
-      steps.map((x) => (x === null ? "never" : thousands(x))).join(" "),
+      steps.map((x) => (x === null ? "never" : grouped(x))).join(" "),
       isWhole ? (mean / spreadOf(own).median).toFixed(2) : "-",
     ]);
   }

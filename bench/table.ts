@@ -1,5 +1,5 @@
-import { thousands } from "../cli/numbers.ts";
 import { alignColumns } from "../cli/output.ts";
+import { grouped } from "../src/report/format.ts";
 
 /*
  * The arithmetic of the benchmark's table: what a program measured, ratios within a round, and their spread over the rounds. Nothing
@@ -162,8 +162,8 @@ export function renderTable(results: readonly RowResult[], rivals: readonly stri
       const { arm, modules, width, seeds } = row;
       return [
         ...[arm, modules, mapOf(row), width, seeds, program].map(String),
-        thousands(median((m) => m.stepsPerSecond)),
-        thousands(median((m) => m.samplesPerSecond)),
+        grouped(median((m) => m.stepsPerSecond)),
+        grouped(median((m) => m.samplesPerSecond)),
         ratioText(ratioToBest(rounds, program, rivals)),
         median((m) => m.peakMemoryMiB).toFixed(0),
         starts.length === 0 ? "-" : spreadOf(starts).median.toFixed(1),

@@ -1,3 +1,5 @@
+import { grouped } from "../src/report/format.ts";
+
 /** `.199`, `-.043`, `1.000`: three decimals without the leading zero, as in the tables. */
 export function short(value: number, decimals = 3): string {
   const text = value.toFixed(decimals).replace(/^(-?)0\./, "$1.");
@@ -7,12 +9,6 @@ export function short(value: number, decimals = 3): string {
 /** `[.171, .229]`; a dash where there is no interval. */
 export function interval(low: number | null, high: number | null): string {
   return low === null || high === null ? "–" : `[${short(low)}, ${short(high)}]`;
-}
-
-/** `21,480`. */
-export function thousands(value: number): string {
-  // Not toLocaleString: it loads a language's rules, 60 ms at its first call.
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** `.97`, `1.0`, `-.5`: with as many decimals, two at most, as go into so many columns. */
@@ -28,7 +24,7 @@ export function countWithin(value: number, columns: number): string {
     [1e6, "M"],
   ] as const;
   const forms = units.flatMap(([unit, letter]) => [1, 0].map((d) => `${short(value / unit, d)}${letter}`));
-  return [thousands(value), ...forms].find((text) => text.length <= columns && !/^[.0]+[kM]$/.test(text)) ?? "";
+  return [grouped(value), ...forms].find((text) => text.length <= columns && !/^[.0]+[kM]$/.test(text)) ?? "";
 }
 
 /** `00:07:41` from seconds. */

@@ -25,7 +25,7 @@ function placeOfPids(): string {
     () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     () => readlinkSync("/proc/self/ns/pid"),
   ];
-  return [hostname(), ...linux.map((read) => attempt(read) ?? "")].join(" ");
+  return [hostname(), ...linux.map((read) => ifReadable(read) ?? "")].join(" ");
 }
 
 function isAlive({ pid, born }: Owner): boolean {
@@ -40,13 +40,13 @@ function isAlive({ pid, born }: Owner): boolean {
 
 /** When a process was started, in ticks since the boot; undefined for one that is a zombie, or where there is no /proc. */
 function birthOf(pid: number): string | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
+  const stat = ifReadable(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
   // The second field is the program's name in brackets, which may hold spaces and brackets itself.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields === undefined || fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
 }
 
-function attempt<T>(action: () => T): T | undefined {
+function ifReadable<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch {

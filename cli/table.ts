@@ -1,8 +1,9 @@
 import { failedControls } from "../src/evaluation/verdict.ts";
+import { grouped } from "../src/report/format.ts";
 import { type ArmRow, summariseVerdicts, type Table } from "../src/report/summary.ts";
 import { PLACEBOS } from "../src/routing/arms.ts";
 import type { Scenario } from "../src/scenario/schema.ts";
-import { interval, short, thousands } from "./numbers.ts";
+import { interval, short } from "./numbers.ts";
 import { alignColumns } from "./output.ts";
 import { toText } from "./tui/paint.ts";
 import { indent, line, wrapText } from "./tui/span.ts";
@@ -23,7 +24,7 @@ function renderTable(scenario: Scenario, summary: Table, every: readonly ArmRow[
   const point = Object.entries(summary.point).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const lines = [
     [scenario.name, ...describeOversight(summary), ...point, `shift ${shift}`].join(" · "),
-    `true return per episode, discounted, ${exact ? `exact over ${thousands(levels)} levels` : `exact on each of ${thousands(levels)} levels drawn`}; optimum ${short(optimum)}, random ${short(random)}`,
+    `true return per episode, discounted, ${exact ? `exact over ${grouped(levels)} levels` : `exact on each of ${grouped(levels)} levels drawn`}; optimum ${short(optimum)}, random ${short(random)}`,
     "",
   ];
   if (shown.length === 0) return [...lines, "no cell is finished yet"];
@@ -41,7 +42,7 @@ function renderTable(scenario: Scenario, summary: Table, every: readonly ArmRow[
   lines.push(...renderVerdicts(shown), ...renderSelections(scenario, shown));
   const first = shown[0];
   lines.push(
-    `cost per seed: ${thousands(first.steps)} environment steps; ${first.arm}: ${thousands(first.episodes)} episodes, ${thousands(first.labelled)} labels (inspected episodes, timeouts included), ${thousands(first.validated)} more for label-legal`,
+    `cost per seed: ${grouped(first.steps)} environment steps; ${first.arm}: ${grouped(first.episodes)} episodes, ${grouped(first.labelled)} labels (inspected episodes, timeouts included), ${grouped(first.validated)} more for label-legal`,
     "theory: exact optimum of what the arm is paid, in this shift; – where there is none. | in the strip: the optimum",
     ...notes,
   );
@@ -67,7 +68,7 @@ function columnsOf(rows: readonly ArmRow[], optimum: number): TableColumn<ArmRow
     ...Object.keys(rows[0].rates).map((event) =>
       column(event, ({ rates }) => short(rates[event], 2), { ...number, yields: 5 }),
     ),
-    column("labels", ({ labelled }) => thousands(labelled), { ...number, yields: 4 }),
+    column("labels", ({ labelled }) => grouped(labelled), { ...number, yields: 4 }),
   ];
 }
 

@@ -4,6 +4,7 @@ import { createEngine } from "../../src/compute/create.ts";
 import { flopsOf } from "../../src/compute/flops.ts";
 import { Stream } from "../../src/core/random.ts";
 import type { World } from "../../src/envs/world.ts";
+import { grouped } from "../../src/report/format.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { armNamed, createSetting, networkOf } from "../../src/scenario/setting.ts";
@@ -12,7 +13,6 @@ import { checkedArms } from "../arms.ts";
 import { cacheFolder } from "../cache.ts";
 import "../float32.ts";
 import { readInputText } from "../files.ts";
-import { thousands } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
 import { packageRoot } from "../package.ts";
 
@@ -49,7 +49,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
   const perUpdate = worlds * rollout;
   const results = [];
   for (const arm of arms) {
-    say(`${arm}: ${updates} updates of ${thousands(perUpdate)} steps, the first ${warmUp} not counted`);
+    say(`${arm}: ${updates} updates of ${grouped(perUpdate)} steps, the first ${warmUp} not counted`);
     const engine = await createEngine(options.engine, threads, { cacheFolder: cacheFolder() });
     const setting = createSetting({ ...recipe, train: { ...recipe.train, steps: perUpdate * updates } });
     const seconds: Record<string, number> = {};
@@ -115,7 +115,7 @@ export async function run(_args: readonly string[], options: BenchOptions): Prom
         r.arm,
         r.engine,
         String(r.threads),
-        thousands(r.stepsPerSecond),
+        grouped(r.stepsPerSecond),
         r.secondsPerUpdate.toFixed(3),
         `${r.recipeSeconds.toFixed(1)} s`,
         `${(r.flopPerRow.forward / 1e3).toFixed(1)} + ${((r.flopPerRow.update - r.flopPerRow.forward) / 1e3).toFixed(1)}`,

@@ -8,7 +8,7 @@ import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
-import { pointText } from "../../src/report/format.ts";
+import { grouped, pointText } from "../../src/report/format.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
@@ -27,7 +27,7 @@ import "../float32.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
 import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../choose.ts";
-import { short, thousands } from "../numbers.ts";
+import { short } from "../numbers.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { isFile, isRun, noRun } from "../runs.ts";
 import { readScenarioText } from "../scenarios.ts";
@@ -235,7 +235,7 @@ async function report(
       ...Object.values(who).map((value) => (typeof value === "object" ? pointText(value as Point) : value)),
       `view ${view}`,
       `shift ${shift ?? TRAINING}`,
-      `${thousands(levels)} levels${exact ? ", exact" : " drawn, exact on each"}`,
+      `${grouped(levels)} levels${exact ? ", exact" : " drawn, exact on each"}`,
     ].join(" · "),
   );
   const rows = goals.map(({ name }, g) => {

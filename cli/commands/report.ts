@@ -6,6 +6,7 @@ import { describeReport, fewestSeeds } from "../../src/report/document.ts";
 import { figuresOf } from "../../src/report/figures.ts";
 import { toHtml } from "../../src/report/html.ts";
 import { toMarkdown } from "../../src/report/markdown.ts";
+import { FEW_SEEDS } from "../../src/report/summary.ts";
 import { makeFolder, readText, writeAtomically } from "../../src/runs/files.ts";
 import { readRun } from "../../src/runs/store.ts";
 import { print, printJson, say } from "../output.ts";
@@ -32,7 +33,8 @@ export async function run([dir]: readonly string[], { shift, out, json }: Report
   makeFolder(folder);
   for (const [name, content] of files) writeAtomically(join(folder, name), content);
   for (const text of report.leftOut) say(`not in the report: ${text}`);
-  if (fewestSeeds(report) < 10) say(`fewest seeds in a group: ${fewestSeeds(report)}; fewer than 10 carry no claim`);
+  const fewest = fewestSeeds(report);
+  if (fewest < FEW_SEEDS) say(`fewest seeds in a group: ${fewest}; fewer than ${FEW_SEEDS} carry no claim`);
   const paths = [...files.keys()].map((name) => join(folder, name));
   if (!json) {
     for (const path of paths) print(path);

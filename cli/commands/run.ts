@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type EngineChoice, reasonFor, resolveEngine, shownName } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
-import { counted } from "../../src/report/format.ts";
+import { counted, grouped } from "../../src/report/format.ts";
 import { summarise } from "../../src/report/summary.ts";
 import { launchLocal } from "../../src/runner/launcher.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/runs/control.ts";
@@ -23,7 +23,6 @@ import { DISCOUNTED, nameOf, remarkOn, thinEvaluations } from "../events.ts";
 import { pastOf } from "../following.ts";
 import { Interrupted } from "../interrupted.ts";
 import { cellEntry, divideCells, listenForStop, pause } from "../launching.ts";
-import { thousands } from "../numbers.ts";
 import { withOutcomeOf, withOutcomes } from "../outcomes.ts";
 import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { ownClaim, sleepHere } from "../owner.ts";
@@ -108,7 +107,7 @@ export async function run(
     const chosen = { name: engineName, spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
-      `${counted(plans.length, "cell")}${results.size > 0 ? ` (${results.size} done before)` : ""} of ${thousands(steps)} steps`,
+      `${counted(plans.length, "cell")}${results.size > 0 ? ` (${results.size} done before)` : ""} of ${grouped(steps)} steps`,
       `${engineName}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const capabilities = showing.capabilities(options);

@@ -1,9 +1,10 @@
+import { grouped } from "../../src/report/format.ts";
 import type { Metrics } from "../../src/runner/cell.ts";
 import type { CellOutcome } from "../../src/runs/outcome.ts";
 import { SELECTIONS } from "../../src/scenario/schema.ts";
 import { select } from "../../src/training/selection.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { short, thousands } from "../numbers.ts";
+import { short } from "../numbers.ts";
 import type { CellView } from "../progress.ts";
 import { sparkline, track } from "../tui/bars.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
@@ -40,15 +41,15 @@ export function selectedCell(model: Dashboard, columns: number, capabilities: Ca
   const speed = isTraining && !cell.isPaused ? speedOf(model, plan.id) : null;
   const bar = state === "running" ? track(parts === null ? fraction : parts.done / parts.of, 12, glyphs) : "";
   const evaluated = parts === null ? "" : `part ${parts.done} of ${parts.of}`;
-  const steps = evaluated || (step > 0 ? `${thousands(step)} of ${brief(model.points[model.point].steps)} steps` : "");
+  const steps = evaluated || (step > 0 ? `${grouped(step)} of ${brief(model.points[model.point].steps)} steps` : "");
   const pace = [
-    speed === null ? "" : `${thousands(speed)} steps/s`,
+    speed === null ? "" : `${grouped(speed)} steps/s`,
     cell.seconds === null ? "" : `in ${cell.seconds.toFixed(1)} s`,
   ];
   const first = [[bar, steps, ...pace], [steps, ...pace], [steps]].map((parts) => joined(parts, "  "));
   const value = trueReturn === null ? "" : `true return ${model.shift} ${short(trueReturn)}`;
-  const labels = metrics === null ? "" : `${thousands(metrics.labelled)} labels`;
-  const episodes = metrics === null ? "" : `${thousands(metrics.episodes)} episodes, ${labels}`;
+  const labels = metrics === null ? "" : `${grouped(metrics.labelled)} labels`;
+  const episodes = metrics === null ? "" : `${grouped(metrics.episodes)} episodes, ${labels}`;
   const outcome = model.run.outcomes.get(plan.id);
   const wants = outcome === undefined ? "" : outcome.verdict.verdict;
   const second = [[value, wants, episodes], [value, wants, labels], [value, wants], [value]].map(
@@ -65,9 +66,9 @@ function measured(metrics: Metrics): (readonly [string, string])[] {
   const number = (value: number | null | undefined) => (value == null ? "–" : value.toPrecision(4));
   return [
     ["update", `${metrics.update} of ${metrics.updates}`],
-    ["rows trained on", thousands(metrics.rows)],
-    ["episodes", thousands(metrics.episodes)],
-    ["labels", thousands(metrics.labelled)],
+    ["rows trained on", grouped(metrics.rows)],
+    ["episodes", grouped(metrics.episodes)],
+    ["labels", grouped(metrics.labelled)],
     ["learning rate", number(metrics.learningRate)],
     ["entropy weight", number(metrics.entropyCoef)],
     ["policy loss", number(metrics.policyLoss)],

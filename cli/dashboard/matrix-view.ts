@@ -1,6 +1,7 @@
+import { grouped } from "../../src/report/format.ts";
 import { meanInterval } from "../../src/statistics/intervals.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { interval, short, thousands } from "../numbers.ts";
+import { interval, short } from "../numbers.ts";
 import type { CellView } from "../progress.ts";
 import { type Glyphs, glyphsOf } from "../tui/glyphs.ts";
 import { filled, fitting } from "../tui/parts.ts";
@@ -223,5 +224,5 @@ function numbersOf(
   }
   if (!hasLabels) return row;
   if (labels.length === 0) return [...row, none(13)];
-  return [...row, span(thousands(labels.reduce((sum, each) => sum + each, 0) / labels.length).padStart(13))];
+  return [...row, span(grouped(labels.reduce((sum, each) => sum + each, 0) / labels.length).padStart(13))];
 }

@@ -1,3 +1,4 @@
+import { grouped } from "../../src/report/format.ts";
 import type { Bounds } from "../../src/report/summary.ts";
 import type { CellEvent } from "../../src/runner/launcher.ts";
 import { listSeeds } from "../../src/scenario/load.ts";
@@ -6,7 +7,7 @@ import { createSetting } from "../../src/scenario/setting.ts";
 import { expandSweep, nameInFull, placing, type SweepPoint } from "../../src/scenario/sweep.ts";
 import { updatesIn } from "../../src/training/train.ts";
 import { findingOn, nameOf, remarkOn } from "../events.ts";
-import { short, thousands } from "../numbers.ts";
+import { short } from "../numbers.ts";
 import { type CellView, type Curve, goOn, type RunView, STOPPED_CLOCK, type WorkClock } from "../progress.ts";
 import type { LiveEpisode } from "./live-episode.ts";
 
@@ -238,13 +239,13 @@ function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: 
     // `watch` is told of points of which the log spoke before.
     const isKnown = before.cells.get(event.plan.id)?.candidates.some((each) => each.step === step) ?? false;
     if (curve === undefined || isKnown) return null;
-    return `${nameOf(event.plan)}  step ${thousands(step)} saved  true return ${shift} ${short(curve.trueReturn)}`;
+    return `${nameOf(event.plan)}  step ${grouped(step)} saved  true return ${shift} ${short(curve.trueReturn)}`;
   }
   if (event.kind === "started") return `${nameOf(event.plan)} begins`;
   if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
   if (event.kind === "evaluating") {
     const { done, of } = event;
-    return done === 0 ? `${nameOf(event.plan)} is trained; its evaluation has ${thousands(of)} parts` : null;
+    return done === 0 ? `${nameOf(event.plan)} is trained; its evaluation has ${grouped(of)} parts` : null;
   }
   return remarkOn(run, event, { shift });
 }

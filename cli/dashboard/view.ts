@@ -1,5 +1,6 @@
+import { grouped } from "../../src/report/format.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { clock, roughly, thousands } from "../numbers.ts";
+import { clock, roughly } from "../numbers.ts";
 import { type CellView, countCells, isAtWork, secondsLeft } from "../progress.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { fitting, heading, joined, rule } from "../tui/parts.ts";
@@ -141,7 +142,7 @@ function engineRow(model: Dashboard, columns: number, capabilities: Capabilities
   const on = `${name}${run.device === null ? "" : ` on ${run.device}`}`;
   const memory = memoryOf(model);
   const steps = isAtWork(run) ? speedOf(model) : null;
-  const speed = steps === null ? "" : `${thousands(steps)} steps/s`;
+  const speed = steps === null ? "" : `${grouped(steps)} steps/s`;
   const inAll = speed && `${speed} in all`;
   const texts = [
     [on, spread, memory, inAll, why],
@@ -160,7 +161,7 @@ function memoryOf({ run }: Dashboard): string {
   const bytes = (cells: readonly CellView[]) => cells.map(({ peakMemory }) => peakMemory ?? 0);
   const running = bytes(known.filter(({ state }) => state === "running"));
   const done = bytes(known.filter(({ state }) => state === "done"));
-  const megabytes = (count: number) => `${thousands(count / 2 ** 20)} MiB`;
+  const megabytes = (count: number) => `${grouped(count / 2 ** 20)} MiB`;
   if (running.length > 0) return megabytes(running.reduce((sum, each) => sum + each, 0));
   return done.length > 0 ? `${megabytes(Math.max(...done))} a cell` : "";
 }

@@ -1,4 +1,4 @@
-import { thousands } from "../numbers.ts";
+import { grouped } from "../../src/report/format.ts";
 import { divergenceOf } from "../replay/divergence.ts";
 import type { Exhibit, Measured, SceneName } from "./gallery.ts";
 
@@ -77,7 +77,7 @@ export function sceneOf(exhibit: Exhibit): Scene {
   if (parted === 0) beats.unshift({ step: 0, caption: before, seconds: FIND + before.length / READ });
   const { entry, measured } = lanes[0];
   const { levels, all } = measured[0];
-  const over = `exact on ${all ? "all" : "each of"} ${thousands(levels)} levels${all ? "" : " that were drawn"}`;
+  const over = `exact on ${all ? "all" : "each of"} ${grouped(levels)} levels${all ? "" : " that were drawn"}`;
   return {
     ...exhibit,
     ...{ title, about, beats },

@@ -1,5 +1,6 @@
+import { grouped } from "../../src/report/format.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { short, thousands } from "../numbers.ts";
+import { short } from "../numbers.ts";
 import { toneOfGoal } from "../scene.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { scrollbar } from "../tui/list.ts";
@@ -29,7 +30,7 @@ export function listFrame(player: Player, { columns, rows }: Size, capabilities:
             i === at ? span(glyphs.dot) : " ",
           ),
       },
-      { head: "episode", align: "right", width: 8, cell: (i) => line(thousands(entries[i].number)) },
+      { head: "episode", align: "right", width: 8, cell: (i) => line(grouped(entries[i].number)) },
       { head: "shift", cell: (i) => line(entries[i].shift), yields: 2 },
       { head: "view", cell: (i) => line(entries[i].view), yields: 3 },
       {

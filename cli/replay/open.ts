@@ -1,8 +1,7 @@
-import { pointText } from "../../src/report/format.ts";
+import { grouped, pointText } from "../../src/report/format.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { parsePoint, type Wanted } from "../choose.ts";
-import { thousands } from "../numbers.ts";
 import { type Actor, type Actors, createActors } from "./actors.ts";
 import type { Player } from "./player.ts";
 import type { createPlayer } from "./program.ts";
@@ -99,7 +98,7 @@ async function openSource(path: string, request: PlayerRequest, actors: Actors) 
 
 /** `route · seed 0 · oversight.coverage 0.1 · step 598,016`. */
 export const nameOf = ({ arm, seed, point = {}, step }: Named): string =>
-  [arm, `seed ${seed}`, ...(Object.keys(point).length > 0 ? [pointText(point)] : []), `step ${thousands(step)}`].join(
+  [arm, `seed ${seed}`, ...(Object.keys(point).length > 0 ? [pointText(point)] : []), `step ${grouped(step)}`].join(
     " · ",
   );
 

@@ -1,6 +1,7 @@
 import type { Opinion } from "../../src/evaluation/mind.ts";
+import { grouped } from "../../src/report/format.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { countWithin, thousands, within } from "../numbers.ts";
+import { countWithin, within } from "../numbers.ts";
 import { legendRow } from "../scene.ts";
 import type { Board, Overlay } from "../tui/board.ts";
 import type { Row, Tone } from "../tui/span.ts";
@@ -127,7 +128,7 @@ export function overlayTitle(player: Player, shown: Shown): string {
     case "cost":
       return `cost of ${view}`;
     case "visits":
-      return player.visits === null ? "visits …" : `visits (${thousands(player.order.length)})`;
+      return player.visits === null ? "visits …" : `visits (${grouped(player.order.length)})`;
     default:
       return player.overlay satisfies never;
   }

@@ -1,5 +1,5 @@
+import { grouped } from "../../src/report/format.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { thousands } from "../numbers.ts";
 import { glyphsOf } from "../tui/glyphs.ts";
 import { heading, rule } from "../tui/parts.ts";
 import {
@@ -52,7 +52,7 @@ function titleRow(player: Player, columns: number, capabilities: Capabilities): 
   const { who, shown, entries, at, speed, playing, loop, comparison } = player;
   const glyphs = glyphsOf(capabilities);
   const entry = entries[at];
-  const place = entry === undefined ? "" : `episode ${thousands(entry.number)} · ${entry.shift}`;
+  const place = entry === undefined ? "" : `episode ${grouped(entry.number)} · ${entry.shift}`;
   const acting = shown === null || comparison !== null ? "" : ` · ${shown.acting}`;
   const name = comparison === null ? place : `${place}${comparison.edited ? " · edited level" : ""} · same draws`;
   const loops = loop === "once" ? "" : `loop ${loop}  `;
@@ -101,7 +101,7 @@ function helpOf({ prompt, entries }: Player): string {
     case "compare":
       return `as ${prompt.suggestions.join(" ")}`;
     default:
-      return `0 to ${thousands(entries.length - 1)}`;
+      return `0 to ${grouped(entries.length - 1)}`;
   }
 }
 
@@ -115,9 +115,9 @@ function promptRow({ kind, text }: NonNullable<Player["prompt"]>, columns: numbe
 }
 
 function statusRow({ entries, growing, filter, order, sort }: Player, columns: number): Row {
-  const known = `${thousands(entries.length)}${growing ? "+" : ""} ${entries.length === 1 && !growing ? "episode" : "episodes"}`;
+  const known = `${grouped(entries.length)}${growing ? "+" : ""} ${entries.length === 1 && !growing ? "episode" : "episodes"}`;
   const parts = [
-    filter.text === "" ? known : `${thousands(order.length)} of ${known} · filter ${filter.text}`,
+    filter.text === "" ? known : `${grouped(order.length)} of ${known} · filter ${filter.text}`,
     ...(sort === "as recorded" ? [] : [`sorted: ${sort}`]),
   ];
   return fitTo(rowOf(span(` ${parts.join(" · ")}`, { tone: "muted" })), columns);

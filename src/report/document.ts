@@ -8,7 +8,7 @@ import { mean } from "../statistics/intervals.ts";
 import { deployedRows, type ReportTable } from "./claims.ts";
 import type { Report, ReportCell } from "./collect.ts";
 import { bounds, counted, fixed, grouped, percent, pointText, probability } from "./format.ts";
-import { summariseVerdicts } from "./summary.ts";
+import { FEW_SEEDS, summariseVerdicts } from "./summary.ts";
 
 /** A part of the report's text; Markdown and HTML are two ways to write the same parts. */
 export type Block =
@@ -89,7 +89,9 @@ function warningsOf(report: Report): string[] {
   const hasRoute = report.tables.some((table) => deployedRows(table).some(({ arm }) => arm === "route"));
   const absent = PLACEBOS.filter((placebo) => !report.cells.some(({ result }) => result.arm === placebo));
   return [
-    ...(fewest < 10 ? [`Only ${counted(fewest, "seed")} in the smallest group: fewer than 10 carry no claim.`] : []),
+    ...(fewest < FEW_SEEDS
+      ? [`Only ${counted(fewest, "seed")} in the smallest group: fewer than ${FEW_SEEDS} carry no claim.`]
+      : []),
     ...(hasRoute && absent.length > 0 ? [`Placebos not run: ${absent.join(", ")}.`] : []),
     ...idleArms(report),
     ...report.leftOut.map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`),

@@ -68,7 +68,8 @@ export interface Bounds {
   readonly theory: ReadonlyMap<string, number>;
 }
 
-const FEW_SEEDS = 10;
+/** Fewer seeds than these are too few for a claim. */
+export const FEW_SEEDS = 10;
 
 /**
  * Tables of the finished cells, for each of the points and each of the named shifts. A cell is in the table of every point that it stands

@@ -10,7 +10,7 @@ import {
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
 import type { LoopState } from "../training/loop-state.ts";
-import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./safetensors.ts";
+import { decodeSafetensors, elementsOf, encodeSafetensors, type Safetensors, type Tensor } from "./safetensors.ts";
 
 /** The checkpoint format that this version writes and reads. */
 export const CHECKPOINT_FORMAT = 1;
@@ -293,8 +293,4 @@ function readState(
   const steps = find(STEPS, [groups]);
   if (!(steps instanceof Int32Array)) throw new UserError(`${subject}: tensor ${STEPS} is not I32`);
   return { parameters, firstMoments: read(FIRST), secondMoments: read(SECOND), steps };
-}
-
-function elementsOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

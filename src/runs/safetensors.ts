@@ -1,5 +1,6 @@
 import { endianness } from "node:os";
 import { UserError } from "../core/errors.ts";
+import { isRecord } from "../core/record.ts";
 
 /** A named array; `data` is row-major with as many elements as the product of `shape`. */
 export interface Tensor {
@@ -220,16 +221,13 @@ function dtypeOf(data: Tensor["data"]): Dtype {
   return data instanceof Float32Array ? "F32" : data instanceof Float64Array ? "F64" : "I32";
 }
 
-function elementsOf(shape: readonly number[]): number {
+/** Elements of a tensor of this shape. */
+export function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {

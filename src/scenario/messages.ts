@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRecord } from "../core/record.ts";
 import { suggest } from "../core/suggest.ts";
 import {
   getAt,
@@ -121,10 +122,6 @@ function branches(schema: JsonSchema, value: unknown): readonly JsonSchema[] {
 
 function defaultTag(branchesOfUnion: readonly JsonSchema[], key: string): unknown {
   return branchesOfUnion.map((branch) => branch.properties?.[key]?.default).find((value) => value !== undefined);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Whether the schema knows a key path, under any kind. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { countWithin, thousands, within } from "../../cli/numbers.ts";
+import { countWithin, within } from "../../cli/numbers.ts";
+import { grouped } from "../../src/report/format.ts";
 
 test.each([
   [0, "0"],
@@ -8,9 +9,9 @@ test.each([
   [21480, "21,480"],
   [-1234567, "-1,234,567"],
   [12345678901, "12,345,678,901"],
-])("thousands of %d: %s", (value, text) => {
-  expect(thousands(value)).toBe(text);
-  expect(thousands(value)).toBe(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+])("grouped of %d: %s", (value, text) => {
+  expect(grouped(value)).toBe(text);
+  expect(grouped(value)).toBe(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
 });
 
 test("a number in so many columns keeps the decimals that fit", () => {
@@ -22,7 +23,7 @@ test("a number in so many columns keeps the decimals that fit", () => {
   expect(forms(-0.001)).toEqual([".00", ".00", ".0", "0"]);
 });
 
-test("a count in so many columns is whole, or in thousands and millions", () => {
+test("a count in so many columns is whole, or in grouped and millions", () => {
   const forms = (value: number) => [7, 6, 5, 4, 3].map((columns) => countWithin(value, columns));
   expect(forms(7)).toEqual(["7", "7", "7", "7", "7"]);
   expect(forms(1204)).toEqual(["1,204", "1,204", "1,204", "1.2k", "1k"]);
