@@ -6,7 +6,7 @@ import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { networkMind } from "../evaluation/mind.ts";
 import { networkPolicy } from "../evaluation/policies.ts";
 import type { Situation } from "../evaluation/situation.ts";
-import { verdictOf } from "../evaluation/verdict.ts";
+import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "../runs/checkpoint.ts";
@@ -40,10 +40,10 @@ import {
 import { withShift } from "../scenario/load.ts";
 import { SELECTIONS, type Selection, TRAINING } from "../scenario/schema.ts";
 import { armNamed, createSetting, type Setting, situationOf, verdictSituationsOf } from "../scenario/setting.ts";
-import { moduleDiagnostics } from "../training/diagnostics.ts";
+import { type ModuleDiagnostics, moduleDiagnostics } from "../training/diagnostics.ts";
 import type { Saved } from "../training/loop-state.ts";
 import { type Candidate, select, type Validation, validate } from "../training/selection.ts";
-import { type Phase, type Progress, type Training, train, updatesIn } from "../training/train.ts";
+import { type Phase, type Progress, type Trained, type Training, train, updatesIn } from "../training/train.ts";
 
 /** Points of a cell's learning curve at most: checkpoints, and evaluations of the primary metric. */
 const CURVE_POINTS = 20;
@@ -117,37 +117,50 @@ export class Stopped extends Error {
  * @throws UserError when the training diverges, a file cannot be written, or a file of the unfinished cell is damaged.
  */
 export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks: CellHooks = {}): Promise<CellResult> {
-  const { scenario, seed } = plan;
+  const job = beginCell(run, plan, engine);
+  const trained = await trainCell(job, hooks);
+  const measured = await evaluateCell(job, trained, hooks);
+  return writeResults(job, trained, measured);
+}
+
+/** What the steps of a cell share. */
+interface Job {
+  readonly plan: CellPlan;
+  readonly engine: Engine;
+  readonly setting: Setting;
+  /** Training first, then the shifts. */
+  readonly tests: readonly Test[];
+  /** The one of the primary metric. */
+  readonly primary: Test;
+  readonly cell: CellPaths;
+  /** Where it was saved last; undefined where it begins. */
+  readonly point: Unfinished | undefined;
+}
+
+/** Lay everything out, and open the cell's folder. */
+function beginCell(run: string, plan: CellPlan, engine: Engine): Job {
+  const { scenario } = plan;
   const setting = createSetting(scenario);
-  const arm = armNamed(plan.arm);
   const tests = [TRAINING, ...Object.keys(scenario.shift)].map((shift): Test => {
     const at = shift === TRAINING ? setting : createSetting(withShift(scenario, shift));
     return { shift, setting: at, situation: situationOf(at) };
   });
   const primary = tests.find(({ shift }) => shift === scenario.primary.shift) ?? tests[0];
+  return { plan, engine, setting, tests, primary, ...openCell(run, plan) };
+}
+
+/** Train, with a point of the curve now and then, and write checkpoints and metrics. */
+async function trainCell(job: Job, hooks: CellHooks): Promise<Trained> {
+  const { plan, engine, setting, primary, cell, point } = job;
+  const { scenario, seed } = plan;
   const updates = updatesIn(scenario.train);
   const onCurve = curveUpdates(updates);
-  const { cell, point } = openCell(run, plan);
   const files: Record<string, FileMark> = { ...point?.resume.files };
   if (point !== undefined) hooks.onResume?.({ update: point.update, updates, step: point.step });
-  type At = Pick<Progress, "step" | "update">;
-  const checkpointAt = (progress: At, spec: NetworkSpec): Omit<Checkpoint, "state" | "resume"> => ({
-    format: CHECKPOINT_FORMAT,
-    scenarioHash: plan.scenarioHash,
-    arm: plan.arm,
-    seed,
-    point: plan.point,
-    engine: engine.info,
-    step: progress.step,
-    update: progress.update,
-    spec,
-    scenario,
-  });
   const metrics = new LineWriter(cell.metrics);
-
   const training = {
     setting,
-    arm,
+    arm: armNamed(plan.arm),
     seed,
     engine,
     from: point && savedIn(point),
@@ -168,7 +181,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
 
       if (isPoint && save !== undefined) {
         const { parameters } = await model.getState();
-        const checkpoint = { ...checkpointAt(progress, model.spec), state: { parameters } };
+        const checkpoint = { ...checkpointAt(job, progress, model.spec), state: { parameters } };
         const [name, mark] = writeCheckpoint(cell, checkpoint);
         files[name] = mark;
       }
@@ -177,7 +190,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       if (save !== undefined && (isPoint || next !== "go on" || progress.update === updates - 1)) {
         const { state, loop } = await save();
         files[basename(cell.metrics)] = metrics.mark();
-        writeResumePoint(cell, { ...checkpointAt(progress, model.spec), state, resume: { loop, files } });
+        writeResumePoint(cell, { ...checkpointAt(job, progress, model.spec), state, resume: { loop, files } });
       }
       if (next === "stop") throw new Stopped(plan.id);
     },
@@ -186,25 +199,66 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     () => train(training),
     () => metrics.close(),
   );
+  const { model, step, updates: update } = trained;
+  writeCheckpoint(cell, { ...checkpointAt(job, { step, update }, model.spec), state: await model.getState() });
+  return trained;
+}
 
-  const { model } = trained;
-  const atEnd = checkpointAt({ step: trained.step, update: trained.updates }, model.spec);
-  writeCheckpoint(cell, { ...atEnd, state: await model.getState() });
+function checkpointAt(
+  { plan, engine }: Job,
+  { step, update }: Pick<Progress, "step" | "update">,
+  spec: NetworkSpec,
+): Omit<Checkpoint, "state" | "resume"> {
+  const { scenarioHash, arm, seed, point, scenario } = plan;
+  return {
+    format: CHECKPOINT_FORMAT,
+    scenarioHash,
+    arm,
+    seed,
+    point,
+    engine: engine.info,
+    step,
+    update,
+    spec,
+    scenario,
+  };
+}
 
+/** Evaluations, by shift. */
+type ByShift<T> = Record<string, T>;
+
+/** What a trained cell came to. */
+interface Measured {
+  readonly deployed: string;
+  /** By shift, by view. */
+  readonly shifts: ByShift<Record<string, Evaluation>>;
+  readonly episodes: readonly EpisodeRecord[];
+  readonly diagnostics: ModuleDiagnostics;
+  readonly verdict: Verdict;
+  /** The points of the curve, and what each rule selects of them, as deployed. */
+  readonly candidates: readonly Candidate[];
+  readonly selected: Readonly<Record<string, { readonly step: number; readonly shifts: ByShift<Evaluation> }>>;
+}
+
+/** Evaluate the trained model under every shift and view, record episodes, judge it, and evaluate what the rules of selection choose. */
+async function evaluateCell(
+  { plan, engine, setting, tests, cell }: Job,
+  { model, step: end, last }: Trained,
+  hooks: CellHooks,
+): Promise<Measured> {
   const { modules } = model.spec;
   const deployed = deployedView(modules, setting.trueModule);
   const views = modules.length === 1 ? ["full"] : ["full", ...modules.map((module) => `only:${module}`)];
-  // The checkpoints that the rules of selection choose.
   const candidates = readCurve(cell);
   const chosenSteps = SELECTIONS.map((rule) => [rule, select(rule, candidates)] as const);
-  const earlier = chosenSteps.filter(([, step]) => step !== trained.step);
+  const earlier = chosenSteps.filter(([, step]) => step !== end);
   const evaluated = { done: 0, of: 2 * tests.length * views.length + 2 + earlier.length * tests.length };
   const nextPart = async () => {
     hooks.onEvaluate?.({ ...evaluated });
     evaluated.done++;
     if ((await hooks.next?.()) === "stop") throw new Stopped(plan.id);
   };
-  const shifts: Record<string, Record<string, Evaluation>> = {};
+  const shifts: Measured["shifts"] = {};
   for (const test of tests) {
     shifts[test.shift] = {};
     for (const view of views) {
@@ -215,7 +269,7 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
   const episodes: EpisodeRecord[] = [];
   for (const { shift, setting: at } of tests) {
     const stage = stageOf(at);
-    const beginnings = beginningsOf(stage, seed);
+    const beginnings = beginningsOf(stage, plan.seed);
     for (const view of views) {
       await nextPart();
       const mind = networkMind(model, parseView(view, modules), at);
@@ -224,17 +278,16 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     }
   }
   await nextPart();
-  const diagnostics = await moduleDiagnostics(model, trained.last, setting.routes.labels);
+  const diagnostics = await moduleDiagnostics(model, last, setting.routes.labels);
   const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
   await nextPart();
-  const verdict = await verdictOf(verdictSituationsOf(scenario), () => asDeployed);
+  const verdict = await verdictOf(verdictSituationsOf(plan.scenario), () => asDeployed);
   model.dispose();
 
-  // As deployed.
-  const selected: Record<string, { step: number; shifts: Record<string, Evaluation> }> = {};
+  const selected: Record<string, { step: number; shifts: ByShift<Evaluation> }> = {};
   for (const [rule, step] of chosenSteps) {
-    const chosen = { step, shifts: {} as Record<string, Evaluation> };
-    if (step === trained.step) {
+    const chosen = { step, shifts: {} as ByShift<Evaluation> };
+    if (step === end) {
       for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
     } else {
       const { state } = readPolicy(checkpointPath(cell, step));
@@ -248,26 +301,33 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
     selected[rule] = chosen;
   }
   hooks.onEvaluate?.({ ...evaluated });
+  return { deployed, shifts, episodes, diagnostics, verdict, candidates, selected };
+}
+
+/** Write episodes, evaluation and, last, the result. */
+function writeResults({ plan, engine, setting, primary, cell }: Job, trained: Trained, measured: Measured): CellResult {
+  const { deployed, shifts, episodes, diagnostics, verdict, candidates, selected } = measured;
+  const { arm, seed, point, scenarioHash } = plan;
+  const scenario = plan.scenario as unknown as Record<string, unknown>;
   const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
   const sumOver = (count: (validation: Validation) => number) =>
     candidates.reduce((sum, { validation }) => sum + count(validation), 0);
-  const { arm: name } = plan;
-  const resolved = scenario as unknown as Record<string, unknown>;
-  writeEpisodes(cell, encodeEpisodes({ scenario: resolved, arm: name, seed, step: trained.step }, episodes));
+  const hasSeveral = Object.keys(shifts[TRAINING]).length > 1;
+  writeEpisodes(cell, encodeEpisodes({ scenario, arm, seed, step: trained.step }, episodes));
   writeEvaluation(cell, {
     deployed,
     shifts,
     verdict,
     selected,
     selectionLeak: primaryReturn("oracle") - primaryReturn("label-legal"),
-    modules: { ...diagnostics, ...(modules.length > 1 && { shifts: moduleMeasures(setting, deployed, shifts) }) },
+    modules: { ...diagnostics, ...(hasSeveral && { shifts: moduleMeasures(setting, deployed, shifts) }) },
   });
 
   return finishCell(cell, {
-    scenarioHash: plan.scenarioHash,
-    arm: plan.arm,
+    scenarioHash,
+    arm,
     seed,
-    point: plan.point,
+    point,
     engine: engine.info.name,
     ...(engine.info.backend !== undefined && { backend: engine.info.backend, device: engine.info.device }),
     steps: trained.step,
@@ -277,25 +337,19 @@ export async function runCell(run: string, plan: CellPlan, engine: Engine, hooks
       episodes: trained.episodes,
       labelled: trained.labelled,
       validation: {
-        episodes: sumOver(({ episodes }) => episodes),
+        episodes: sumOver(({ episodes: count }) => count),
         labelled: sumOver(({ labelled }) => labelled),
       },
       verdict,
-      selected: Object.fromEntries(
-        SELECTIONS.map((rule) => [
-          rule,
-          Object.fromEntries(Object.entries(selected[rule].shifts).map(([shift, e]) => [shift, briefly(e)])),
-        ]),
-      ),
-      returns: Object.fromEntries(
-        Object.entries(shifts).map(([shift, byView]) => [
-          shift,
-          Object.fromEntries(Object.entries(byView).map(([view, e]) => [view, briefly(e)])),
-        ]),
-      ),
+      selected: Object.fromEntries(SELECTIONS.map((rule) => [rule, eachOf(selected[rule].shifts, briefly)])),
+      returns: eachOf(shifts, (byView) => eachOf(byView, briefly)),
     },
   });
 }
+
+/** A record with something made of each value. */
+const eachOf = <T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]));
 
 /** The cell's folder as its training goes on from it. */
 function openCell(run: string, plan: CellPlan): { cell: CellPaths; point: Unfinished | undefined } {
