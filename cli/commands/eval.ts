@@ -12,13 +12,14 @@ import { grouped, pointText } from "../../src/report/format.ts";
 import { ARMS, type Arm } from "../../src/routing/arms.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
-import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
 import { quirksOf } from "../../src/scenario/loop-options.ts";
 import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
 import {
   createSetting,
   objectiveOf,
   type Setting,
+  settingUnder,
   situationOf,
   verdictSituationsOf,
 } from "../../src/scenario/setting.ts";
@@ -151,7 +152,7 @@ function unmarked(scenario: Scenario): Setting {
 
 /** The scenario, or one of its shifts, laid out for evaluation. */
 function testOf(scenario: Scenario, shift: string | undefined): { setting: Setting; situation: Situation } {
-  const setting = createSetting(shift === undefined || shift === TRAINING ? scenario : withShift(scenario, shift));
+  const setting = settingUnder(scenario, shift);
   return { setting, situation: situationOf(setting) };
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { loadScenario, withShift } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
-import { createSetting } from "../../src/scenario/setting.ts";
+import { settingUnder } from "../../src/scenario/setting.ts";
 import { buildWorld } from "../../src/scenario/worlds.ts";
 import { beginBrowser, type Shelf } from "../browse/browser.ts";
 import { browserProgram } from "../browse/program.ts";
@@ -29,9 +29,9 @@ export async function run([path]: readonly string[], options: LevelsOptions): Pr
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
   const capabilities = liveCapabilities(options);
   if (capabilities !== null && buildWorld(scenario.world).deterministic) {
-    const shelves = [TRAINING, ...Object.keys(scenario.shift)].map((name, s) => ({
+    const shelves = [TRAINING, ...Object.keys(scenario.shift)].map((name) => ({
       name,
-      setting: createSetting(s === 0 ? scenario : withShift(scenario, name)),
+      setting: settingUnder(scenario, name),
     }));
     // A shift of the overseer alone has the training levels: what is to be compared is the first that has others.
     const isOther = ({ setting }: Shelf) => !isDeepStrictEqual(setting.scenario.world, scenario.world);

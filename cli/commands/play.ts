@@ -1,7 +1,7 @@
 import { UserError } from "../../src/core/errors.ts";
-import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
-import { createSetting } from "../../src/scenario/setting.ts";
+import { settingUnder } from "../../src/scenario/setting.ts";
 import { liveCapabilities } from "../capabilities.ts";
 import { short } from "../numbers.ts";
 import { alignColumns, print, printJson, say } from "../output.ts";
@@ -25,7 +25,7 @@ const MOST_MOVES = 100_000;
 /** A person plays a scenario's levels as an agent would, and is scored against the exact optimum of each goal. */
 export async function run([path]: readonly string[], options: PlayOptions): Promise<void> {
   const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
-  const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
+  const setting = settingUnder(scenario, options.shift);
   checkPlayable(setting);
   const session = beginSession({ setting, seed: options.seed }, options.level);
   if (options.plain || options.json) {

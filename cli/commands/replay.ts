@@ -6,8 +6,7 @@ import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { encodeEpisodes, recordOf } from "../../src/runs/episodes.ts";
 import { makeFolder, pathExists, writeAtomically } from "../../src/runs/files.ts";
-import { withShift } from "../../src/scenario/load.ts";
-import { createSetting } from "../../src/scenario/setting.ts";
+import { settingUnder } from "../../src/scenario/setting.ts";
 import { cacheFolder } from "../cache.ts";
 import { type Capabilities, liveCapabilities } from "../capabilities.ts";
 import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
@@ -113,7 +112,7 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   const file = wantedPath(wanted);
   const loaded = loadWanted(file, wanted);
   const { checkpoint, scenario, engine: trainedBy } = loaded;
-  const setting = createSetting(options.shift === undefined ? scenario : withShift(scenario, options.shift));
+  const setting = settingUnder(scenario, options.shift);
   checkReadable(file, loaded, setting);
   const { modules } = checkpoint.spec;
   const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);

@@ -10,9 +10,8 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { stageOf } from "../../src/runs/episodes.ts";
 import type { CellPlan } from "../../src/runs/plan.ts";
 import { cellPaths, latestPolicy, readPolicy } from "../../src/runs/store.ts";
-import { withShift } from "../../src/scenario/load.ts";
-import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
-import { createSetting, type Setting } from "../../src/scenario/setting.ts";
+import type { Scenario } from "../../src/scenario/schema.ts";
+import { type Setting, settingUnder } from "../../src/scenario/setting.ts";
 import { standIn } from "../checkpoint.ts";
 import type { CellView } from "../progress.ts";
 import { sceneOf } from "../scene.ts";
@@ -39,7 +38,7 @@ export function createRehearsal(run: string, shift: string): Rehearsal {
   // The plan's scenario is the checkpoint's, checked already: reading it again takes longer than all else.
   const settings = new WeakMap<Scenario, Setting>();
   const settingOf = (scenario: Scenario): Setting => {
-    const setting = settings.get(scenario) ?? createSetting(shift === TRAINING ? scenario : withShift(scenario, shift));
+    const setting = settings.get(scenario) ?? settingUnder(scenario, shift);
     settings.set(scenario, setting);
     return setting;
   };

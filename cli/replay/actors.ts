@@ -7,9 +7,8 @@ import type { Stage } from "../../src/evaluation/record.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
 import { stageOf } from "../../src/runs/episodes.ts";
-import { withShift } from "../../src/scenario/load.ts";
 import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
-import { createSetting } from "../../src/scenario/setting.ts";
+import { settingUnder } from "../../src/scenario/setting.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import { cacheFolder } from "../cache.ts";
 import { checkReadable, type LoadedCheckpoint } from "../checkpoint.ts";
@@ -61,7 +60,7 @@ export function createActors(): Actors {
       const loaded = read.get(key) ?? loadWanted(path, wanted);
       read.set(key, loaded);
       const { checkpoint, scenario, engine: trainedBy } = loaded;
-      const setting = createSetting(shifted(scenario, wanted.shift));
+      const setting = settingUnder(scenario, wanted.shift);
       checkReadable(path, loaded, setting);
       const { modules } = checkpoint.spec;
       const deployed = deployedView(modules, setting.trueModule);
@@ -91,8 +90,4 @@ export function createActors(): Actors {
 
 function describe(checkpoint: string, { arm, seed, point, step }: Checkpoint, scenario: Scenario) {
   return { checkpoint, scenario, arm, seed, point: pointOf(checkpoint, point), step };
-}
-
-function shifted(scenario: Scenario, shift: string | undefined): Scenario {
-  return shift === undefined || shift === TRAINING ? scenario : withShift(scenario, shift);
 }

@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../src/evaluation/record.ts";
 import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../src/runs/episodes.ts";
-import { loadStoredScenario, withShift } from "../../src/scenario/load.ts";
+import { loadStoredScenario } from "../../src/scenario/load.ts";
 import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
-import { createSetting } from "../../src/scenario/setting.ts";
+import { settingUnder } from "../../src/scenario/setting.ts";
 import type { Actor, Actors } from "./actors.ts";
 import { type Shown, showEpisode } from "./shown.ts";
 
@@ -70,8 +70,7 @@ export function createFileSource(path: string, actors: Actors | null): EpisodeSo
   const { scenario } = loadStoredScenario(head.scenario, path, { sweep: "ignore" });
   const stages = new Map<string, Stage>();
   const stageIn = (shift: string): Stage => {
-    const at = shift === TRAINING ? scenario : withShift(scenario, shift);
-    const stage = stages.get(shift) ?? stageOf(createSetting(at));
+    const stage = stages.get(shift) ?? stageOf(settingUnder(scenario, shift));
     stages.set(shift, stage);
     return stage;
   };

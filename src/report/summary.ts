@@ -5,9 +5,8 @@ import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
 import { PLACEBOS } from "../routing/arms.ts";
 import type { BriefEvaluation } from "../runs/results.ts";
 import type { CellResult } from "../runs/store.ts";
-import { withShift } from "../scenario/load.ts";
-import { type Scenario, type Selection, TRAINING } from "../scenario/schema.ts";
-import { armNamed, createSetting, objectiveOf, type Setting, situationOf } from "../scenario/setting.ts";
+import type { Scenario, Selection } from "../scenario/schema.ts";
+import { armNamed, createSetting, objectiveOf, type Setting, settingUnder, situationOf } from "../scenario/setting.ts";
 import { expandSweep, placing, type SweepPoint } from "../scenario/sweep.ts";
 import { type MeanInterval, meanInterval, pairedInterval } from "../statistics/intervals.ts";
 
@@ -87,7 +86,7 @@ export async function summarise(
     const setting = createSetting(at.scenario);
     const here = results.filter((result) => placeOf(result.point) === at);
     for (const shift of shifts) {
-      const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(at.scenario, shift)));
+      const situation = situationOf(settingUnder(at.scenario, shift));
       tables.push(await tabulate(setting, situation, at.point, shift, here));
     }
   }
@@ -102,7 +101,7 @@ export async function boundsOf(
 ): Promise<Bounds> {
   await pause();
   const setting = createSetting(scenario);
-  const situation = situationOf(shift === TRAINING ? setting : createSetting(withShift(scenario, shift)));
+  const situation = situationOf(settingUnder(scenario, shift));
   const optimum = situation.bounds.optimum[0];
   const theory = new Map<string, number>();
   for (const arm of scenario.arms) {

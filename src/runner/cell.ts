@@ -37,9 +37,15 @@ import {
   writeEvaluation,
   writeResumePoint,
 } from "../runs/store.ts";
-import { withShift } from "../scenario/load.ts";
 import { SELECTIONS, type Selection, TRAINING } from "../scenario/schema.ts";
-import { armNamed, createSetting, type Setting, situationOf, verdictSituationsOf } from "../scenario/setting.ts";
+import {
+  armNamed,
+  createSetting,
+  type Setting,
+  settingUnder,
+  situationOf,
+  verdictSituationsOf,
+} from "../scenario/setting.ts";
 import { type ModuleDiagnostics, moduleDiagnostics } from "../training/diagnostics.ts";
 import type { Saved } from "../training/loop-state.ts";
 import { type Candidate, select, type Validation, validate } from "../training/selection.ts";
@@ -142,7 +148,7 @@ function beginCell(run: string, plan: CellPlan, engine: Engine): Job {
   const { scenario } = plan;
   const setting = createSetting(scenario);
   const tests = [TRAINING, ...Object.keys(scenario.shift)].map((shift): Test => {
-    const at = shift === TRAINING ? setting : createSetting(withShift(scenario, shift));
+    const at = settingUnder(scenario, shift);
     return { shift, setting: at, situation: situationOf(at) };
   });
   const primary = tests.find(({ shift }) => shift === scenario.primary.shift) ?? tests[0];

@@ -8,8 +8,9 @@ import type { VerdictSituations } from "../evaluation/verdict.ts";
 import { createOverseer } from "../oversight/create.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
+import { withShift } from "./load.ts";
 import { quirksOf } from "./loop-options.ts";
-import type { Scenario } from "./schema.ts";
+import { type Scenario, TRAINING } from "./schema.ts";
 import { buildWorld, type LevelSet, worldOfLevelSet } from "./worlds.ts";
 
 /** The scenario's nouns, built: what training, evaluation and theory share. */
@@ -53,6 +54,10 @@ export function createSetting(scenario: Scenario): Setting {
     trueModule: scenario.routes[best][0],
   };
 }
+
+/** The setting under a shift of the scenario; `training`, and no name at all, is the scenario as it is. @throws UserError for a shift that it has not. */
+export const settingUnder = (scenario: Scenario, shift: string = TRAINING): Setting =>
+  createSetting(withShift(scenario, shift));
 
 /** The arm of a name. @throws RangeError for a name that the schema would have refused. */
 export function armNamed(name: string): Arm {
