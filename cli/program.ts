@@ -7,6 +7,7 @@ import { Interrupted } from "./interrupted.ts";
 import { endWhenUnheard, printJson, printWhole, say } from "./output.ts";
 import { packageVersion } from "./package.ts";
 import { isRun, newestRun } from "./runs.ts";
+import { shellWord } from "./shell.ts";
 import { TerminalGone } from "./tui/gone.ts";
 import { wordsIn } from "./words.ts";
 
@@ -302,11 +303,7 @@ function tellerOf(argv: readonly string[]): (error: unknown) => number {
 }
 
 /** A command line as one can type it into a shell again. */
-const commandLineOf = (argv: readonly string[]): string =>
-  [
-    "halfwatch",
-    ...argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)),
-  ].join(" ");
+const commandLineOf = (argv: readonly string[]): string => ["halfwatch", ...argv.map(shellWord)].join(" ");
 
 function createProgram(argv: readonly string[]): Command {
   const program = new Command("halfwatch")

@@ -1,4 +1,5 @@
 import { resolveEngine } from "../../src/compute/choice.ts";
+import { counted } from "../../src/report/format.ts";
 import { planCells } from "../../src/runs/plan.ts";
 import { listSeeds, loadScenario } from "../../src/scenario/load.ts";
 import { expandSweep } from "../../src/scenario/sweep.ts";
@@ -28,9 +29,8 @@ export async function run([path]: readonly string[], { set = [], json }: Validat
     printJson({ valid: true, path, hash, arms, seeds, points, cells, estimate, scenario });
     return;
   }
-  const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
   print(
-    `${path}: valid; ${count(arms, "arm")}, ${count(seeds, "seed")}, ${count(points, "point")} of the sweep: ${count(cells, "cell")}`,
+    `${path}: valid; ${counted(arms, "arm")}, ${counted(seeds, "seed")}, ${counted(points, "point")} of the sweep: ${counted(cells, "cell")}`,
   );
   print(`estimate, from measured updates: ${tellEstimate(estimate)}`);
 }

@@ -2,6 +2,7 @@ import { grouped, pointText } from "../../src/report/format.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import type { Capabilities } from "../capabilities.ts";
 import { parsePoint, type Wanted } from "../choose.ts";
+import { shellWord } from "../shell.ts";
 import { type Actor, type Actors, createActors } from "./actors.ts";
 import type { Player } from "./player.ts";
 import type { createPlayer } from "./program.ts";
@@ -106,10 +107,9 @@ type Named = Pick<Actor, "arm" | "seed" | "step"> & { readonly point?: Point };
 
 /** The command that shows the player as it stands. */
 function commandOf(path: string, request: PlayerRequest, player: Player): string {
-  const quote = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const parts = ["halfwatch", "replay", quote(path)];
+  const parts = ["halfwatch", "replay", shellWord(path)];
   const add = (name: string, value: string | number | undefined) => {
-    if (value !== undefined && value !== "") parts.push(`--${name}`, quote(String(value)));
+    if (value !== undefined && value !== "") parts.push(`--${name}`, shellWord(String(value)));
   };
   for (const name of ["arm", "seed", "view", "shift"] as const) add(name, request[name]);
   for (const term of request.point ?? []) add("point", term);
