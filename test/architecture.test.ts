@@ -33,6 +33,15 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ],
 ]);
 
+/** Which folders beside its own a folder of src/compute may import from: what engines share lies above them. */
+const ENGINES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["reference", []],
+  ["fused", []],
+  ["wasm", ["fused"]],
+  ["native", ["fused"]],
+  ["tfjs", []],
+]);
+
 const MAY_TOUCH_FILES = [
   "src/core/folders.ts",
   "src/runs/files.ts",
@@ -80,12 +89,24 @@ function wrongArrow(path: string, name: string, typeOnly: boolean): string | nul
   const [room, inside] = [roomOf(path), target.slice("src/".length)];
   const arrows = ARROWS.get(room);
   if (arrows === undefined) return `stands in the unknown room ${room}`;
-  if (roomOf(target) === room) return null;
+  if (roomOf(target) === room) return room === "compute" ? wrongEngine(path, target) : null;
   const allowed = arrows.some((arrow) => {
     const [head, tail] = arrow.startsWith("type:") ? [true, arrow.slice("type:".length)] : [false, arrow];
     return (!head || typeOnly) && (inside === tail || inside.startsWith(`${tail}/`));
   });
   return allowed ? null : `${room} imports ${inside}`;
+}
+
+function wrongEngine(path: string, target: string): string | null {
+  const [from, to] = [engineOf(path), engineOf(target)];
+  if (from === null || to === null || from === to) return null;
+  return ENGINES.get(from)?.includes(to) ? null : `engine ${from} imports ${to}`;
+}
+
+/** The folder of src/compute that a file lies in; null: none. */
+function engineOf(path: string): string | null {
+  const [, , folder, file] = path.split("/");
+  return file === undefined ? null : folder;
 }
 
 function wrongPackage(path: string, name: string): string | null {
@@ -188,6 +209,8 @@ describe("the check finds planted faults", () => {
     ["src/routing/route.ts", 'import "../agents/ppo.ts";', "routing imports agents/ppo.ts"],
     ["src/compute/engine.ts", 'export * from "../agents/ppo.ts";', "compute imports agents/ppo.ts"],
     ["src/compute/fused/plan.ts", 'import { a } from "../../envs/grid.ts";', "compute imports envs/grid.ts"],
+    ["src/compute/fused/plan.ts", 'import { a } from "../reference/network.ts";', "engine fused imports reference"],
+    ["src/compute/tfjs/rows.ts", 'import { a } from "../fused/arena.ts";', "engine tfjs imports fused"],
     ["src/core/goal.ts", 'import { a } from "../envs/grid.ts";', "core imports envs/grid.ts"],
     [
       "src/evaluation/theory.ts",
@@ -231,6 +254,8 @@ describe("the check finds planted faults", () => {
     const allowed: Source[] = [
       { path: "src/agents/ppo.ts", text: 'import type { Model } from "../compute/engine.ts";' },
       { path: "src/evaluation/theory.ts", text: 'import type { Overseer } from "../oversight/overseer.ts";' },
+      { path: "src/compute/wasm/engine.ts", text: 'import { a } from "../fused/model.ts";' },
+      { path: "src/compute/create.ts", text: 'import { a } from "./wasm/engine.ts";' },
       { path: "src/runs/files.ts", text: 'import { readFileSync } from "node:fs";' },
       { path: "src/training/train.ts", text: 'import { a } from "../envs/batch.ts";\nimport { z } from "zod";' },
       { path: "src/core/goal.ts", text: "// Math.random, Date and the console are banned\n/* import 'node:fs' */" },

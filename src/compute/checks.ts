@@ -8,7 +8,7 @@ import {
   type TrainState,
   trunkOf,
 } from "./engine.ts";
-import { type Layout, layoutOf } from "./reference/network.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 
 /*
  * What every engine refuses, checked here for all of them before anything is changed: a NaN or an infinity that got in would come out as

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { clipFactors } from "../../src/compute/clipping.ts";
 import { type Hyper, type NetworkSpec, type TrainingRows, tensorsOf } from "../../src/compute/engine.ts";
-import { adamStep, clipFactors, normOf } from "../../src/compute/reference/adam.ts";
+import { adamStep, normOf } from "../../src/compute/reference/adam.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import {
   entropyOf,

@@ -1,8 +1,8 @@
 import type { Observations } from "../../core/observations.ts";
 import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
+import { clipFactors } from "../clipping.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
-import { clipFactors } from "../reference/adam.ts";
-import type { Layout } from "../reference/network.ts";
+import type { Layout } from "../layout.ts";
 import type { Arena } from "./arena.ts";
 import {
   BLOCK_ROWS,
@@ -18,7 +18,7 @@ import {
   STAT_POLICY,
   STAT_VALUE,
   STATS,
-} from "./layout.ts";
+} from "./constants.ts";
 import { type Plan, planOf } from "./plan.ts";
 import {
   CONVOLUTION_FIELDS,

@@ -1,8 +1,7 @@
 import type { NetworkSpec, TrunkShape } from "../engine.ts";
-import { type Convolution, type Layer, layoutOf } from "../reference/network.ts";
-import type { TrunkLayer } from "../reference/trunk.ts";
+import { type Convolution, type Layer, layoutOf, type TrunkLayer } from "../layout.ts";
 import { align } from "./arena.ts";
-import { BLOCK_ROWS } from "./layout.ts";
+import { BLOCK_ROWS } from "./constants.ts";
 
 /** Bytes of a slice, the unit of work of reduction and Adam: a few microseconds, and the slice stays in a first-level cache. */
 const SLICE_BYTES = 16384;

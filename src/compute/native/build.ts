@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { UserError } from "../../core/errors.ts";
 import { makeFolders } from "../../core/folders.ts";
-import * as layout from "../fused/layout.ts";
+import * as constants from "../fused/constants.ts";
 
 /** A shared library of the kernels, and what determines the bits that it computes. */
 export interface Build {
@@ -34,7 +34,7 @@ const COMPILER = "cc";
 const FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-strict-aliasing", "-fPIC", "-shared"];
 /** `native` is spelt one way or the other. */
 const PROCESSOR = ["-march=native", "-mcpu=native"];
-const CONSTANTS = Object.entries(layout).map(([name, value]) => `-D${name}=${value}`);
+const CONSTANTS = Object.entries(constants).map(([name, value]) => `-D${name}=${value}`);
 
 /** Sleeping threads may outlive the library's handle. */
 const LINKING = process.platform === "linux" ? ["-pthread", "-Wl,-z,nodelete"] : ["-pthread"];

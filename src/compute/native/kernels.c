@@ -7,7 +7,7 @@
 // round otherwise. With -DEXACT and -ffp-contract=off panels are as wide as the assembly's, nothing fuses, and every sum has the
 // assembly's order: the bits are those of WebAssembly, on every machine.
 //
-// BLOCK_ROWS, CHUNKS, JOB_*, STAT* come from ../fused/layout.ts by -D.
+// BLOCK_ROWS, CHUNKS, JOB_*, STAT* come from ../fused/constants.ts by -D.
 
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>

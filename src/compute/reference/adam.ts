@@ -1,36 +1,11 @@
 import type { Hyper, TrainState } from "../engine.ts";
-import type { Group } from "./network.ts";
+import type { Group } from "../layout.ts";
 
 /** L2 norm of `gradient` over a group. */
 export function normOf(gradient: Float64Array, group: Group): number {
   let sum = 0;
   for (let i = group.start; i < group.end; i++) sum += gradient[i] * gradient[i];
   return Math.sqrt(sum);
-}
-
-/**
- * The factor each group's gradient is multiplied with: min(1, bound / norm), so that a clipped gradient keeps its
- * direction.
- *
- * `clip: "module"` takes each group's own norm; `clip: "policy"` takes one norm over all groups but the critic, whose
- * scale of loss has nothing to do with the policy's. A bound of 0 is off.
- *
- * Shapes: `norms` and the result are in the order of `groups`.
- */
-export function clipFactors(
-  groups: readonly Group[],
-  norms: Float64Array,
-  { maxGradNorm, clip }: Pick<Hyper, "maxGradNorm" | "clip">,
-): Float64Array {
-  let policySquared = 0;
-  groups.forEach((group, g) => {
-    if (group.name !== "critic") policySquared += norms[g] * norms[g];
-  });
-  const policyNorm = Math.sqrt(policySquared);
-  return norms.map((norm, g) => {
-    const bounded = clip === "policy" && groups[g].name !== "critic" ? policyNorm : norm;
-    return maxGradNorm > 0 && bounded > maxGradNorm ? maxGradNorm / bounded : 1;
-  });
 }
 
 /**

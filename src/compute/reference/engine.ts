@@ -1,5 +1,6 @@
 import type { Observations } from "../../core/observations.ts";
 import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
+import { clipFactors } from "../clipping.ts";
 import type {
   Engine,
   ForwardOutput,
@@ -10,9 +11,10 @@ import type {
   TrainState,
   UpdateStats,
 } from "../engine.ts";
-import { adamStep, clipFactors, normOf } from "./adam.ts";
+import type { Layout } from "../layout.ts";
+import { adamStep, normOf } from "./adam.ts";
 import { entropyOf, gateSlopes, gateTerm, logitSlopes, policyTerm, valueTerm } from "./loss.ts";
-import { type Activations, backwardRow, createActivations, forwardRow, type Layout } from "./network.ts";
+import { type Activations, backwardRow, createActivations, forwardRow } from "./network.ts";
 
 /**
  * The engine to read: float64, one row at a time, forward and backward by hand. The others are held against it.

@@ -1,13 +1,5 @@
 import type { Observations } from "../../core/observations.ts";
-import type { TrunkShape } from "../engine.ts";
-
-/** One convolution of a network's trunk: its shape, and where its numbers lie in the flat parameter array. */
-export interface TrunkLayer extends TrunkShape {
-  /** Offset of the kernel, [kernel, kernel, planes, channels]. */
-  readonly weight: number;
-  /** Offset of the bias, [channels]. */
-  readonly bias: number;
-}
+import type { TrunkLayer } from "../layout.ts";
 
 /** Room for the output of each layer of a trunk, [outHeight, outWidth, channels]. */
 export function createTrunkOutputs(layers: readonly TrunkLayer[]): Float64Array[] {

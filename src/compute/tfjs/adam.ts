@@ -1,5 +1,5 @@
 import type { Hyper } from "../engine.ts";
-import type { Group, Layout } from "../reference/network.ts";
+import type { Group, Layout } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 
 /** Parameters and moments of Q replicas, each [Q, S]. */

@@ -8,8 +8,8 @@ import {
   trunkOf,
   type UpdateStats,
 } from "../engine.ts";
+import { type Layout, layoutOf } from "../layout.ts";
 import type { Together } from "../lockstep.ts";
-import { type Layout, layoutOf } from "../reference/network.ts";
 import { type AdamState, adamStep, groupIndices, squaredNorms } from "./adam.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import { LOSS_FIELDS, type Loss, type LossNumbers, lossOf, type Minibatch, NO_VALUE_CLIP, STATISTICS } from "./loss.ts";

@@ -12,8 +12,8 @@ import type {
   TrainState,
   UpdateStats,
 } from "../engine.ts";
+import { layoutOf } from "../layout.ts";
 import { createLockstep, type Member, type Together } from "../lockstep.ts";
-import { layoutOf } from "../reference/network.ts";
 import { loadBackend } from "./backends.ts";
 import { Batch } from "./batch.ts";
 

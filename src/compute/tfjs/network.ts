@@ -1,5 +1,5 @@
 import type { NetworkSpec } from "../engine.ts";
-import type { Convolution, Layer, Layout } from "../reference/network.ts";
+import type { Convolution, Layer, Layout } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import type { Views } from "./parameters.ts";
 import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows } from "./trunk.ts";

@@ -1,5 +1,4 @@
-import type { Convolution, Layer, Layout } from "../reference/network.ts";
-import type { TrunkLayer } from "../reference/trunk.ts";
+import type { Convolution, Layer, Layout, TrunkLayer } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 
 /** A layer's parameters over Q replicas. */

@@ -1,5 +1,5 @@
 import type { TrunkShape } from "../engine.ts";
-import type { TrunkLayer } from "../reference/trunk.ts";
+import type { TrunkLayer } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import type { Views } from "./parameters.ts";
 

@@ -1,7 +1,7 @@
 // From the chunks' gradients to new parameters, slice by slice. All buffers have one layout (records.ts), so everything here is
 // elementwise; only a slice's sum of squares has an order, which is fixed: eight f64 lanes, then the lanes.
 
-import { CHUNKS } from "../../fused/layout";
+import { CHUNKS } from "../../fused/constants";
 import { Group, Hyper, Model, Slice } from "./records";
 
 @inline

@@ -2,7 +2,7 @@
 // so a head's weights are [outputs, inputs] and its sums are dot products; its outputs and their gradients are
 // [outputs, BLOCK_ROWS], four rows to a vector.
 
-import { BLOCK_ROWS } from "../../fused/layout";
+import { BLOCK_ROWS } from "../../fused/constants";
 import { madd } from "./madd";
 import { PANEL_BYTES } from "./panel";
 

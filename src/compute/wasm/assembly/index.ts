@@ -10,7 +10,7 @@
 //
 // kind, model and count are written while `remaining` is not positive, thus while nobody reads them, and published by `remaining`.
 
-import { BLOCK_ROWS, CHUNKS, JOB_BACKWARD, JOB_FORWARD, JOB_REDUCE, STATS } from "../../fused/layout";
+import { BLOCK_ROWS, CHUNKS, JOB_BACKWARD, JOB_FORWARD, JOB_REDUCE, STATS } from "../../fused/constants";
 import { reduceSlice, stepSlice } from "./adam";
 import { chainAll, seeAll } from "./convolution";
 import { emitBlock, lossBlock, mixBlock } from "./loss";

@@ -17,7 +17,7 @@ import {
   STAT_KL,
   STAT_POLICY,
   STAT_VALUE,
-} from "../../fused/layout";
+} from "../../fused/constants";
 import { expPair, logPair } from "./math";
 import { Hyper, Model, Network } from "./records";
 

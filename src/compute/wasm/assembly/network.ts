@@ -1,6 +1,6 @@
 // One block of rows through the networks, forward and backward.
 
-import { BLOCK_ROWS } from "../../fused/layout";
+import { BLOCK_ROWS } from "../../fused/constants";
 import { denseBackward, denseBiasGradient, denseForward, denseWeightGradient, transposeDense } from "./dense";
 import { headBackward, headForward, headWeightGradient } from "./heads";
 import { networkAt } from "./loss";

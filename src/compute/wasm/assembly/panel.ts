@@ -1,4 +1,4 @@
-import { BLOCK_ROWS } from "../../fused/layout";
+import { BLOCK_ROWS } from "../../fused/constants";
 import { PANEL } from "../panel";
 
 /** Bytes from one panel of activations to the next. */

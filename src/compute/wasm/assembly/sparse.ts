@@ -1,7 +1,7 @@
 // First layers: an observation is the set of its ones, so input times weights is a sum of weight rows, and the weight gradient a
 // scatter into them. Rows are summed in the order of the row's features, after the bias.
 
-import { BLOCK_ROWS } from "../../fused/layout";
+import { BLOCK_ROWS } from "../../fused/constants";
 import { PANEL_BYTES } from "./panel";
 
 /**
