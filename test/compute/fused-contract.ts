@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type {
   Engine,
@@ -10,7 +9,6 @@ import type {
   TrainState,
   UpdateStats,
 } from "../../src/compute/engine.ts";
-import * as records from "../../src/compute/fused/records.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream, shuffle } from "../../src/core/random.ts";
@@ -401,27 +399,6 @@ export function describeExpAndLog(load: () => Promise<{ exp(x: number): number; 
       expect(kernels.log(-1)).toBeNaN();
       expect(kernels.log(Number.NaN)).toBeNaN();
       expect(kernels.log(Infinity)).toBe(Infinity);
-    });
-  });
-}
-
-/** Whether a kernel's source names the fields of records.ts in their order; `record` finds a record and its body, `field` a field in it. */
-export function describeRecords(source: URL, record: RegExp, field: RegExp): void {
-  test(`records.ts names the fields of ${source.pathname.split("/").at(-1)} in their order`, () => {
-    const text = readFileSync(source, "utf8");
-    const found = [...text.matchAll(record)].map(([, name, body]) => [
-      name,
-      [...body.matchAll(field)].map(([, own]) => own),
-    ]);
-    expect(Object.fromEntries(found)).toMatchObject({
-      Layer: records.LAYER_FIELDS,
-      TrunkLayer: records.TRUNK_FIELDS,
-      Network: records.NETWORK_FIELDS,
-      Convolution: records.CONVOLUTION_FIELDS,
-      Group: records.GROUP_FIELDS,
-      Slice: records.SLICE_FIELDS,
-      Hyper: records.HYPER_FIELDS,
-      Model: records.MODEL_FIELDS,
     });
   });
 }

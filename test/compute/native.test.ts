@@ -8,7 +8,7 @@ import { buildKernels } from "../../src/compute/native/build.ts";
 import { createNativeEngine, loadKernels } from "../../src/compute/native/engine.ts";
 import { distanceFromReference, haveSameBits } from "../../src/compute/self-check.ts";
 import { hasCompiler } from "./compiler.ts";
-import { describeExpAndLog, describeFused, describeRecords, describeSameBits } from "./fused-contract.ts";
+import { describeExpAndLog, describeFused, describeSameBits } from "./fused-contract.ts";
 
 const cacheFolder = mkdtempSync(join(tmpdir(), "halfwatch-native-"));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
@@ -131,9 +131,3 @@ describe.skipIf(!hasCompiler())("native", () => {
     });
   });
 });
-
-describeRecords(
-  new URL("../../src/compute/native/kernels.c", import.meta.url),
-  /^struct (\w+) \{\n(.*?)\n\};/gms,
-  /^ {2}(?:uint32_t|float|double) (\w+);$/gm,
-);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Arena } from "../../src/compute/fused/arena.ts";
 import { createWasmEngine, loadKernels } from "../../src/compute/wasm/engine.ts";
-import { describeExpAndLog, describeFused, describeRecords } from "./fused-contract.ts";
+import { describeExpAndLog, describeFused } from "./fused-contract.ts";
 
 describeFused("wasm", (threads) => createWasmEngine({ threads }));
 describeFused("wasm-fma", (threads) => createWasmEngine({ threads, name: "wasm-fma" }));
@@ -24,9 +24,3 @@ test("the arena merges what is given back, in any order, and hands it out zeroed
   expect(arena.take(200_000)).toBeGreaterThanOrEqual(61024);
   expect(() => arena.give(5)).toThrow(/nothing was taken at 5/);
 });
-
-describeRecords(
-  new URL("../../src/compute/wasm/assembly/records.ts", import.meta.url),
-  /class (\w+) \{(.*?)\n\}/gs,
-  /^ {2}(\w+): \w+;$/gm,
-);

@@ -21,16 +21,16 @@ import {
 } from "./constants.ts";
 import { type Plan, planOf } from "./plan.ts";
 import {
-  CONVOLUTION_FIELDS,
-  type Fields,
-  GROUP_FIELDS,
-  HYPER_FIELDS,
-  HYPER_INPUTS,
-  LAYER_FIELDS,
-  MODEL_FIELDS,
-  NETWORK_FIELDS,
-  SLICE_FIELDS,
-  TRUNK_FIELDS,
+  CONVOLUTION,
+  GROUP,
+  HYPER,
+  LAYER,
+  MODEL,
+  NETWORK,
+  type Numbers,
+  type RecordTable,
+  SLICE,
+  TRUNK_LAYER,
 } from "./records.ts";
 
 /**
@@ -96,12 +96,13 @@ interface Staging {
   readonly counts: Uint16Array;
 }
 
-const word = <Names extends readonly string[]>(names: Names): Fields<Names> =>
-  Object.fromEntries(names.map((name, index) => [name, index])) as unknown as Fields<Names>;
-
-const MODEL = word(MODEL_FIELDS);
-const GROUP = word(GROUP_FIELDS);
-const HYPER = word(HYPER_FIELDS);
+/** A record as words, in the order of its fields. */
+function wordsOf<Name extends string>(
+  { fields }: RecordTable<Name>,
+  numbers: Readonly<Record<Name, number>>,
+): number[] {
+  return fields.map((field) => numbers[field]);
+}
 
 /** A model of a fused engine: the host's side of the kernels, float32 inside. Calls run to their end before they return. */
 export class FusedModel implements Model {
@@ -141,8 +142,8 @@ export class FusedModel implements Model {
     this.parameters = this.array(Float32Array, floats);
     this.squares = this.array(Float64Array, plan.slices.length + plan.seenSlices.length);
     this.stats = this.array(Float64Array, CHUNKS * STATS * 2);
-    this.hyper = this.array(Float64Array, HYPER_FIELDS.length);
-    this.groupWords = this.array(Uint32Array, layout.groups.length * GROUP_FIELDS.length);
+    this.hyper = this.array(Float64Array, HYPER.fields.length);
+    this.groupWords = this.array(Uint32Array, layout.groups.length * GROUP.fields.length);
     this.groupFloats = new Float32Array(this.groupWords.buffer, this.groupWords.byteOffset, this.groupWords.length);
     this.staging = {
       lnScale: this.array(Float64Array, K),
@@ -152,7 +153,7 @@ export class FusedModel implements Model {
       weights: this.array(Float64Array, STAGED_ROWS * K),
       counts: this.array(Uint16Array, STAGED_ROWS),
     };
-    this.record = this.array(Uint32Array, MODEL_FIELDS.length);
+    this.record = this.array(Uint32Array, MODEL.fields.length);
     this.describe({
       actions: A,
       modules: K,
@@ -165,7 +166,7 @@ export class FusedModel implements Model {
       slices: this.describeSlices(),
       sliceCount: plan.slices.length,
       seenSliceCount: plan.seenSlices.length,
-      convolutions: this.describeConvolutions(),
+      convolutions: this.list(CONVOLUTION, plan.convolutions),
       convolutionCount: plan.convolutions.length,
       squares: this.squares.byteOffset,
       stats: this.stats.byteOffset,
@@ -216,8 +217,8 @@ export class FusedModel implements Model {
       const share = this.shared(count >= SHARED_FORWARD_ROWS);
       const piece = Math.ceil(count / (share ? host.threads : 1) / TASK_ROWS) * TASK_ROWS;
       const taskRows = Math.min(BLOCK_ROWS, piece);
-      record[MODEL.forwardRows] = count;
-      record[MODEL.forwardTaskRows] = taskRows;
+      record[MODEL.word.forwardRows] = count;
+      record[MODEL.word.forwardTaskRows] = taskRows;
       host.run(JOB_FORWARD, record.byteOffset, Math.ceil(count / taskRows), share);
       out.logProbabilities.set(staging.logProbabilities.subarray(0, count * A), from * A);
       out.probabilities.set(staging.probabilities.subarray(0, count * A), from * A);
@@ -260,12 +261,12 @@ export class FusedModel implements Model {
     });
     const factors = clipFactors(groups, stats.gradNorms, hyper);
     for (let g = 0; g < groups.length; g++) {
-      const at = g * GROUP_FIELDS.length;
+      const at = g * GROUP.fields.length;
       // Set by the survey: a group that no row can move is left alone, whole.
-      if (this.groupWords[at + GROUP.active] === 1) this.steps[g] += 1;
-      this.groupFloats[at + GROUP.gradientScale] = factors[g];
-      this.groupFloats[at + GROUP.stepSize] = hyper.learningRate / (1 - power(hyper.beta1, this.steps[g]));
-      this.groupFloats[at + GROUP.secondScale] = 1 / (1 - power(hyper.beta2, this.steps[g]));
+      if (this.groupWords[at + GROUP.word.active] === 1) this.steps[g] += 1;
+      this.groupFloats[at + GROUP.word.gradientScale] = factors[g];
+      this.groupFloats[at + GROUP.word.stepSize] = hyper.learningRate / (1 - power(hyper.beta1, this.steps[g]));
+      this.groupFloats[at + GROUP.word.secondScale] = 1 / (1 - power(hyper.beta2, this.steps[g]));
     }
     this.run(JOB_STEP, this.plan.slices.length, indices.length);
     this.host.derive(this.record.byteOffset);
@@ -322,12 +323,9 @@ export class FusedModel implements Model {
     this.minibatch.set(indices);
     this.describe({ batch: B });
 
-    HYPER_INPUTS.forEach((name, index) => {
-      this.hyper[index] = hyper[name];
-    });
+    this.hyper.set(wordsOf(HYPER, { ...hyper, perRow: 1 / B, perTarget: 0 }));
     const L = this.host.survey(this.record.byteOffset);
-    this.hyper[HYPER.perRow] = 1 / B;
-    this.hyper[HYPER.perTarget] = L > 0 ? 1 / L : 0;
+    if (L > 0) this.hyper[HYPER.word.perTarget] = 1 / L;
     this.run(JOB_BACKWARD, CHUNKS, B);
     this.host.chain(this.record.byteOffset);
     this.run(JOB_REDUCE, this.plan.slices.length, B);
@@ -401,8 +399,10 @@ export class FusedModel implements Model {
     this.host.arena.give(place);
   }
 
-  private describe(fields: Partial<Fields<typeof MODEL_FIELDS>>): void {
-    for (const [name, value] of Object.entries(fields)) this.record[MODEL[name as keyof typeof MODEL]] = value;
+  private describe(numbers: Partial<Numbers<typeof MODEL>>): void {
+    MODEL.fields.forEach((field, index) => {
+      this.record[index] = numbers[field] ?? this.record[index];
+    });
   }
 
   private describeNetworks(): number {
@@ -410,51 +410,47 @@ export class FusedModel implements Model {
     const transposed = this.array(Uint8Array, plan.transposedBytes).byteOffset;
     const windows = this.array(Uint32Array, plan.windows.length);
     windows.set(plan.windows);
-    const records = this.array(Uint32Array, plan.networks.length * NETWORK_FIELDS.length);
-    plan.networks.forEach((network, n) => {
-      const layers = this.array(Uint32Array, network.layers.length * LAYER_FIELDS.length);
-      network.layers.forEach((layer, depth) => {
-        const fields = { ...layer, transposed: transposed + layer.transposed };
-        LAYER_FIELDS.forEach((name, index) => {
-          layers[depth * LAYER_FIELDS.length + index] = fields[name];
-        });
-      });
-      const trunk = this.array(Uint32Array, network.trunk.length * TRUNK_FIELDS.length);
-      trunk.set(
-        network.trunk.flatMap((layer) => {
-          const fields = { ...layer, transposed: transposed + layer.transposed, windows: windows.byteOffset };
-          return TRUNK_FIELDS.map((name) => fields[name]);
-        }),
-      );
-      const fields = {
+    return this.list(
+      NETWORK,
+      plan.networks.map((network) => ({
         ...network,
         depth: network.layers.length,
-        layers: layers.byteOffset,
+        layers: this.list(
+          LAYER,
+          network.layers.map((layer) => ({ ...layer, transposed: transposed + layer.transposed })),
+        ),
         trunkDepth: network.trunk.length,
-        trunk: trunk.byteOffset,
-      };
-      NETWORK_FIELDS.forEach((name, index) => {
-        records[n * NETWORK_FIELDS.length + index] = fields[name];
-      });
-    });
-    return records.byteOffset;
-  }
-
-  private describeConvolutions(): number {
-    const { convolutions } = this.plan;
-    const records = this.array(Uint32Array, convolutions.length * CONVOLUTION_FIELDS.length);
-    records.set(convolutions.flatMap((convolution) => CONVOLUTION_FIELDS.map((name) => convolution[name])));
-    return records.byteOffset;
+        trunk: this.list(
+          TRUNK_LAYER,
+          network.trunk.map((layer) => ({
+            ...layer,
+            transposed: transposed + layer.transposed,
+            windows: windows.byteOffset,
+          })),
+        ),
+      })),
+    );
   }
 
   private describeSlices(): number {
-    const slices = [...this.plan.slices, ...this.plan.seenSlices];
-    const records = this.array(Uint32Array, slices.length * SLICE_FIELDS.length);
-    slices.forEach(({ start, bytes, group }, index) => {
-      const at = index * SLICE_FIELDS.length;
-      records.set([start, bytes, this.groupWords.byteOffset + group * GROUP_FIELDS.length * 4], at);
-    });
-    return records.byteOffset;
+    return this.list(
+      SLICE,
+      [...this.plan.slices, ...this.plan.seenSlices].map(({ start, bytes, group }) => ({
+        start,
+        bytes,
+        group: this.groupWords.byteOffset + group * GROUP.fields.length * 4,
+      })),
+    );
+  }
+
+  /** Records side by side in the memory; returns the address of the first. */
+  private list<Name extends string>(
+    table: RecordTable<Name>,
+    records: readonly Readonly<Record<Name, number>>[],
+  ): number {
+    const words = this.array(Uint32Array, records.length * table.fields.length);
+    words.set(records.flatMap((record) => wordsOf(table, record)));
+    return words.byteOffset;
   }
 
   /** Room for observations of `stride` slots in a staged forward pass. */
@@ -464,7 +460,7 @@ export class FusedModel implements Model {
       this.stagedIndices = this.array(Uint16Array, STAGED_ROWS * stride);
       this.describe({ features: this.stagedIndices.byteOffset });
     }
-    this.describe({ stride });
+    this.record[MODEL.word.stride] = stride;
     return this.stagedIndices;
   }
 

@@ -94,7 +94,7 @@ export interface Plan {
   readonly mixture: number;
 }
 
-/** Lay out a network's parameters and scratch, as ../wasm/assembly/records.ts describes them, in panels of `panel` columns. */
+/** Lay out a network's parameters and scratch, as records.ts describes them, in panels of `panel` columns. */
 export function planOf(spec: NetworkSpec, panel: number): Plan {
   const layout = layoutOf(spec);
   const places = new Int32Array(layout.size);
@@ -267,7 +267,7 @@ export function planOf(spec: NetworkSpec, panel: number): Plan {
   };
 }
 
-/** For each feature, which places of a first convolution see it, as ../wasm/assembly/records.ts describes it; the same in every trunk. */
+/** For each feature, which places of a first convolution see it, as records.ts describes it; the same in every trunk. */
 function windowsOf({
   height,
   width,

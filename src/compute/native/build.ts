@@ -34,6 +34,8 @@ const COMPILER = "cc";
 const FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-strict-aliasing", "-fPIC", "-shared"];
 /** `native` is spelt one way or the other. */
 const PROCESSOR = ["-march=native", "-mcpu=native"];
+/** What the kernels include: part of their source. */
+const RECORDS = new URL("./records.h", import.meta.url);
 const CONSTANTS = Object.entries(constants).map(([name, value]) => `-D${name}=${value}`);
 
 /** Sleeping threads may outlive the library's handle. */
@@ -55,9 +57,9 @@ export async function buildKernels(
 ): Promise<Build> {
   const { processor, macros, compiler } = await probeCompiler();
   const flags = [...FLAGS, ...ARITHMETIC[arithmetic], processor, ...LINKING];
-  const code = await readFile(source);
+  const code = await Promise.all([source, RECORDS].map((file) => readFile(file)));
   const model = cpus()[0]?.model ?? "";
-  const key = digest(JSON.stringify([flags, CONSTANTS, macros, compiler, model, digest(code)]));
+  const key = digest(JSON.stringify([flags, CONSTANTS, macros, compiler, model, ...code.map(digest)]));
   const path =
     (await cached(cacheFolder, key)) ??
     (await compile(cacheFolder, key, [...flags, ...CONSTANTS, "-x", "c", fileURLToPath(source)]));
