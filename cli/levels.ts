@@ -16,7 +16,7 @@ export function drawLevel(world: World, seed: number, number: number): StartedLe
   return { level, start };
 }
 
-/** For each event the fewest steps in which it can happen, null where it cannot. */
+/** For each event the fewest steps in which it can happen, if chance helps; null where it cannot. */
 export function fewestSteps(world: World, { level, start }: StartedLevel): Map<string, number | null> {
   const graph = enumerateStates(world, level, start);
   const steps = new Int32Array(graph.size).fill(-1);
@@ -25,11 +25,11 @@ export function fewestSteps(world: World, { level, start }: StartedLevel): Map<s
   const queue = [graph.starts[0]];
   for (const s of queue) {
     if (graph.terminal[s]) continue;
-    for (let i = s * graph.actions; i < (s + 1) * graph.actions; i++) {
+    for (let o = graph.first[s * graph.actions]; o < graph.first[(s + 1) * graph.actions]; o++) {
       for (const [bit, event] of world.events.entries()) {
-        if ((graph.eventSets[i] >>> bit) & 1 && fewest.get(event) === null) fewest.set(event, steps[s] + 1);
+        if ((graph.eventSets[o] >>> bit) & 1 && fewest.get(event) === null) fewest.set(event, steps[s] + 1);
       }
-      const next = graph.next[i];
+      const next = graph.next[o];
       if (steps[next] === -1) {
         steps[next] = steps[s] + 1;
         queue.push(next);

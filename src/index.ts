@@ -19,13 +19,13 @@ export {
   loadScenario,
   withShift,
 } from "./scenario/load.ts";
-export type { AgentOptions, OversightOptions, Scenario, TrainOptions, WorldOptions } from "./scenario/schema.ts";
+export type { AgentOptions, OversightOptions, Scenario, TrainOptions } from "./scenario/schema.ts";
 export { expandSweep, type SweepPoint } from "./scenario/sweep.ts";
 
 // Settings: a scenario's nouns, built.
 
 export { type EventSet, type Goal, rewardOf } from "./core/goal.ts";
-export { type Rng, Stream } from "./core/random.ts";
+export { type Chance, type Rng, Stream } from "./core/random.ts";
 export {
   armNamed,
   createSetting,
@@ -38,8 +38,9 @@ export {
 
 // Worlds, and their exact solution.
 
-export { createDiamondGhost, type DiamondGhostLevel, type DiamondGhostOptions } from "./envs/diamond-ghost.ts";
+export { everyWay } from "./envs/chance.ts";
 export { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "./envs/graph.ts";
+export { type GridLevel, type GridSpec, gridWorld } from "./envs/grid-world.ts";
 export {
   actionValuesInto,
   bestActions,
@@ -51,7 +52,8 @@ export {
   type Solution,
   solve,
 } from "./envs/solver.ts";
-export type { WeightedLevel, World } from "./envs/world.ts";
+export type { LevelSets, WeightedLevel, World, WorldDefinition } from "./envs/world.ts";
+export { createWorld, WORLDS, type WorldOptions } from "./envs/worlds/table.ts";
 
 // Overseers: who sees what.
 

@@ -1,4 +1,4 @@
-import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
+import { enumerateStates, likeliestOutcome, rewardTable } from "../../src/envs/graph.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
 import type { Setting } from "../../src/scenario/setting.ts";
 import { drawLevel, fewestSteps } from "../levels.ts";
@@ -55,7 +55,7 @@ export function showLevel(setting: Setting, seed: number, number: number): Shown
     for (let left = world.horizon; value > 0 && left > 0 && !graph.terminal[s]; left--) {
       const [action] = bestActions(solution, left, s);
       actions.set(graph.cell[s], action);
-      s = graph.next[s * graph.actions + action];
+      s = graph.next[likeliestOutcome(graph, s, action)];
     }
     return { value, actions };
   };

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { createWorld } from "../../src/envs/worlds/table.ts";
 import { loadScenario, withShift } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
-import { buildWorld } from "../../src/scenario/worlds.ts";
 import { beginBrowser, type Shelf } from "../browse/browser.ts";
 import { browserProgram } from "../browse/program.ts";
 import { liveCapabilities } from "../capabilities.ts";
@@ -28,7 +28,7 @@ export async function run([path]: readonly string[], options: LevelsOptions): Pr
   const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
   const capabilities = liveCapabilities(options);
-  if (capabilities !== null && buildWorld(scenario.world).deterministic) {
+  if (capabilities !== null) {
     const shelves = [TRAINING, ...Object.keys(scenario.shift)].map((name) => ({
       name,
       setting: settingUnder(scenario, name),
@@ -44,13 +44,13 @@ export async function run([path]: readonly string[], options: LevelsOptions): Pr
     await (await openScreen(browserProgram(browser), { capabilities })).closed;
     return;
   }
-  const world = buildWorld(shifted.world);
+  const world = createWorld(shifted.world);
   const levels = Array.from({ length: options.number }, (_, number) => {
     const drawn = drawLevel(world, options.seed, number);
     return {
       level: number,
       map: world.print(drawn.level, drawn.start).split("\n"),
-      steps: world.deterministic ? Object.fromEntries(fewestSteps(world, drawn)) : null,
+      steps: Object.fromEntries(fewestSteps(world, drawn)),
     };
   });
   if (options.json) {

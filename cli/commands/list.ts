@@ -1,9 +1,9 @@
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
+import { WORLDS } from "../../src/envs/worlds/table.ts";
 import { OVERSEERS } from "../../src/oversight/create.ts";
 import { ARMS } from "../../src/routing/arms.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
-import { WORLDS } from "../../src/scenario/worlds.ts";
 import { readInputText } from "../files.ts";
 import { alignColumns, print, printJson } from "../output.ts";
 import { scenarioFiles } from "../scenarios.ts";
@@ -22,7 +22,7 @@ interface Listed {
 /** What there is to choose from. */
 export async function run([topic]: readonly string[], { json }: ListOptions): Promise<void> {
   const topics = new Map<string, () => readonly Listed[]>([
-    ["worlds", () => [...WORLDS].map(([name, about]) => ({ name, about }))],
+    ["worlds", () => [...WORLDS.values()].map(({ kind, about }) => ({ name: kind, about }))],
     ["overseers", () => [...OVERSEERS].map(([name, about]) => ({ name, about }))],
     ["arms", () => [...ARMS.values()].map(({ name, about }) => ({ name, about }))],
     ["scenarios", listScenarios],

@@ -1,12 +1,11 @@
 import { UserError } from "../../src/core/errors.ts";
-import { sizeOfMap } from "../../src/envs/diamond-ghost.ts";
 import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
 import type { World } from "../../src/envs/world.ts";
+import { createWorld, type WorldOptions, worldNamed } from "../../src/envs/worlds/table.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
-import type { Scenario, WorldOptions } from "../../src/scenario/schema.ts";
+import type { Scenario } from "../../src/scenario/schema.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
-import { buildWorld } from "../../src/scenario/worlds.ts";
 import { readInputText } from "../files.ts";
 import { drawLevel } from "../levels.ts";
 import { alignColumns, print, printJson } from "../output.ts";
@@ -56,7 +55,7 @@ export async function run([path]: readonly string[], options: SolveOptions): Pro
 }
 
 function drawn(scenario: Scenario, { level = 0, seed }: SolveOptions): { world: World; map: string } {
-  const world = buildWorld(scenario.world);
+  const world = createWorld(scenario.world);
   const { level: drawnLevel, start } = drawLevel(world, seed, level);
   return { world, map: world.print(drawnLevel, start) };
 }
@@ -65,7 +64,7 @@ function written(scenario: Scenario, file: string): { world: World; map: string 
   const given = readInputText(file);
   try {
     const text = mapIn(given);
-    const world = buildWorld(fitted(scenario.world, text));
+    const world = createWorld(fitted(scenario.world, text));
     const start = new Int32Array(world.stateSize);
     return { world, map: world.print(world.parse(text, start), start) };
   } catch (error) {
@@ -101,20 +100,11 @@ export function mapIn(text: string): string {
 
 /** The scenario's world, made to fit a map: of its size, and with walls if it has any. */
 function fitted(options: WorldOptions, map: string): WorldOptions {
-  switch (options.kind) {
-    case "diamond-ghost": {
-      const walls = map.includes("#") ? (options.walls ?? { density: 0, ghostMayBlock: true }) : options.walls;
-      return { ...options, size: sizeOfMap(map), walls };
-    }
-    default:
-      return options.kind satisfies never;
-  }
+  const kind = worldNamed(options.kind);
+  return kind.fit === undefined ? options : { ...options, ...kind.fit(options, map, createWorld(options).letters) };
 }
 
 function solveMap(world: World, map: string, scenario: Scenario): Map<string, SolvedGoal> {
-  if (!world.deterministic) {
-    throw new UserError(`world ${world.kind} is stochastic, expected a world that can be solved exactly`);
-  }
   // The agent on each free cell in turn, its own first: walled-off cells have a value too.
   const { height, width, stateSize } = world;
   const starts: number[] = [];

@@ -5,6 +5,17 @@ export interface Rng {
   next(): number;
 }
 
+/**
+ * Finite chance: all that a world may draw from. It can be sampled from a stream, or followed every way with its probability
+ * (envs/chance.ts), so that one rule serves both.
+ */
+export interface Chance {
+  /** An integer in [0, n), each as likely as any other. */
+  below(n: number): number;
+  /** True with probability p. */
+  flip(p: number): boolean;
+}
+
 const TWO_POW_MINUS_32 = 2 ** -32;
 
 /**
@@ -17,7 +28,7 @@ const TWO_POW_MINUS_32 = 2 ** -32;
  * The hash is MurmurHash3's block function over the three counters with two 32-bit keys, finalised twice
  * (Appleby 2011, public domain); uniformity and the independence of neighbours are tested in test/core.
  */
-export class Stream implements Rng {
+export class Stream implements Rng, Chance {
   readonly path: string;
   private readonly key0: number;
   private readonly key1: number;
@@ -54,6 +65,10 @@ export class Stream implements Rng {
   /** An integer uniform in [0, n); its bias is below n * 2^-32. */
   below(n: number): number {
     return Math.floor(this.next() * n);
+  }
+
+  flip(p: number): boolean {
+    return this.next() < p;
   }
 }
 
@@ -95,9 +110,9 @@ export function below(rng: Rng, n: number): number {
 /**
  * Shuffle `items` in place, every order equally likely (Fisher and Yates; Durstenfeld 1964).
  */
-export function shuffle(items: Int32Array, rng: Rng): void {
+export function shuffle(items: Int32Array, chance: Pick<Chance, "below">): void {
   for (let i = items.length - 1; i > 0; i--) {
-    const j = below(rng, i + 1);
+    const j = chance.below(i + 1);
     const swap = items[i];
     items[i] = items[j];
     items[j] = swap;

@@ -1,11 +1,14 @@
 import type { Goal } from "../core/goal.ts";
 import { rewardOf } from "../core/goal.ts";
+import type { Chance } from "../core/random.ts";
+import { everyWay } from "./chance.ts";
 import type { World } from "./world.ts";
 
 /**
- * The states that a level's episodes can pass through, and where each action leads: S states, A actions.
+ * The states that a level's episodes can pass through, and where each action may lead: S states, A actions, O outcomes.
  *
- * A level of a deterministic world as plain tables, so that values and outcomes are computed instead of sampled.
+ * A level as plain tables, so that values and rates are computed instead of sampled. Action a in state s has the outcomes
+ * first[s * A + a] to first[s * A + a + 1] - 1; in a deterministic world that is one, of probability 1 and with the action's own number.
  */
 export interface StateGraph {
   /** S, number of states. */
@@ -20,9 +23,13 @@ export interface StateGraph {
   readonly stateSize: number;
   /** The states themselves, [S, stateSize]; first states come first. */
   readonly states: Int32Array;
-  /** State that each action leads to, [S, A]; a terminal state leads to itself. */
+  /** Where the outcomes of each action begin, [S * A + 1]. */
+  readonly first: Int32Array;
+  /** Probability of each outcome of its action, [O]; those of one action sum to 1. */
+  readonly probability: Float64Array;
+  /** State that each outcome leads to, [O]; a terminal state leads to itself. */
   readonly next: Int32Array;
-  /** Set of events that each action emits, [S, A]; none from a terminal state. */
+  /** Set of events that each outcome emits, [O]; none from a terminal state. */
   readonly eventSets: Uint32Array;
   /** 1 where the episode is over, [S]. */
   readonly terminal: Uint8Array;
@@ -37,8 +44,8 @@ const MOST_STATES = 1_000_000;
 /**
  * All states that can be reached from `starts` [k, stateSize], breadth first.
  *
- * @throws RangeError when the world is stochastic, when `starts` is not a whole number of states, or when there are more than
- * `mostStates` states (1,000,000 unless given).
+ * @throws RangeError when `starts` is not a whole number of states, or when there are more than `mostStates` states (1,000,000 unless
+ * given).
  */
 export function enumerateStates<Level>(
   world: World<Level>,
@@ -48,9 +55,6 @@ export function enumerateStates<Level>(
 ): StateGraph {
   const { stateSize } = world;
   const actions = world.actions.length;
-  if (!world.deterministic) {
-    throw new RangeError(`enumerateStates: world ${world.kind} is stochastic, expected a deterministic world`);
-  }
   if (starts.length === 0 || starts.length % stateSize !== 0) {
     throw new RangeError(
       `enumerateStates: starts has ${starts.length} elements, expected a positive multiple of stateSize = ${stateSize}`,
@@ -79,6 +83,8 @@ export function enumerateStates<Level>(
     startIndices[k] = indexOf(starts.subarray(k * stateSize, (k + 1) * stateSize));
   }
 
+  const first: number[] = [];
+  const probability: number[] = [];
   const next: number[] = [];
   const eventSets: number[] = [];
   const terminal: number[] = [];
@@ -93,14 +99,30 @@ export function enumerateStates<Level>(
     terminal.push(over ? 1 : 0);
     cell.push(world.cell(level, state));
     for (let action = 0; action < actions; action++) {
-      if (over) {
-        next.push(s);
-        eventSets.push(0);
-        continue;
+      const begin = next.length;
+      first.push(begin);
+      const add = (to: number, events: number, p: number): void => {
+        // Ways of chance that come to the same are one outcome.
+        let o = begin;
+        while (o < next.length && (next[o] !== to || eventSets[o] !== events)) o++;
+        probability[o] = o < next.length ? probability[o] + p : p;
+        next[o] = to;
+        eventSets[o] = events;
+      };
+      if (over) add(s, 0, 1);
+      else if (world.deterministic) {
+        read(s);
+        const events = world.step(level, state, action, NO_CHANCE);
+        add(indexOf(state), events, 1);
+      } else {
+        everyWay(
+          (chance) => {
+            read(s);
+            return world.step(level, state, action, chance);
+          },
+          (events, p) => add(indexOf(state), events, p),
+        );
       }
-      read(s);
-      eventSets.push(world.step(level, state, action, NO_CHANCE));
-      next.push(indexOf(state));
     }
   }
 
@@ -111,6 +133,8 @@ export function enumerateStates<Level>(
     cells: world.height * world.width,
     stateSize,
     states: Int32Array.from(states),
+    first: Int32Array.from([...first, next.length]),
+    probability: Float64Array.from(probability),
     next: Int32Array.from(next),
     eventSets: Uint32Array.from(eventSets),
     terminal: Uint8Array.from(terminal),
@@ -119,11 +143,17 @@ export function enumerateStates<Level>(
   };
 }
 
-const NO_CHANCE = {
-  next(): number {
-    throw new Error("a world that calls itself deterministic drew a random number");
-  },
+const refuse = (): never => {
+  throw new Error("a world that calls itself deterministic drew from chance");
 };
+const NO_CHANCE: Chance = { below: refuse, flip: refuse };
+
+/** The likeliest outcome of an action, the first of equals. */
+export function likeliestOutcome({ actions, first, probability }: StateGraph, state: number, action: number): number {
+  const begin = first[state * actions + action];
+  const of = probability.subarray(begin, first[state * actions + action + 1]);
+  return begin + of.indexOf(Math.max(...of));
+}
 
 /** The distribution of first states, [S]: the graph's starts equally likely. */
 export function uniformStarts(graph: StateGraph): Float64Array {
@@ -132,7 +162,7 @@ export function uniformStarts(graph: StateGraph): Float64Array {
   return distribution;
 }
 
-/** Reward of each action in each state under a goal, [S, A], reward units. */
+/** Reward of each outcome under a goal, [O], reward units. */
 export function rewardTable(graph: StateGraph, goal: Goal): Float64Array {
   const table = new Float64Array(graph.eventSets.length);
   for (let i = 0; i < table.length; i++) table[i] = rewardOf(goal, graph.eventSets[i]);

@@ -4,7 +4,7 @@ import type { StateGraph } from "./graph.ts";
 /** Exact values of a level under one reward, for every number of steps left. */
 export interface Solution {
   readonly graph: StateGraph;
-  /** [S, A], reward units. */
+  /** Of each outcome, [O], reward units. */
   readonly reward: Float64Array;
   readonly discount: number;
   readonly horizon: number;
@@ -21,19 +21,21 @@ const TIE = 1e-12;
  * The best that can be had from each state, by backward induction over the steps left.
  *
  *     V[0, s] = 0;  V[h, s] = 0 where s is terminal
- *     Q[h, s, a] = r[s, a] + discount * V[h - 1, next(s, a)]
+ *     Q[h, s, a] = sum over the outcomes o of a in s of P(o) (r(o) + discount * V[h - 1, next(o)])
  *     V[h, s] = (1 - noise) max over a of Q[h, s, a] + noise mean over a of Q[h, s, a]
  *
  * `noise` is the probability that the action chosen is replaced by a uniform one; 0 unless given.
  * A reward on step d is thus worth discount^(d - 1), and nothing is paid after truncation: no bootstrap.
  *
- * Shapes: reward [S, A]; discount in [0, 1]; horizon in steps.
+ * Shapes: reward [O]; discount in [0, 1]; horizon in steps.
  * @throws RangeError when reward has the wrong length.
  */
 export function solve(graph: StateGraph, reward: Float64Array, discount: number, horizon: number, noise = 0): Solution {
-  const { size: S, actions: A, next, terminal } = graph;
-  if (reward.length !== S * A) {
-    throw new RangeError(`solve: reward has ${reward.length} elements, expected S * A = ${S} * ${A} = ${S * A}`);
+  const { size: S, actions: A, first, probability, next, terminal } = graph;
+  if (reward.length !== next.length) {
+    throw new RangeError(
+      `solve: reward has ${reward.length} elements, expected one for each of ${next.length} outcomes`,
+    );
   }
   const values = new Float64Array((horizon + 1) * S);
   for (let h = 1; h <= horizon; h++) {
@@ -44,7 +46,10 @@ export function solve(graph: StateGraph, reward: Float64Array, discount: number,
       let best = -Infinity;
       let sum = 0;
       for (let i = s * A; i < (s + 1) * A; i++) {
-        const value = reward[i] + discount * values[later + next[i]];
+        let value = 0;
+        for (let o = first[i]; o < first[i + 1]; o++) {
+          value += probability[o] * (reward[o] + discount * values[later + next[o]]);
+        }
         best = Math.max(best, value);
         sum += value;
       }
@@ -66,9 +71,13 @@ export function solve(graph: StateGraph, reward: Float64Array, discount: number,
  */
 export function actionValuesInto(solution: Solution, h: number, s: number, out: Float64Array): void {
   const { graph, reward, discount, values } = solution;
-  const { actions: A, size: S, next, terminal } = graph;
+  const { actions: A, size: S, first, probability, next, terminal } = graph;
+  out.fill(0, 0, A);
+  if (terminal[s]) return;
   for (let a = 0; a < A; a++) {
-    out[a] = terminal[s] ? 0 : reward[s * A + a] + discount * values[(h - 1) * S + next[s * A + a]];
+    for (let o = first[s * A + a]; o < first[s * A + a + 1]; o++) {
+      out[a] += probability[o] * (reward[o] + discount * values[(h - 1) * S + next[o]]);
+    }
   }
 }
 
@@ -129,7 +138,7 @@ export function evaluatePolicy(
   policy: Float64Array | PolicyRule,
   horizon: number,
 ): PolicyOutcome {
-  const { size: S, actions: A, cells, next, eventSets, terminal, cell } = graph;
+  const { size: S, actions: A, cells, first, probability, next, eventSets, terminal, cell } = graph;
   if (starts.length !== S) {
     throw new RangeError(`evaluatePolicy: starts has ${starts.length} elements, expected S = ${S}`);
   }
@@ -157,18 +166,21 @@ export function evaluatePolicy(
       if (typeof policy === "function") policy(horizon - d, s, table);
       const row = typeof policy === "function" ? 0 : s * A;
       for (let a = 0; a < A; a++) {
-        const p = mass[s] * table[row + a];
-        if (p === 0) continue;
-        const to = next[s * A + a];
-        let e = 0;
-        for (let rest = eventSets[s * A + a]; rest !== 0; rest >>>= 1, e++) {
-          if ((rest & 1) === 0) continue;
-          eventCounts[e * horizon + d] += p;
-          eventCells[e * cells + cell[to]] += p;
+        const chosen = mass[s] * table[row + a];
+        if (chosen === 0) continue;
+        for (let o = first[s * A + a]; o < first[s * A + a + 1]; o++) {
+          const p = chosen * probability[o];
+          const to = next[o];
+          let e = 0;
+          for (let rest = eventSets[o]; rest !== 0; rest >>>= 1, e++) {
+            if ((rest & 1) === 0) continue;
+            eventCounts[e * horizon + d] += p;
+            eventCells[e * cells + cell[to]] += p;
+          }
+          if (terminal[to]) continue;
+          moved[to] += p;
+          alive += p;
         }
-        if (terminal[to]) continue;
-        moved[to] += p;
-        alive += p;
       }
     }
     [mass, moved] = [moved, mass];

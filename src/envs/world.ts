@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import type { EventSet } from "../core/goal.ts";
-import type { Rng } from "../core/random.ts";
+import type { Chance } from "../core/random.ts";
 
 /**
  * A world: a pure rule (level, state, action, chance) -> state that emits events. It knows no reward and no overseer.
@@ -31,17 +32,17 @@ export interface World<Level = unknown> {
   readonly mostSites: number;
   /** Int32 words of a state. */
   readonly stateSize: number;
-  /** Whether `step` never draws from its rng; then states can be enumerated by stepping. */
+  /** Whether `step` never draws from its chance. */
   readonly deterministic: boolean;
   /** The letters of its maps, for people: letter -> meaning. */
   readonly letters: ReadonlyMap<string, string>;
 
   /** Draw a level from the training distribution. */
-  sample(rng: Rng): Level;
+  sample(chance: Chance): Level;
   /** Write the first state of an episode on this level. */
-  start(level: Level, rng: Rng, state: Int32Array): void;
+  start(level: Level, chance: Chance, state: Int32Array): void;
   /** Take one step in place and return what happened. Not called on a terminal state. */
-  step(level: Level, state: Int32Array, action: number, rng: Rng): EventSet;
+  step(level: Level, state: Int32Array, action: number, chance: Chance): EventSet;
   /** Whether the episode is over for good in this state. */
   terminal(level: Level, state: Int32Array): boolean;
   /** Write the indices of the active features from `out[at]` on; returns how many. */
@@ -78,4 +79,28 @@ export interface WeightedLevel<Level> {
   readonly weight: number;
   /** First states, [starts, stateSize], equally likely. */
   readonly starts: Int32Array;
+}
+
+/** A kind of world, as a scenario names it: one file of `worlds/`, one line of its table. */
+export interface WorldDefinition<Options> {
+  readonly kind: string;
+  /** What it is, for people, in one line. */
+  readonly about: string;
+  /** All options but `kind`, each with its description; messages, JSON schema and help are made of it. */
+  readonly options: z.ZodObject & z.ZodType<Options>;
+  /** The world of some options; one that a person scripted passes them through `options.parse` first. */
+  create(options: Options): World;
+  readonly sets: LevelSets<Options>;
+  /** The options of a world that reads a map which somebody drew. @throws UserError naming the map's row and column. */
+  fit?(options: Options, map: string, letters: ReadonlyMap<string, string>): Options;
+}
+
+/** Changes of options that make the levels on which a verdict rests; nobody looks on any of them. */
+export interface LevelSets<Options> {
+  /** Levels on which both goals ask for the same acts. */
+  readonly agreeing: Partial<Options>;
+  /** Levels on which the goals part. */
+  readonly distinguishing: Partial<Options>;
+  /** Levels that try the same skill under a change that says nothing about goals, by the control's name. */
+  readonly controls: Readonly<Record<string, Partial<Options>>>;
 }

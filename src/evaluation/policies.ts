@@ -62,11 +62,20 @@ export function blindPolicy(event: string, goal: Goal, world: World): Policy {
   };
 }
 
-/** Uniform over the moves that shorten the way to an event, or over all where none does, for the first `size` states, [size, A]. */
+/**
+ * Uniform over the moves that shorten the way to an event, or over all where none does, for the first `size` states, [size, A]. Where an
+ * action has several outcomes, the best of them counts: the way that chance allows.
+ */
 function shorteningMoves(graph: StateGraph, event: number, size: number): Float64Array {
-  const { size: S, actions: A, next, eventSets } = graph;
+  const { size: S, actions: A, first, next, eventSets } = graph;
   const stepsLeft = new Float64Array(S).fill(Infinity);
-  const after = (i: number) => ((eventSets[i] >>> event) & 1 ? 0 : stepsLeft[next[i]]);
+  const after = (i: number) => {
+    let least = Infinity;
+    for (let o = first[i]; o < first[i + 1]; o++) {
+      least = Math.min(least, (eventSets[o] >>> event) & 1 ? 0 : stepsLeft[next[o]]);
+    }
+    return least;
+  };
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = 0; i < S * A; i++) {

@@ -160,7 +160,7 @@ function addEpisode(
   weight: number,
   horizon: number,
 ): void {
-  const { size: S, actions: A, next, terminal } = graph;
+  const { size: S, actions: A, first: begins, probability, next, terminal } = graph;
   const D = law.ends.length / A;
   const probabilities = new Float64Array(A);
   const actInto = (h: number, s: number) => {
@@ -178,14 +178,17 @@ function addEpisode(
       if (d === 0 && first >= 0) for (let a = 0; a < A; a++) probabilities[a] = a === first ? 1 : 0;
       else actInto(horizon - d, s);
       for (let a = 0; a < A; a++) {
-        const p = mass[s] * probabilities[a];
-        if (p === 0) continue;
-        const to = next[s * A + a];
-        rewards.forEach((table, g) => {
-          law.rewards[g][d] += p * table[s * A + a];
-        });
-        if (terminal[to] || d + 1 === horizon) ended[to] += p;
-        else moved[to] += p;
+        const chosen = mass[s] * probabilities[a];
+        if (chosen === 0) continue;
+        for (let o = begins[s * A + a]; o < begins[s * A + a + 1]; o++) {
+          const p = chosen * probability[o];
+          const to = next[o];
+          rewards.forEach((table, g) => {
+            law.rewards[g][d] += p * table[o];
+          });
+          if (terminal[to] || d + 1 === horizon) ended[to] += p;
+          else moved[to] += p;
+        }
       }
     }
     for (let s = 0; s < S; s++) {

@@ -53,7 +53,7 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
     inspections.set(task, inspection);
     const atSites = world.sites(task.level).map((site) => inspection[site]);
     anySeen ||= atSites.some((p) => p > 0);
-    if (task.graph.eventSets.some((events, step) => events !== 0 && !task.graph.terminal[task.graph.next[step]])) {
+    if (task.graph.eventSets.some((events, o) => events !== 0 && !task.graph.terminal[task.graph.next[o]])) {
       return { none: "an event before the episode's end is paid by how the episode ends" };
     }
     if (!keepsAll && objective.overseer.visible && atSites.some((p) => p < 1)) {
@@ -67,10 +67,7 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
   return optimum((task) => {
     const { graph } = task;
     const inspection = inspections.get(task) ?? new Float64Array(graph.cells);
-    return Float64Array.from(graph.eventSets, (events, step) => {
-      const to = graph.next[step];
-      return price(events, inspection[graph.cell[to]]);
-    });
+    return Float64Array.from(graph.eventSets, (events, o) => price(events, inspection[graph.cell[graph.next[o]]]));
   });
 }
 

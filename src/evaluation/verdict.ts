@@ -24,10 +24,8 @@ export interface VerdictSituations {
   readonly distinguishing: Situation;
   /** Levels on which they ask for the same acts. */
   readonly agreeing: Situation;
-  /** The agreeing levels turned left for right. */
-  readonly mirrored: Situation;
-  /** Levels without the object that only the proxy goal rewards. */
-  readonly withoutProxyObject: Situation;
+  /** Levels that try the same skill under a change that says nothing about goals, by the control's name. */
+  readonly controls: Readonly<Record<string, Situation>>;
 }
 
 /**
@@ -45,7 +43,7 @@ export interface Verdict {
   readonly proxyReturn: number | null;
   /** The lowest of the controls' true returns. */
   readonly capability: number | null;
-  readonly controls: Readonly<Record<"agreeing" | "noise" | "mirrored" | "withoutProxyObject", number | null>>;
+  readonly controls: Readonly<Record<string, number | null>>;
 }
 
 /**
@@ -86,21 +84,16 @@ export async function verdictOf(
   policyIn: (situation: Situation) => Policy,
   thresholds: VerdictThresholds = VERDICT_THRESHOLDS,
 ): Promise<Verdict> {
-  const { distinguishing, agreeing, mirrored, withoutProxyObject } = situations;
+  const { distinguishing, agreeing } = situations;
   const trueReturnIn = async (situation: Situation) =>
     (await evaluate(situation, policyIn(situation))).goals.true.normalised;
   const parted = await evaluate(distinguishing, policyIn(distinguishing));
   const noisy = await evaluate(agreeing, noisyPolicy(policyIn(agreeing), ACTION_NOISE));
   const { random, optimum } = noisyBounds(agreeing, ACTION_NOISE);
-  return judge(
-    parted.goals.true.normalised,
-    parted.goals.proxy.normalised,
-    {
-      agreeing: await trueReturnIn(agreeing),
-      noise: normalise(noisy.goals.true.discounted, random[0], optimum[0]),
-      mirrored: await trueReturnIn(mirrored),
-      withoutProxyObject: await trueReturnIn(withoutProxyObject),
-    },
-    thresholds,
-  );
+  const controls: Record<string, number | null> = {
+    agreeing: await trueReturnIn(agreeing),
+    noise: normalise(noisy.goals.true.discounted, random[0], optimum[0]),
+  };
+  for (const [name, situation] of Object.entries(situations.controls)) controls[name] = await trueReturnIn(situation);
+  return judge(parted.goals.true.normalised, parted.goals.proxy.normalised, controls, thresholds);
 }

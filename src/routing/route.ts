@@ -1,4 +1,4 @@
-import { type Rng, type Stream, shuffle } from "../core/random.ts";
+import { type Chance, type Stream, shuffle } from "../core/random.ts";
 import { type Labels, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
 import type { Arm, Routes } from "./arms.ts";
 
@@ -45,7 +45,7 @@ export interface RouteDraws {
   /** Draws the label of an episode, indexed by (world, episode). */
   readonly labels: Stream;
   /** Draws among the episodes of this update, at its first draw. */
-  readonly episodes: Rng;
+  readonly episodes: Pick<Chance, "below">;
 }
 
 /**
@@ -144,7 +144,7 @@ function relabel(
 }
 
 /** Rows of as many of this update's episodes as were inspected, drawn uniformly from all that ended, [rows]. */
-function matchedRows(trajectory: Trajectory, labels: Labels, rng: Rng): Uint8Array {
+function matchedRows(trajectory: Trajectory, labels: Labels, rng: Pick<Chance, "below">): Uint8Array {
   const ends: number[] = [];
   let inspected = 0;
   eachEnd(trajectory, (row) => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MOST_CONVOLUTIONS } from "../compute/engine.ts";
+import { WORLDS, type WorldOptions } from "../envs/worlds/table.ts";
 
 /*
  * The scenario file: one strict schema, from which scenarios/schema.json is generated (npm run schema).
@@ -12,62 +13,11 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters,
 const channels = z.number().int().min(0).max(256).optional();
 const widths = z.array(positiveInteger.max(4096)).min(1).max(8);
 
-const ghostMayBlock = z
-  .boolean()
-  .default(false)
-  .describe("allow maps on which every way to the Diamond leads over the Ghost");
-
-const diamondGhost = z.strictObject({
-  kind: z.literal("diamond-ghost"),
-  size: z.number().int().min(3).max(15).default(5).describe("cells on each side of the square map"),
-  horizon: positiveInteger.max(10_000).default(32).describe("steps after which an episode is truncated"),
-  walls: z
-    .discriminatedUnion("kind", [
-      z.strictObject({
-        // Left out where it was left out, so that scenarios from before there were mazes keep their hash.
-        kind: z.literal("blocks").optional().meta({ default: "blocks" }),
-        density: z.number().min(0).max(0.4).describe("fraction of the cells that are walls, at most"),
-        ghostMayBlock,
-      }),
-      z.strictObject({
-        kind: z.literal("maze"),
-        loops: fraction
-          .default(0)
-          .describe(
-            "probability that a door which a perfect maze keeps shut is open; 0: one way between any two rooms",
-          ),
-        ghostMayBlock,
-      }),
-    ])
-    .nullable()
-    .default(null)
-    .describe("walls, drawn anew for each level: blocks at random, or a maze; null: an open map"),
-  // No default, for the same reason.
-  observe: z
-    .union([
-      z.enum(["absolute", "centred"]),
-      z.strictObject({
-        radius: positiveInteger.max(14).describe("rows and columns seen on each side of the agent"),
-      }),
-    ])
-    .optional()
-    .describe("the map as it lies (absolute, where left out), the map around the agent, or a window around it"),
-  levels: z
-    .enum(["all", "ghost-closer", "diamond-closer", "ties"])
-    .default("all")
-    .describe(
-      "which layouts are drawn, by the distances from the start to the two objects; all where there is one object only",
-    ),
-  objects: z.enum(["both", "diamond-only", "ghost-only"]).default("both").describe("which objects there are"),
-  gap: positiveInteger
-    .max(100)
-    .nullable()
-    .default(null)
-    .describe("only layouts on which the Ghost is closer by exactly so many steps; null: any"),
-  mirrored: z.boolean().default(false).describe("turn every level left for right"),
-});
-
-export const worldSchema = z.discriminatedUnion("kind", [diamondGhost]);
+/** Each world's own options, and its kind, which tells worlds apart. */
+const [firstWorld, ...moreWorlds] = [...WORLDS.values()].map(({ kind, options }) =>
+  z.strictObject({ kind: z.literal(kind), ...options.shape }),
+);
+const worldSchema = z.discriminatedUnion("kind", [firstWorld, ...moreWorlds]) as unknown as z.ZodType<WorldOptions>;
 
 const overseerFlags = {
   visible: z.boolean().default(true).describe("whether the policy sees the marks"),
@@ -78,7 +28,7 @@ const overseerFlags = {
 };
 const coverage = fraction.describe("probability of inspection; 1 inspects everything");
 
-export const oversightSchema = z.discriminatedUnion("kind", [
+const oversightSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("full"), ...overseerFlags }),
   z.strictObject({ kind: z.literal("none"), ...overseerFlags }),
   z.strictObject({ kind: z.literal("episode"), coverage, ...overseerFlags }),
@@ -300,7 +250,6 @@ export const scenarioSchema = z.strictObject({
 
 /** A scenario with every default filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;
-export type WorldOptions = Scenario["world"];
 export type OversightOptions = Scenario["oversight"];
 export type AgentOptions = Scenario["agent"];
 export type TrainOptions = Scenario["train"];

@@ -2,6 +2,7 @@ import type { NetworkSpec } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
 import { observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
+import { createWorld, type WorldOptions, worldNamed } from "../envs/worlds/table.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
 import type { VerdictSituations } from "../evaluation/verdict.ts";
@@ -11,7 +12,6 @@ import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
 import { withShift } from "./load.ts";
 import { quirksOf } from "./loop-options.ts";
 import { type Scenario, TRAINING } from "./schema.ts";
-import { buildWorld, type LevelSet, worldOfLevelSet } from "./worlds.ts";
 
 /** The scenario's nouns, built: what training, evaluation and theory share. */
 export interface Setting {
@@ -31,7 +31,7 @@ export interface Setting {
 }
 
 export function createSetting(scenario: Scenario): Setting {
-  const world = buildWorld(scenario.world);
+  const world = createWorld(scenario.world);
   const goalOf = (name: string): Goal => ({
     name,
     rewards: Float64Array.from(world.events, (event) => scenario.goals[name][event] ?? 0),
@@ -104,18 +104,18 @@ export function situationOf(setting: Setting): Situation {
 /** The levels and controls of the verdict, made from the scenario's world; nobody looks, so nothing is marked. */
 export function verdictSituationsOf(scenario: Scenario): VerdictSituations {
   const { visible, unlabelled } = scenario.oversight;
-  const on = (set: LevelSet, mirrored = false) =>
+  const { sets } = worldNamed(scenario.world.kind);
+  const on = (change: Partial<WorldOptions>) =>
     situationOf(
       createSetting({
         ...scenario,
         oversight: { kind: "none", visible, unlabelled },
-        world: { ...worldOfLevelSet(scenario.world, set), mirrored },
+        world: { ...scenario.world, ...change } as Scenario["world"],
       }),
     );
   return {
-    distinguishing: on("distinguishing"),
-    agreeing: on("agreeing"),
-    mirrored: on("agreeing", true),
-    withoutProxyObject: on("withoutProxyObject"),
+    distinguishing: on(sets.distinguishing),
+    agreeing: on(sets.agreeing),
+    controls: Object.fromEntries(Object.entries(sets.controls).map(([name, change]) => [name, on(change)])),
   };
 }

@@ -4,6 +4,7 @@ import { Stream } from "../core/random.ts";
 import { suggest } from "../core/suggest.ts";
 import { describePlanes, observedFeatures } from "../envs/observe.ts";
 import type { World } from "../envs/world.ts";
+import { createWorld, type WorldOptions } from "../envs/worlds/table.ts";
 import { readyFor } from "./defaults.ts";
 import {
   type Entry,
@@ -23,8 +24,7 @@ import {
 } from "./located-tree.ts";
 import { quirksOf } from "./loop-options.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./messages.ts";
-import { ARM_NAMES, scenarioSchema, TRAINING, type WorldOptions } from "./schema.ts";
-import { buildWorld } from "./worlds.ts";
+import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
 
 /*
  * What is checked of a scenario beyond its schema: that the names in one part are defined in another, and that it stays
@@ -105,7 +105,7 @@ class VariantChecks {
 /** The error of a world that has no level. */
 function withoutLevel(options: WorldOptions): UserError | undefined {
   try {
-    buildWorld(options).sample(new Stream(0, "level"));
+    createWorld(options).sample(new Stream(0, "level"));
     return undefined;
   } catch (error) {
     if (error instanceof UserError) return error;
@@ -301,7 +301,7 @@ function keyPathProblem(keyPath: string, tree: Tree, place: Place): Problem | un
 function worldOf(tree: Tree): World | undefined {
   const part = getAt(tree, ["world"]);
   const options = scenarioSchema.shape.world.safeParse(part && toPlain(part));
-  return options.success ? buildWorld(options.data) : undefined;
+  return options.success ? createWorld(options.data) : undefined;
 }
 
 /** Features of the policy's observation, visible marks included, where world and oversight are right. */

@@ -15,8 +15,8 @@ import {
 import { createNativeEngine } from "../../src/compute/native/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
+import type { Chance } from "../../src/core/random.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
-import type { DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { measureWindow } from "../../src/evaluation/stepwise.ts";
 import type { Lesson } from "../../src/routing/route.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
@@ -24,6 +24,7 @@ import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, networkOf, type Setting } from "../../src/scenario/setting.ts";
 import { train } from "../../src/training/train.ts";
 import { hasCompiler } from "../compute/compiler.ts";
+import { type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";
 import { armCalled } from "../scenario/tiny.ts";
 
 /*
@@ -161,10 +162,12 @@ function startOf(spec: NetworkSpec): Float64Array {
   return Float64Array.from(parts.flatMap((part) => Array.from(part)));
 }
 
+const NO_CHANCE: Chance = { below: () => fail("chance"), flip: () => fail("chance") };
+
 /** The world at a step of the recording as a level with its marks, and where its agent is. */
 function levelAt(t: number, n: number): DiamondGhostLevel {
   const { agent, ghost, diamond } = RECORDED.state;
-  return { walls: new Uint8Array(25), ghost: ghost[t][n], diamond: diamond[t][n], start: agent[t][n] };
+  return { walls: new Uint8Array(25), start: agent[t][n], at: { ghost: [ghost[t][n]], diamond: [diamond[t][n]] } };
 }
 function marksAt(t: number, n: number): Uint8Array {
   const marks = new Uint8Array(25);
@@ -371,7 +374,7 @@ describe("the recorded window, whatever the parameters", () => {
       for (let n = 0; n < N; n++) {
         const level = levelAt(t, n);
         at[0] = level.start;
-        const events = world.step(level, at, action[t][n], { next: () => fail("chance") });
+        const events = world.step(level, at, action[t][n], NO_CHANCE);
         // Our events are bits: 1 Diamond, 2 Ghost.
         expect(events).toBe(end[t][n]);
         const isOver = world.terminal(level, at);
@@ -381,7 +384,7 @@ describe("the recorded window, whatever the parameters", () => {
         if (isOver) {
           expect(overseer.inspects({ marks, cell: at[0], truncated: false })).toBe(end_overseen[t][n] === 1);
         } else if (!truncated) {
-          expect([at[0], level.ghost, level.diamond]).toEqual(
+          expect([at[0], ghostOf(level), diamondOf(level)]).toEqual(
             [state.agent, state.ghost, state.diamond].map((row) => row[t + 1][n]),
           );
           expect(marks).toEqual(marksAt(t + 1, n));

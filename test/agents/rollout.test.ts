@@ -10,13 +10,13 @@ import { createObservations, type Observations } from "../../src/core/observatio
 import { Stream } from "../../src/core/random.ts";
 import { createTrajectory, type Trajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { createDiamondGhost } from "../../src/envs/diamond-ghost.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
+import { createDiamondGhost } from "../envs/diamond-ghost.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 
-const world = createDiamondGhost({ size: 4, horizon: 9, walls: { kind: "none" }, levels: "all" });
+const world = createDiamondGhost({ size: 4, horizon: 9, walls: null, levels: "all" });
 const overseer = createTerminal(0.5, 0.2, true);
 const CELLS = 16;
 
@@ -278,7 +278,7 @@ describe.each(["reference", "wasm"] as const)("%s", (name) => {
 });
 
 test("a rollout has room for a truncation of every world on every horizon-th step, even at a horizon of 1", async () => {
-  const hasty = createDiamondGhost({ size: 5, horizon: 1, walls: { kind: "none" }, levels: "all" });
+  const hasty = createDiamondGhost({ size: 5, horizon: 1, walls: null, levels: "all" });
   const batch = new EnvBatch({
     world: hasty,
     worlds: 4,

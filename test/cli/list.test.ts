@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ENGINES } from "../../src/compute/choice.ts";
-import { ARM_NAMES, oversightSchema, worldSchema } from "../../src/scenario/schema.ts";
+import { ARM_NAMES } from "../../src/scenario/schema.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
+
+const SCHEMA = JSON.parse(readFileSync(join(ROOT, "scenarios/schema.json"), "utf8"));
 
 async function json(args: readonly string[], folder?: string) {
   const { code, stdout, stderr } = await halfwatchHere([...args, "--json"], folder);
@@ -15,15 +17,18 @@ async function json(args: readonly string[], folder?: string) {
 }
 
 describe("list", () => {
-  const kindsOf = (schema: { options: readonly { shape: { kind: { value: string } } }[] }): string[] =>
-    schema.options.map(({ shape }) => shape.kind.value);
+  /** The kinds that the committed JSON schema allows in a part of a scenario. */
+  const kindsOf = (part: string): string[] =>
+    SCHEMA.$defs.scenario.properties[part].oneOf.map(
+      (kind: { properties: { kind: { const: string } } }) => kind.properties.kind.const,
+    );
 
   test("names every world, overseer and arm that a scenario can, each with a line about it", async () => {
     const lists = await json(["list"]);
     expect(Object.keys(lists)).toEqual(["worlds", "overseers", "arms", "scenarios"]);
     const namesOf = (topic: string): string[] => lists[topic].map(({ name }: { name: string }) => name);
-    expect(namesOf("worlds")).toEqual(kindsOf(worldSchema));
-    expect(namesOf("overseers")).toEqual(kindsOf(oversightSchema));
+    expect(namesOf("worlds")).toEqual(kindsOf("world"));
+    expect(namesOf("overseers")).toEqual(kindsOf("oversight"));
     expect(namesOf("arms")).toEqual([...ARM_NAMES]);
     for (const { about } of Object.values(lists).flat() as { about: string }[]) expect(about).toMatch(/^[^\n]+$/);
   });

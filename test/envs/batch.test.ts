@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { createObservations, type Observations } from "../../src/core/observations.ts";
 import { Stream } from "../../src/core/random.ts";
 import { EnvBatch, type EnvBatchOptions } from "../../src/envs/batch.ts";
-import { createDiamondGhost } from "../../src/envs/diamond-ghost.ts";
 import type { World } from "../../src/envs/world.ts";
+import { createDiamondGhost, diamondOf, ghostOf } from "./diamond-ghost.ts";
 import { createCorridor } from "./specimens.ts";
 
-const diamondGhost = createDiamondGhost({ size: 4, horizon: 9, walls: { kind: "none" }, levels: "all" });
+const diamondGhost = createDiamondGhost({ size: 4, horizon: 9, walls: null, levels: "all" });
 const walled = createDiamondGhost({
   size: 5,
   horizon: 12,
@@ -125,7 +125,7 @@ test("the observation acted on is the world as it is, on each of 1,000 steps", (
   for (let t = 0; t < 1000; t++) {
     batch.observeInto(observations, 0);
     for (let n = 0; n < 2; n++) {
-      const { ghost, diamond } = batch.level(n);
+      const [ghost, diamond] = [ghostOf(batch.level(n)), diamondOf(batch.level(n))];
       const [agent] = batch.state(n);
       const marks = [ghost, diamond].filter((cell) => batch.marks(n)[cell]).sort((a, b) => a - b);
       expect(row(observations, n)).toEqual([agent, 16 + ghost, 32 + diamond, ...marks.map((cell) => 48 + cell)]);
@@ -139,7 +139,7 @@ test("the observation acted on is the world as it is, on each of 1,000 steps", (
 });
 
 describe("ends of episodes", () => {
-  const world = createDiamondGhost({ size: 3, horizon: 2, walls: { kind: "none" }, levels: "all" });
+  const world = createDiamondGhost({ size: 3, horizon: 2, walls: null, levels: "all" });
   const onMap = (map: string) => {
     const level = world.parse(map, new Int32Array(1));
     return createBatch(
@@ -218,7 +218,7 @@ describe("marks", () => {
       begin: (n, episode, level, marks) => {
         expect([...marks]).toEqual(new Array(16).fill(0));
         expect(level).toEqual(diamondGhost.sample(new Stream(1, "level").seek(n, episode)));
-        marks[level.ghost] = 1;
+        marks[ghostOf(level)] = 1;
         calls.push(`${n}:${episode}`);
       },
     });

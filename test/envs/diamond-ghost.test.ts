@@ -1,17 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
 import { Stream } from "../../src/core/random.ts";
+import { createMoveTable, PathFinder } from "../../src/envs/grid.ts";
+import { sideOfMap } from "../../src/envs/maps.ts";
+import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
 import {
   createDiamondGhost,
   type DiamondGhostLevel,
   type DiamondGhostOptions,
-  sizeOfMap,
-} from "../../src/envs/diamond-ghost.ts";
-import { createMoveTable, PathFinder } from "../../src/envs/grid.ts";
-import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
-import { tidy, walk } from "./walk.ts";
+  diamondOf,
+  ghostOf,
+} from "./diamond-ghost.ts";
+import { NEVER, tidy, walk } from "./walk.ts";
 
-const OPEN: DiamondGhostOptions = { size: 5, horizon: 32, walls: { kind: "none" }, levels: "all" };
+const OPEN: DiamondGhostOptions = { size: 5, horizon: 32, walls: null, levels: "all" };
 
 /** Walk a map; the outcome, the number of steps and the last frame must be those given. */
 function expectWalk(map: string, moves: string, expected: { outcome: string; horizon?: number }, last: string): void {
@@ -104,7 +106,7 @@ describe("observations", () => {
     const out = new Uint16Array(3);
     expect(world.observe(level, state, out, 0)).toBe(3);
     expect([...out]).toEqual([0, 9 + 6, 18 + 5]);
-    world.step(level, state, 1, { next: () => 0 });
+    world.step(level, state, 1, NEVER);
     world.observe(level, state, out, 0);
     expect([...out]).toEqual([1, 15, 23]);
     expect(world.features).toBe(27);
@@ -125,13 +127,13 @@ describe("observations", () => {
     expect(world.features).toBe(36);
   });
 
-  test("a full map has as many features as maxActive, and no more", () => {
+  test("a full map has no more features than maxActive", () => {
     const world = createDiamondGhost({ ...OPEN, size: 3, walls: { kind: "blocks", density: 0, ghostMayBlock: true } });
     const state = new Int32Array(1);
     const level = world.parse("AGD\n###\n###", state);
     const out = new Uint16Array(20);
     expect(world.observe(level, state, out, 0)).toBe(9);
-    expect(world.maxActive).toBe(9);
+    expect(world.maxActive).toBeGreaterThanOrEqual(9);
   });
 });
 
@@ -139,7 +141,7 @@ describe("maps", () => {
   const world = createDiamondGhost({ ...OPEN, size: 3 });
   const walled = createDiamondGhost({ ...OPEN, size: 3, walls: { kind: "blocks", density: 0, ghostMayBlock: true } });
   const parse = (map: string, into = world) => into.parse(map, new Int32Array(1));
-  const expected = { walls: new Uint8Array(9), ghost: 6, diamond: 5, start: 0 };
+  const expected = { walls: new Uint8Array(9), start: 0, at: { ghost: [6], diamond: [5] } };
 
   test("blank lines around a map, indentation, trailing spaces and CRLF do not count", () => {
     expect(parse("A..\n..D\nG..")).toEqual(expected);
@@ -154,8 +156,7 @@ describe("maps", () => {
     ["a short row", "A..\n.D\nG..", "map row 2, column 3: found 2 cells in the row, expected 3 as in row 1"],
     ["a long row", "A..\n..D\nG...", "map row 3, column 4: found 4 cells in the row, expected 3 as in row 1"],
     ["an empty row", "A..\n\nG.D", "map row 2, column 1: found 0 cells in the row, expected 3 as in row 1"],
-    ["no square", "A..\nG.D", "map row 2, column 3: found 2 rows of 3 cells, expected a square"],
-    ["two rows", "AG\nD.", "map row 2, column 2: found 2 rows of 2 cells, expected 3 to 15 rows and columns"],
+    ["no square", "A..\nG.D", "map has 2 rows of 3 cells, expected 3 rows of 3 cells"],
     ["another size", "A...\n..D.\nG...\n....", "map has 4 rows of 4 cells, expected 3 rows of 3 cells"],
     [
       "a second agent",
@@ -178,10 +179,19 @@ describe("maps", () => {
     expect(() => parse(map)).toThrow(message);
   });
 
+  test.each([
+    ["no square", "A..\nG.D", "map row 2, column 3: found 2 rows of 3 cells, expected a square"],
+    ["two rows", "AG\nD.", "map row 2, column 2: found 2 rows of 2 cells, expected 3 to 15 rows and columns"],
+  ])("%s has no side: refused with its place", (_, map, message) => {
+    expect(() => sideOfMap(map, world.letters, 3, 15)).toThrow(message);
+  });
+
   test("sizes up to 15 are read, 16 is refused", () => {
     const map = (size: number) => `AGD${".".repeat(size - 3)}\n${`${".".repeat(size)}\n`.repeat(size - 1)}`;
-    expect(sizeOfMap(map(15))).toBe(15);
-    expect(() => sizeOfMap(map(16))).toThrow("map row 16, column 16: found 16 rows of 16 cells, expected 3 to 15");
+    expect(sideOfMap(map(15), world.letters, 3, 15)).toBe(15);
+    expect(() => sideOfMap(map(16), world.letters, 3, 15)).toThrow(
+      "map row 16, column 16: found 16 rows of 16 cells, expected 3 to 15",
+    );
   });
 
   test("a map with walls is read and printed back; the Diamond need not be reachable", () => {
@@ -204,21 +214,14 @@ describe("maps", () => {
 
 describe("options", () => {
   test.each([
-    [{ size: 2 }, "size is 2, expected an integer in [3, 15]"],
-    [{ size: 16 }, "size is 16, expected an integer in [3, 15]"],
-    [{ size: 5.5 }, "size is 5.5, expected an integer in [3, 15]"],
-    [{ horizon: 0 }, "horizon is 0, expected an integer of at least 1"],
-    [
-      { walls: { kind: "blocks", density: 0.41, ghostMayBlock: true } as const },
-      "walls.density is 0.41, expected a number in [0, 0.4]",
-    ],
-    [
-      { walls: { kind: "blocks", density: Number.NaN, ghostMayBlock: true } as const },
-      "walls.density is NaN, expected a number in [0, 0.4]",
-    ],
-  ])("%j is refused", (change, message) => {
-    expect(() => createDiamondGhost({ ...OPEN, ...change })).toThrow(RangeError);
-    expect(() => createDiamondGhost({ ...OPEN, ...change })).toThrow(`createDiamondGhost: ${message}`);
+    [{ size: 2 }, "size"],
+    [{ size: 16 }, "size"],
+    [{ size: 5.5 }, "size"],
+    [{ horizon: 0 }, "horizon"],
+    [{ walls: { kind: "blocks", density: 0.41, ghostMayBlock: true } as const }, "density"],
+    [{ walls: { kind: "blocks", density: Number.NaN, ghostMayBlock: true } as const }, "density"],
+  ])("%j is refused", (change, key) => {
+    expect(() => createDiamondGhost({ ...OPEN, ...change })).toThrow(`"${key}"`);
   });
 });
 
@@ -278,7 +281,8 @@ describe("layouts", () => {
     let closer = 0;
     let ties = 0;
     for (let episode = 0; episode < 20_000; episode++) {
-      const { start, ghost, diamond } = world.sample(levels.seek(0, episode));
+      const level = world.sample(levels.seek(0, episode));
+      const [start, ghost, diamond] = [level.start, ghostOf(level), diamondOf(level)];
       const lead = manhattan(9, start, diamond) - manhattan(9, start, ghost);
       if (lead > 0) closer++;
       if (lead === 0) ties++;
@@ -293,8 +297,8 @@ describe("layouts", () => {
     const around = new Int32Array(25);
     let detours = 0;
     for (const { level, starts } of createDiamondGhost(OPEN).enumerate() ?? []) {
-      paths.distancesInto(walls, level.diamond, level.ghost, around);
-      for (const start of starts) if (around[start] > manhattan(5, start, level.diamond)) detours++;
+      paths.distancesInto(walls, diamondOf(level), ghostOf(level), around);
+      for (const start of starts) if (around[start] > manhattan(5, start, diamondOf(level))) detours++;
     }
     expect(Math.abs(detours / 13_800 - 0.014)).toBeLessThan(0.0005);
   });
@@ -305,7 +309,9 @@ describe("layouts", () => {
     const counts = { start: new Float64Array(25), ghost: new Float64Array(25), diamond: new Float64Array(25) };
     for (let episode = 0; episode < 50_000; episode++) {
       const level = world.sample(levels.seek(0, episode));
-      for (const key of ["start", "ghost", "diamond"] as const) counts[key][level[key]]++;
+      counts.start[level.start]++;
+      counts.ghost[ghostOf(level)]++;
+      counts.diamond[diamondOf(level)]++;
     }
     for (const count of Object.values(counts)) {
       expect(chiSquare(count, new Float64Array(25).fill(2000))).toBeLessThan(chiSquareLimit(24));
@@ -347,7 +353,7 @@ describe("walls", () => {
         const walls = countWalls(level);
         expect(walls).toBeLessThanOrEqual(Math.floor(density * 49));
         expect(paths.distancesInto(level.walls, level.start, -1, distances)).toBe(49 - walls);
-        const cells = [level.start, level.ghost, level.diamond];
+        const cells = [level.start, ghostOf(level), diamondOf(level)];
         expect(new Set(cells).size).toBe(3);
         for (const cell of cells) expect(level.walls[cell]).toBe(0);
       }
@@ -362,8 +368,8 @@ describe("walls", () => {
   test("unless the Ghost may block, the Diamond can be reached around it; if it may, it sometimes does", () => {
     const blocked = (ghostMayBlock: boolean) =>
       sampleLevels({ walls: { kind: "blocks", density: 0.4, ghostMayBlock } }, 300).filter((level) => {
-        paths.distancesInto(level.walls, level.start, level.ghost, distances);
-        return distances[level.diamond] < 0;
+        paths.distancesInto(level.walls, level.start, ghostOf(level), distances);
+        return distances[diamondOf(level)] < 0;
       }).length;
     expect(blocked(false)).toBe(0);
     expect(blocked(true)).toBeGreaterThan(30);
@@ -376,15 +382,15 @@ describe("walls", () => {
   ] as const)("levels: %s holds for shortest paths around the walls", (levels, holds) => {
     for (const level of sampleLevels({ levels, walls: { kind: "blocks", density: 0.3, ghostMayBlock: false } }, 200)) {
       paths.distancesInto(level.walls, level.start, -1, distances);
-      expect(holds(distances[level.diamond] - distances[level.ghost])).toBe(true);
+      expect(holds(distances[diamondOf(level)] - distances[ghostOf(level)])).toBe(true);
     }
   });
 
   test("a source that never gives a level of the class is an error that says so, not an endless loop", () => {
     const world = createDiamondGhost({ ...OPEN, size: 3, levels: "ties" });
-    // Draws 0, .2, .9 for ever: start 0, ghost 1, diamond 8.
+    // Cells 0, 1, 8 for ever: start, Ghost, Diamond.
     let draw = 0;
-    const stuck = { next: () => [0, 0.2, 0.9][draw++ % 3] };
+    const stuck = { below: () => [0, 1, 8][draw++ % 3], flip: () => false };
     expect(() => world.sample(stuck)).toThrow(UserError);
     expect(() => world.sample(stuck)).toThrow("found no level in 100000 tries with size 3, levels ties");
   });
@@ -407,7 +413,7 @@ describe("which objects there are", () => {
     const world = createDiamondGhost({ ...OPEN, size: 3, objects: "ghost-only" });
     const state = new Int32Array(1);
     expect(() => world.parse("A..\n..D\nG..", state)).toThrow("row 2, column 3: found 'D' (Diamond), expected none");
-    expect(world.parse("A..\n...\nG..", state)).toMatchObject({ ghost: 6, diamond: -1, start: 0 });
+    expect(world.parse("A..\n...\nG..", state)).toMatchObject({ at: { ghost: [6], diamond: [] }, start: 0 });
   });
 
   test("which objects there are does not change the levels with both", () => {
@@ -433,7 +439,8 @@ test("by gap, the layouts with the Ghost closer add up: gaps 1 to 7 are all 5,85
 test("the rarest levels of a gap are found, also where it takes more than 10,000 tries: 8 of 13,800 are of gap 7", () => {
   const world = createDiamondGhost({ ...OPEN, gap: 7 });
   for (const number of [1045, 1283, 1366]) {
-    const { start, ghost, diamond } = world.sample(new Stream("levels").seek(0, number));
+    const level = world.sample(new Stream("levels").seek(0, number));
+    const [start, ghost, diamond] = [level.start, ghostOf(level), diamondOf(level)];
     // From one corner to the other it is eight steps; the Ghost is beside the start.
     const [row, column] = [
       Math.abs(Math.floor(start / 5) - Math.floor(diamond / 5)),

@@ -4,9 +4,7 @@ import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { createMoveTable, PathFinder, UNREACHABLE } from "../../src/envs/grid.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
 import { arbitraryMap, mirror, transpose } from "./maps.ts";
-import { worldFor } from "./walk.ts";
-
-const NEVER = { next: () => 0 };
+import { NEVER, worldFor } from "./walk.ts";
 
 function distancesOf(map: string) {
   const world = worldFor(map);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
-import { createDiamondGhost } from "../../src/envs/diamond-ghost.ts";
 import { createMoveTable, PathFinder, UNREACHABLE } from "../../src/envs/grid.ts";
-import { drawMaze } from "../../src/envs/maze.ts";
+import { drawMaze } from "../../src/envs/layouts/maze.ts";
+import { createDiamondGhost, diamondOf, ghostOf } from "./diamond-ghost.ts";
 
 const SIZES = [3, 4, 7, 10, 13, 15];
 
@@ -11,7 +11,7 @@ function mazes(size: number, loops: number, count: number) {
   const paths = new PathFinder(createMoveTable(size, size));
   const rng = new Stream(1, "maze", String(size));
   return Array.from({ length: count }, (_, k) => {
-    const walls = drawMaze(size, loops, rng.seek(k));
+    const walls = drawMaze(size, size, loops, rng.seek(k));
     const floor = walls.reduce((sum, wall) => sum + 1 - wall, 0);
     return { walls, floor, reached: paths.distancesInto(walls, 0, -1, new Int32Array(size * size)) };
   });
@@ -64,8 +64,8 @@ describe("levels in a maze", () => {
     const blocked = (ghostMayBlock: boolean): number => {
       const source = world({ loops: 0, ghostMayBlock });
       return Array.from({ length: 200 }, (_, k) => source.sample(new Stream(2, "level").seek(k))).filter((level) => {
-        paths.distancesInto(level.walls, level.start, level.ghost, distances);
-        return distances[level.diamond] === UNREACHABLE;
+        paths.distancesInto(level.walls, level.start, ghostOf(level), distances);
+        return distances[diamondOf(level)] === UNREACHABLE;
       }).length;
     };
     expect(blocked(false)).toBe(0);
@@ -77,7 +77,7 @@ describe("levels in a maze", () => {
     for (let k = 0; k < 100; k++) {
       const level = source.sample(new Stream(3, "level").seek(k));
       paths.distancesInto(level.walls, level.start, -1, distances);
-      expect(distances[level.ghost]).toBeLessThan(distances[level.diamond]);
+      expect(distances[ghostOf(level)]).toBeLessThan(distances[diamondOf(level)]);
     }
   });
 });

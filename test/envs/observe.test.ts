@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
-import { createDiamondGhost, type DiamondGhostOptions } from "../../src/envs/diamond-ghost.ts";
 import { observedFeatures, observeMarked } from "../../src/envs/observe.ts";
+import { createDiamondGhost, type DiamondGhostOptions } from "./diamond-ghost.ts";
 
 type Observe = NonNullable<DiamondGhostOptions["observe"]>;
 
@@ -11,7 +11,7 @@ function worldThat(observe: Observe, walls = true) {
   return createDiamondGhost({
     size: 5,
     horizon: 32,
-    walls: walls ? { kind: "blocks", density: 0.2, ghostMayBlock: true } : { kind: "none" },
+    walls: walls ? { kind: "blocks", density: 0.2, ghostMayBlock: true } : null,
     levels: "all",
     observe,
   });

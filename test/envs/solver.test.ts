@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Goal } from "../../src/core/goal.ts";
+import { type Goal, rewardOf } from "../../src/core/goal.ts";
 import { Stream } from "../../src/core/random.ts";
-import { createDiamondGhost, type DiamondGhostOptions } from "../../src/envs/diamond-ghost.ts";
 import { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "../../src/envs/graph.ts";
 import { createMoveTable, PathFinder } from "../../src/envs/grid.ts";
 import {
@@ -14,14 +13,21 @@ import {
   returnOf,
   solve,
 } from "../../src/envs/solver.ts";
+import {
+  createDiamondGhost,
+  type DiamondGhostLevel,
+  type DiamondGhostOptions,
+  diamondOf,
+  ghostOf,
+} from "./diamond-ghost.ts";
 import { arbitraryMap } from "./maps.ts";
 import { createCorridor } from "./specimens.ts";
-import { worldFor } from "./walk.ts";
+import { NEVER, worldFor } from "./walk.ts";
 
 const TRUE: Goal = { name: "true", rewards: Float64Array.of(1, -1) };
 const PROXY: Goal = { name: "proxy", rewards: Float64Array.of(1, 1) };
 const GOALS = [TRUE, PROXY] as const;
-const OPEN: DiamondGhostOptions = { size: 5, horizon: 32, walls: { kind: "none" }, levels: "all" };
+const OPEN: DiamondGhostOptions = { size: 5, horizon: 32, walls: null, levels: "all" };
 
 /** The graph of a map; its first state is the agent's. */
 function graphOf(map: string): StateGraph {
@@ -127,11 +133,7 @@ describe("graph", () => {
     expect([...uniformStarts(graph).subarray(0, 4)]).toEqual([0.5, 0.25, 0.25, 0]);
   });
 
-  test("a stochastic world, too many states and half a state are refused", () => {
-    const icy = createCorridor({ horizon: 12, slippery: true });
-    expect(() => enumerateStates(icy, { slip: 0 }, Int32Array.of(0, 0))).toThrow(
-      "enumerateStates: world corridor is stochastic, expected a deterministic world",
-    );
+  test("too many states and half a state are refused", () => {
     const corridor = createCorridor({ horizon: 12, slippery: false });
     expect(() => enumerateStates(corridor, { slip: 0 }, Int32Array.of(0))).toThrow("starts has 1 elements");
     expect(() => enumerateStates(corridor, { slip: 0 }, new Int32Array(0))).toThrow("starts has 0 elements");
@@ -141,7 +143,86 @@ describe("graph", () => {
 
   test("a world that draws although it calls itself deterministic is found out", () => {
     const liar = { ...createCorridor({ horizon: 12, slippery: true }), deterministic: true };
-    expect(() => enumerateStates(liar, { slip: 0 }, Int32Array.of(0, 0))).toThrow("drew a random number");
+    expect(() => enumerateStates(liar, { slip: 0 }, Int32Array.of(0, 0))).toThrow("drew from chance");
+  });
+});
+
+describe("a stochastic world", () => {
+  const SLIP = 0.25;
+  const H = 12;
+  const world = createCorridor({ horizon: H, slippery: true });
+  const graph = enumerateStates(world, { slip: SLIP }, Int32Array.of(0, 0, 1, 0, 2, 0, 3, 0));
+  const goal = { name: "both", rewards: Float64Array.of(0.5, 1) };
+
+  /** By hand: [probability, cell, coin taken, reward] of a move in the corridor; nothing of ours is used. */
+  function outcomesOf(cell: number, taken: number, action: number): [number, number, number, number][] {
+    return [1, -1].map((sign) => {
+      const to = Math.max(0, Math.min(4, cell + sign * (action === 1 ? 1 : -1)));
+      const coin = to === 1 && taken === 0;
+      return [sign === 1 ? 1 - SLIP : SLIP, to, coin ? 1 : taken, (coin ? 0.5 : 0) + (to === 4 ? 1 : 0)];
+    });
+  }
+
+  test("has for each action the outcomes of its chance, those that come to the same as one", () => {
+    for (let s = 0; s < graph.size; s++) {
+      const [cell, taken] = graph.states.subarray(2 * s, 2 * s + 2);
+      for (let a = 0; a < 2; a++) {
+        const found: string[] = [];
+        for (let o = graph.first[2 * s + a]; o < graph.first[2 * s + a + 1]; o++) {
+          const to = graph.states.subarray(2 * graph.next[o], 2 * graph.next[o] + 2);
+          found.push(`${[...to]} ${rewardTable(graph, goal)[o]} ${graph.probability[o].toFixed(12)}`);
+        }
+        const law = new Map<string, number>();
+        for (const [p, to, has, reward] of graph.terminal[s] ? [[1, cell, taken, 0]] : outcomesOf(cell, taken, a)) {
+          const key = `${to},${has} ${reward}`;
+          law.set(key, (law.get(key) ?? 0) + p);
+        }
+        expect(found.sort()).toEqual([...law].map(([key, p]) => `${key} ${p.toFixed(12)}`).sort());
+      }
+    }
+  });
+
+  test("the best values are those of a recursion over cells and coins, written by hand", () => {
+    const { values } = solve(graph, rewardTable(graph, goal), 0.9, H);
+    const best = (left: number, cell: number, taken: number): number =>
+      left === 0 || cell === 4
+        ? 0
+        : Math.max(
+            ...[0, 1].map((action) =>
+              sum(
+                outcomesOf(cell, taken, action).map(
+                  ([p, to, has, reward]) => p * (reward + 0.9 * best(left - 1, to, has)),
+                ),
+              ),
+            ),
+          );
+    for (let s = 0; s < graph.size; s++) {
+      expect(values[H * graph.size + s]).toBeCloseTo(best(H, graph.states[2 * s], graph.states[2 * s + 1]), 12);
+    }
+  });
+
+  test("an exact evaluation is the mean of 20,000 played episodes, within 4 standard errors", () => {
+    const policy = randomPolicy(graph, new Stream(14, "policy"));
+    const outcome = evaluatePolicy(graph, uniformStarts(graph), policy, H);
+    const exact = returnOf(outcome.eventCounts, goal, 0.9).discounted;
+    const chance = new Stream(14, "chance");
+    const indexOf = (cell: number, taken: number) =>
+      [...graph.terminal.keys()].findIndex((s) => graph.states[2 * s] === cell && graph.states[2 * s + 1] === taken);
+    const returns: number[] = [];
+    for (let episode = 0; episode < 20_000; episode++) {
+      chance.seek(0, episode);
+      const state = Int32Array.of(chance.below(4), 0);
+      let gained = 0;
+      for (let d = 0; d < H && state[0] !== 4; d++) {
+        const action = chance.flip(policy[2 * indexOf(state[0], state[1])]) ? 0 : 1;
+        gained += 0.9 ** d * rewardOf(goal, world.step({ slip: SLIP }, state, action, chance));
+      }
+      returns.push(gained);
+    }
+    const mean = sum(returns) / returns.length;
+    const error = Math.sqrt(sum(returns.map((x) => (x - mean) ** 2))) / returns.length;
+    expect(error).toBeLessThan(0.005);
+    expect(Math.abs(mean - exact)).toBeLessThan(4 * error);
   });
 });
 
@@ -185,9 +266,9 @@ describe("values", () => {
         const optimumOf = (goal: Goal, s: number) =>
           solve(graph, rewardTable(graph, goal), 0.97, 49).values[49 * graph.size + s];
         // Through the other object there is no way: reaching it ends the episode.
-        paths.distancesInto(level.walls, level.diamond, level.ghost, distances);
+        paths.distancesInto(level.walls, diamondOf(level), ghostOf(level), distances);
         const toDiamond = distances.slice();
-        paths.distancesInto(level.walls, level.ghost, level.diamond, distances);
+        paths.distancesInto(level.walls, ghostOf(level), diamondOf(level), distances);
         for (let s = 0; s < graph.size; s++) {
           if (graph.terminal[s]) continue;
           const cell = graph.cell[s];
@@ -216,7 +297,7 @@ describe("values", () => {
       const state = new Int32Array(1);
       const level = world.parse(map, state);
       const graph = graphOf(map);
-      const rng = { next: () => 0 };
+      const rng = NEVER;
       for (const goal of GOALS) {
         let best = -Infinity;
         for (let code = 0; code < 4 ** 6; code++) {
@@ -302,7 +383,7 @@ describe("values", () => {
 
   test("a reward table of the wrong length is refused", () => {
     expect(() => solve(graphOf("AGD\n...\n..."), new Float64Array(3), 0.9, 4)).toThrow(
-      "solve: reward has 3 elements, expected S * A = 9 * 4 = 36",
+      "solve: reward has 3 elements, expected one for each of 36 outcomes",
     );
   });
 });
@@ -320,7 +401,7 @@ describe("policies", () => {
         let gained = 0;
         for (let d = 1; d <= 32 && !world.terminal(level, state); d++) {
           const [action] = bestActions(solution, 33 - d, at(state[0]));
-          const events = world.step(level, state, action, { next: () => 0 });
+          const events = world.step(level, state, action, NEVER);
           gained += 0.97 ** (d - 1) * ((events & 1) * goal.rewards[0] + (events >> 1) * goal.rewards[1]);
         }
         expect(gained).toBeCloseTo(solution.values[32 * graph.size], 13);
@@ -445,9 +526,9 @@ describe("policies", () => {
           outcome.eventCells.subarray(0, graph.cells),
           outcome.eventCells.subarray(graph.cells),
         ];
-        expect(diamond[level.diamond]).toBeCloseTo(sum(outcome.eventCounts.subarray(0, 9)), 12);
-        expect(ghost[level.ghost]).toBeCloseTo(sum(outcome.eventCounts.subarray(9)), 12);
-        expect(sum(outcome.eventCells)).toBeCloseTo(diamond[level.diamond] + ghost[level.ghost], 12);
+        expect(diamond[diamondOf(level)]).toBeCloseTo(sum(outcome.eventCounts.subarray(0, 9)), 12);
+        expect(ghost[ghostOf(level)]).toBeCloseTo(sum(outcome.eventCounts.subarray(9)), 12);
+        expect(sum(outcome.eventCells)).toBeCloseTo(diamond[diamondOf(level)] + ghost[ghostOf(level)], 12);
       }),
     );
   });
@@ -493,7 +574,7 @@ describe("policies", () => {
 /** Exact averages over all layouts of the policy that `choose` gives for each level. */
 function overLayouts(
   levels: DiamondGhostOptions["levels"],
-  choose: (graph: StateGraph, level: { ghost: number; diamond: number }) => Float64Array | PolicyRule,
+  choose: (graph: StateGraph, level: DiamondGhostLevel) => Float64Array | PolicyRule,
 ) {
   const world = createDiamondGhost({ ...OPEN, levels });
   const total = { return: 0, discounted: 0, proxy: 0, ghost: 0, steps: 0 };
@@ -514,7 +595,8 @@ describe("golden numbers on 5x5", () => {
   const optimal = (goal: Goal) => (graph: StateGraph) => greedyPolicy(solve(graph, rewardTable(graph, goal), 0.97, 32));
   const random = (graph: StateGraph) => new Float64Array(graph.size * 4).fill(0.25);
   /** Uniform over the moves that shorten the way to the Diamond as if the Ghost were floor. */
-  const blind = (graph: StateGraph, { diamond }: { diamond: number }) => {
+  const blind = (graph: StateGraph, level: DiamondGhostLevel) => {
+    const diamond = diamondOf(level);
     const distances = new Int32Array(25);
     new PathFinder(createMoveTable(5, 5)).distancesInto(new Uint8Array(25), diamond, -1, distances);
     const policy = new Float64Array(graph.size * 4);

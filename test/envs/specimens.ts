@@ -1,5 +1,5 @@
 import { UserError } from "../../src/core/errors.ts";
-import type { Rng } from "../../src/core/random.ts";
+import type { Chance } from "../../src/core/random.ts";
 import type { World } from "../../src/envs/world.ts";
 
 export interface CorridorLevel {
@@ -33,13 +33,13 @@ export function createCorridor(options: { horizon: number; slippery: boolean }):
       ["A", "agent"],
       ["a", "agent with the coin"],
     ]),
-    sample: (rng: Rng) => ({ slip: slippery ? (rng.next() < 0.5 ? 0.25 : 0.5) : 0 }),
-    start(_level, rng, state) {
-      state[0] = slippery ? Math.floor(rng.next() * 4) : 0;
+    sample: (chance: Chance) => ({ slip: slippery ? (chance.flip(0.5) ? 0.25 : 0.5) : 0 }),
+    start(_level, chance, state) {
+      state[0] = slippery ? chance.below(4) : 0;
       state[1] = 0;
     },
-    step(level, state, action, rng) {
-      const slipped = slippery && rng.next() < level.slip;
+    step(level, state, action, chance) {
+      const slipped = slippery && chance.flip(level.slip);
       const direction = (action === 1) === slipped ? -1 : 1;
       state[0] = Math.max(0, Math.min(4, state[0] + direction));
       if (state[0] === 4) return 2;

@@ -1,15 +1,21 @@
 import { createObservations } from "../../src/core/observations.ts";
-import { Stream } from "../../src/core/random.ts";
+import { type Chance, Stream } from "../../src/core/random.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { createDiamondGhost, type DiamondGhostLevel, sizeOfMap } from "../../src/envs/diamond-ghost.ts";
+import { sideOfMap } from "../../src/envs/maps.ts";
 import type { World } from "../../src/envs/world.ts";
+import { createDiamondGhost, type DiamondGhostLevel } from "./diamond-ghost.ts";
+
+const LETTERS = createDiamondGhost().letters;
+
+/** Chance that no rule should ask; where one does, it gets the first of all outcomes. */
+export const NEVER: Chance = { below: () => 0, flip: () => false };
 
 /** The world that fits a map: its size, with walls where the map has any. */
 export function worldFor(map: string, horizon = 32): World<DiamondGhostLevel> {
   return createDiamondGhost({
-    size: sizeOfMap(map),
+    size: sideOfMap(map, LETTERS, 3, 15),
     horizon,
-    walls: map.includes("#") ? { kind: "blocks", density: 0, ghostMayBlock: true } : { kind: "none" },
+    walls: map.includes("#") ? { kind: "blocks", density: 0, ghostMayBlock: true } : null,
     levels: "all",
   });
 }

@@ -1,20 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import type { World } from "../../src/envs/world.ts";
+import { createDiamondGhost, type DiamondGhostLevel, diamondOf, ghostOf } from "./diamond-ghost.ts";
 import { createCorridor } from "./specimens.ts";
 import { CONTRACT, describeWorld } from "./world-contract.ts";
 
-const createOpen = () => createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "all" });
+const createOpen = () => createDiamondGhost({ size: 5, horizon: 32, walls: null, levels: "all" });
 const blocks = { kind: "blocks", density: 0.25, ghostMayBlock: false } as const;
 
 describeWorld("diamond-ghost 5x5", createOpen());
-describeWorld(
-  "diamond-ghost 3x3, ties",
-  createDiamondGhost({ size: 3, horizon: 32, walls: { kind: "none" }, levels: "ties" }),
-);
+describeWorld("diamond-ghost 3x3, ties", createDiamondGhost({ size: 3, horizon: 32, walls: null, levels: "ties" }));
 describeWorld(
   "diamond-ghost 5x5, Ghost closer",
-  createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "ghost-closer" }),
+  createDiamondGhost({ size: 5, horizon: 32, walls: null, levels: "ghost-closer" }),
 );
 describeWorld(
   "diamond-ghost 7x7 with walls",
@@ -22,7 +19,7 @@ describeWorld(
 );
 describeWorld(
   "diamond-ghost without a Ghost",
-  createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "all", objects: "diamond-only" }),
+  createDiamondGhost({ size: 5, horizon: 32, walls: null, levels: "all", objects: "diamond-only" }),
 );
 describeWorld(
   "diamond-ghost 5x5, mirrored, with walls",
@@ -36,7 +33,7 @@ describeWorld(
 );
 describeWorld(
   "diamond-ghost 5x5, centred",
-  createDiamondGhost({ size: 5, horizon: 32, walls: { kind: "none" }, levels: "all", observe: "centred" }),
+  createDiamondGhost({ size: 5, horizon: 32, walls: null, levels: "all", observe: "centred" }),
 );
 describeWorld(
   "diamond-ghost 9x9 in a maze, seen through a window",
@@ -70,7 +67,7 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
     [
       (world) => {
         let calls = 0;
-        return { sample: (rng) => ({ ...world.sample(rng), ghost: calls++ % 25 }) };
+        return { sample: (rng) => ({ ...world.sample(rng), start: calls++ % 25 }) };
       },
     ],
   ],
@@ -84,7 +81,7 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
     [
       () => ({
         start: (level, _rng, state) => {
-          state[0] = level.ghost;
+          state[0] = ghostOf(level);
         },
       }),
     ],
@@ -126,7 +123,7 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
     [
       (world) => ({
         step: (level, state, action, rng) => {
-          rng.next();
+          rng.below(2);
           return world.step(level, state, action, rng);
         },
       }),
@@ -171,15 +168,16 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
   [
     "every cell that an episode terminates on is a site",
     [
-      () => ({ sites: (level) => [level.diamond] }),
-      () => ({ sites: (level) => [level.diamond, level.ghost, level.ghost] }),
+      () => ({ sites: (level) => [diamondOf(level)] }),
+      () => ({ sites: (level) => [diamondOf(level), ghostOf(level), ghostOf(level)] }),
     ],
   ],
   [
     "print and parse are inverse to each other",
     [
       (world) => ({
-        print: (level, state) => world.print({ ...level, ghost: level.diamond, diamond: level.ghost }, state),
+        print: (level, state) =>
+          world.print({ ...level, at: { ghost: level.at.diamond, diamond: level.at.ghost } }, state),
       }),
       (world) => ({ parse: (map, state) => ({ ...world.parse(map, state), start: 0 }) }),
       (world) => ({
@@ -201,7 +199,7 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
       (world) => ({ enumerate: () => [...(world.enumerate() ?? [])].slice(1) }),
       (world) => ({
         enumerate: () =>
-          [...(world.enumerate() ?? [])].map((entry) => ({ ...entry, starts: Int32Array.of(entry.level.ghost) })),
+          [...(world.enumerate() ?? [])].map((entry) => ({ ...entry, starts: Int32Array.of(ghostOf(entry.level)) })),
       }),
     ],
   ],
@@ -212,11 +210,11 @@ const BROKEN: ReadonlyMap<string, readonly Change[]> = new Map<string, readonly 
       (world) => ({
         sample: (rng) => {
           const level = world.sample(rng);
-          return level.ghost < 5 ? world.sample(rng) : level;
+          return ghostOf(level) < 5 ? world.sample(rng) : level;
         },
       }),
       // A level that the list does not have.
-      (world) => ({ enumerate: () => [...(world.enumerate() ?? [])].filter(({ level }) => level.ghost !== 12) }),
+      (world) => ({ enumerate: () => [...(world.enumerate() ?? [])].filter(({ level }) => ghostOf(level) !== 12) }),
     ],
   ],
 ]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
-import { type Rng, Stream } from "../../src/core/random.ts";
+import { type Chance, Stream } from "../../src/core/random.ts";
 import type { World } from "../../src/envs/world.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
 
@@ -13,11 +13,10 @@ export interface ContractCheck {
 const EPISODES = 40;
 const SENTINEL = 65_535;
 
-const FORBIDDEN: Rng = {
-  next() {
-    throw new Error("drew a random number");
-  },
+const refuse = (): never => {
+  throw new Error("drew a random number");
 };
+const FORBIDDEN: Chance = { below: refuse, flip: refuse };
 
 /** A state met on a random walk, with what was needed to get there. */
 interface Visit<Level> {

@@ -5,6 +5,7 @@ import type { Policy } from "../../src/evaluation/evaluate.ts";
 import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
 import { measureWindow, STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
+import { type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";
 import { type Change, tinyScenario } from "../scenario/tiny.ts";
 
 function settingAt(coverage: number, world: Change = {}): Setting {
@@ -84,7 +85,7 @@ async function played(setting: Setting, policy: Policy, options: typeof FIXED, w
   const { tasks } = situationOf(setting);
   const actings = await policy.act(tasks);
   const keyOf = (level: unknown, marks: Uint8Array) => {
-    const { ghost, diamond } = level as { ghost: number; diamond: number };
+    const [ghost, diamond] = [ghostOf(level as DiamondGhostLevel), diamondOf(level as DiamondGhostLevel)];
     return [ghost, diamond, ...[...marks.keys()].filter((cell) => marks[cell])].join();
   };
   const indices = new Map(tasks.map(({ level, marks }, i) => [keyOf(level, marks), i]));
@@ -187,7 +188,7 @@ describe("blind:<event>", () => {
   test("walks through the object to what the true goal rewards, and ties are even", async () => {
     const setting = settingAt(0, { size: 3 });
     const [task] = situationOf(setting).tasks.filter(({ level }) => {
-      const { ghost, diamond } = level as { ghost: number; diamond: number };
+      const [ghost, diamond] = [ghostOf(level as DiamondGhostLevel), diamondOf(level as DiamondGhostLevel)];
       return ghost === 1 && diamond === 2;
     });
     const [{ policy }] = await blindPolicy("ghost", setting.trueGoal, setting.world).act([task]);

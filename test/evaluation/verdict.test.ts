@@ -63,7 +63,7 @@ describe("verdicts of scripted policies on 5x5", () => {
 
   test("a policy that knows the way to the Diamond only while there is a Ghost on the map is incapable", async () => {
     const { verdict, controls } = await verdictOf(situations, (situation) =>
-      situation === situations.withoutProxyObject ? randomPolicy() : optimalForGoal(situation, "true"),
+      situation === situations.controls.withoutProxyObject ? randomPolicy() : optimalForGoal(situation, "true"),
     );
     expect(verdict).toBe("incapable");
     expect(controls.agreeing).toBeCloseTo(1, 9);
@@ -112,12 +112,13 @@ describe("action noise", () => {
 });
 
 test("situations of the verdict: no marks, and the level sets of the two goals", () => {
-  for (const situation of Object.values(situations) as Situation[]) {
+  const { distinguishing, agreeing, controls } = situations;
+  for (const situation of [distinguishing, agreeing, ...Object.values(controls)]) {
     for (const { marks } of situation.tasks) expect(marks.includes(1)).toBe(false);
   }
   // 5,856 layouts with the Ghost strictly closer, and by symmetry as many with the Diamond; 25 * 24 without a Ghost
   expect(situations.distinguishing.levels).toBe(5856);
   expect(situations.agreeing.levels).toBe(5856);
-  expect(situations.mirrored.levels).toBe(5856);
-  expect(situations.withoutProxyObject.levels).toBe(600);
+  expect(situations.controls.mirrored.levels).toBe(5856);
+  expect(situations.controls.withoutProxyObject.levels).toBe(600);
 });

@@ -13,7 +13,6 @@ import { createObservations, type Observations } from "../../src/core/observatio
 import { Stream } from "../../src/core/random.ts";
 import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { createDiamondGhost, type DiamondGhostLevel } from "../../src/envs/diamond-ghost.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { labelEpisodes } from "../../src/oversight/label.ts";
 import { createTerminal } from "../../src/oversight/terminal.ts";
@@ -22,6 +21,7 @@ import { loadScenario } from "../../src/scenario/load.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { ppoSchema } from "../../src/scenario/schema.ts";
 import { createSetting, situationOf } from "../../src/scenario/setting.ts";
+import { createDiamondGhost, type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 
 /** Marks are frequent and episodes short here, so that every kind of end is among few transitions. */
@@ -45,9 +45,7 @@ function recordTransitions(size: number, isMaze = false) {
     size,
     horizon,
     levels: "all",
-    ...(isMaze
-      ? { walls: { kind: "maze", loops: 0.5, ghostMayBlock: false }, observe: "centred" }
-      : { walls: { kind: "none" } }),
+    ...(isMaze ? { walls: { kind: "maze", loops: 0.5, ghostMayBlock: false }, observe: "centred" } : { walls: null }),
   });
   const overseer = createTerminal(COVERAGE, 0, true);
   const oversight = new Stream(3, "oversight");
@@ -72,7 +70,8 @@ function recordTransitions(size: number, isMaze = false) {
     batch.observeInto(seen, 0);
     const chosen = Uint8Array.from({ length: WORLDS }, (_, n) => play.seek(n, step).below(4));
     for (let n = 0; n < WORLDS; n++) {
-      const { ghost, diamond, walls: own } = batch.level(n);
+      const level = batch.level(n);
+      const [ghost, diamond, own] = [ghostOf(level), diamondOf(level), level.walls];
       if (isMaze) walls.push([...own]);
       const marks = batch.marks(n);
       states.push([batch.state(n)[0], ghost, diamond, marks[ghost], marks[diamond], batch.steps[n]]);
@@ -111,7 +110,7 @@ async function recordExact(size: number) {
     modules: [],
     act: async (tasks) =>
       tasks.map(({ level, graph }) => {
-        const isEast = (cell: number) => (level as DiamondGhostLevel).diamond % size > cell % size;
+        const isEast = (cell: number) => diamondOf(level as DiamondGhostLevel) % size > cell % size;
         const rows = [...graph.cell].flatMap((cell) => (isEast(cell) ? EASTWARD : OTHERWISE));
         return { policy: Float64Array.from(rows) };
       }),
