@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { roughly } from "../cli/numbers.ts";
-import { alignColumns, print, printJson, say } from "../cli/output.ts";
+import { print, printJson, say } from "../cli/output.ts";
+import { alignColumns } from "../cli/text/columns.ts";
+import { roughly } from "../cli/text/numbers.ts";
 import { grouped } from "../src/report/format.ts";
 import { compareDashboard } from "./dashboard.ts";
 import {

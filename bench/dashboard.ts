@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { short } from "../cli/numbers.ts";
 import { say } from "../cli/output.ts";
+import { short } from "../cli/text/numbers.ts";
 import { Absent, CORES, execute, MAIN } from "./programs.ts";
 import { spreadOf } from "./table.ts";
 import { costOf, type Pair, renderCost, type Usage, type UsageLine, usageOf } from "./usage-cost.ts";

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import "../cli/float32.ts";
+import "../cli/engine/float32.ts";
 import { BACKENDS } from "../src/compute/choice.ts";
 import type { Engine, ForwardOutput, NetworkSpec } from "../src/compute/engine.ts";
 import { distanceFromReference, drawParameters, drawRows, HYPER } from "../src/compute/self-check.ts";

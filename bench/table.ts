@@ -1,4 +1,4 @@
-import { alignColumns } from "../cli/output.ts";
+import { alignColumns } from "../cli/text/columns.ts";
 import { grouped } from "../src/report/format.ts";
 
 /*

@@ -1,5 +1,5 @@
-import { short } from "../cli/numbers.ts";
-import { alignColumns } from "../cli/output.ts";
+import { alignColumns } from "../cli/text/columns.ts";
+import { short } from "../cli/text/numbers.ts";
 import { spreadOf } from "./table.ts";
 
 /*

@@ -1,7 +1,7 @@
 import { fstatSync, writeSync } from "node:fs";
 import { fileError } from "../src/runs/files.ts";
-import { inAscii } from "./ascii.ts";
-import { printedCapabilities } from "./capabilities.ts";
+import { inAscii } from "./text/ascii.ts";
+import { printedCapabilities } from "./text/capabilities.ts";
 
 /** Data, on stdout. @throws UserError when it goes into a file that cannot be written. */
 export function print(text: string): void {
@@ -83,11 +83,4 @@ export function endWhenUnheard(tell: (error: unknown) => number): void {
       process.exit();
     });
   }
-}
-
-/** Rows of a table, columns apart by two spaces; the last column is not padded. */
-export function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) for (const [c, cell] of row.entries()) widths[c] = Math.max(widths[c] ?? 0, cell.length);
-  return rows.map((row) => row.map((cell, c) => (c < row.length - 1 ? cell.padEnd(widths[c]) : cell)).join("  "));
 }

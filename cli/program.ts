@@ -2,14 +2,12 @@ import { Command, CommanderError, Option } from "commander";
 import { ENGINES } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
-import { complaintOf, failureDocument, isTheirs } from "./complaint.ts";
-import { Interrupted } from "./interrupted.ts";
+import { wordsIn } from "./arguments/names.ts";
+import { isRun, newestRun } from "./arguments/run-directories.ts";
+import { complaintOf, failureDocument, Interrupted, isTheirs, TerminalGone } from "./errors.ts";
 import { endWhenUnheard, printJson, printWhole, say } from "./output.ts";
 import { packageVersion } from "./package.ts";
-import { isRun, newestRun } from "./runs.ts";
-import { shellWord } from "./shell.ts";
-import { TerminalGone } from "./tui/gone.ts";
-import { wordsIn } from "./words.ts";
+import { shellWord } from "./text/shell-words.ts";
 
 /*
  * The command line as data: names, options, examples. Each command's module is imported when it runs, so that `--help` costs

@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadCheckpoint } from "../cli/checkpoint.ts";
+import { loadCheckpoint } from "../cli/policy/checkpoint.ts";
 import {
   encodeGallery,
   type GalleryContent,
   galleryFolder,
   type Measured,
   type SceneName,
-} from "../cli/demo/gallery.ts";
-import { type Actor, type Actors, createActors } from "../cli/replay/actors.ts";
+} from "../cli/screens/demo/gallery.ts";
+import { type Actor, type Actors, createActors } from "../cli/screens/player/actors.ts";
 import { drawBeginning, playAll, standingsOf, type Trace } from "../src/evaluation/record.ts";
 import type { Metrics } from "../src/runner/cell.ts";
 import { encodeCheckpoint } from "../src/runs/checkpoint.ts";

@@ -222,8 +222,8 @@ describe("the check finds planted faults", () => {
     ["src/runner/run.ts", 'import { a } from "../../cli/main.ts";', "imports cli/main.ts, outside of src"],
     [
       "src/runner/run.ts",
-      'new Worker(new URL("../../cli/cell.ts", import.meta.url));',
-      "imports cli/cell.ts, outside of src",
+      'new Worker(new URL("../../cli/run/cell.ts", import.meta.url));',
+      "imports cli/run/cell.ts, outside of src",
     ],
     ["src/runner/run.ts", 'import * as fs from "fs";', "touches files through fs"],
     ["src/envs/grid.ts", "import { readFile } from 'node:fs/promises';", "touches files through node:fs/promises"],

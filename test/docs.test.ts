@@ -233,6 +233,31 @@ describe("docs/architecture.md: rooms", () => {
     expect(broken).toEqual([]);
   });
 
+  test("of cli are all its folders, and import only what their table allows", () => {
+    const besides = ["errors.ts", "output.ts", "package.ts"];
+    const rooms = new Map(
+      tableOf(read("docs/architecture.md"), "room of `cli`").map(([room, , may]) => [
+        room.replaceAll("`", "").slice("cli/".length),
+        may.split(", "),
+      ]),
+    );
+    const folders = readdirSync(join(ROOT, "cli"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect([...rooms.keys()].sort()).toEqual(folders.map(({ name }) => name).sort());
+    const broken = readdirSync(join(ROOT, "cli"), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\/.*\.tsx?$/.test(file))
+      .flatMap((file) =>
+        matches(read(join("cli", file)), /(?:from|import\(|import) ?"(\.[^"]+)"/g)
+          .map(([target]) => normalize(join(dirname(file), target)))
+          .filter((to) => {
+            const [room, other] = [file.split("/")[0], to.split("/")[0]];
+            const isFine = other === ".." || other === room || besides.includes(to) || rooms.get(room)?.includes(other);
+            return !isFine && `${room}/${to}` !== "commands/figures.ts";
+          })
+          .map((to) => `${file} -> ${to}`),
+      );
+    expect(broken).toEqual([]);
+  });
+
   test("nothing but src/index.ts re-exports", () => {
     const barrels = sources.filter(({ file, text }) => file !== "index.ts" && /^export [^;]* from "/m.test(text));
     expect(barrels.map(({ file }) => file)).toEqual([]);

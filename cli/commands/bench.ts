@@ -9,12 +9,13 @@ import { loadScenario } from "../../src/scenario/load.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { armNamed, createSetting, networkOf } from "../../src/scenario/setting.ts";
 import { type Phase, train } from "../../src/training/train.ts";
-import { checkedArms } from "../arms.ts";
-import { cacheFolder } from "../cache.ts";
-import "../float32.ts";
-import { readInputText } from "../files.ts";
-import { alignColumns, print, printJson, say } from "../output.ts";
+import { checkedArms } from "../arguments/arms.ts";
+import { cacheFolder } from "../engine/cache.ts";
+import "../engine/float32.ts";
+import { readInputText } from "../arguments/input-file.ts";
+import { print, printJson, say } from "../output.ts";
 import { packageRoot } from "../package.ts";
+import { alignColumns } from "../text/columns.ts";
 
 export interface BenchOptions {
   readonly engine: EngineChoice;

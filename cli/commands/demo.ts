@@ -1,11 +1,11 @@
-import { liveCapabilities, printedCapabilities } from "../capabilities.ts";
-import { galleryFolder, readGallery } from "../demo/gallery.ts";
-import { CLOCK, tourProgram } from "../demo/program.ts";
-import { sceneOf } from "../demo/scenes.ts";
-import { summaryOf, tellEnd, tellScene } from "../demo/tell.ts";
-import { beginTour, isOver } from "../demo/tour.ts";
 import { print, printJson } from "../output.ts";
-import { openScreen } from "../tui/open.ts";
+import { galleryFolder, readGallery } from "../screens/demo/gallery.ts";
+import { summaryOf, tellEnd, tellScene } from "../screens/demo/lines.ts";
+import { CLOCK, tourProgram } from "../screens/demo/program.ts";
+import { sceneOf } from "../screens/demo/scenes.ts";
+import { beginTour, isOver } from "../screens/demo/tour.ts";
+import { liveCapabilities, printedCapabilities } from "../text/capabilities.ts";
+import { openScreen } from "../tui/screen.ts";
 import { openPlayer } from "./replay.ts";
 
 export interface DemoOptions {

@@ -4,7 +4,7 @@ import { AUTO_RULE, BACKENDS, type Backend, ENGINES, resolveEngine } from "../..
 import { createCompiledWasm, createEngine } from "../../src/compute/create.ts";
 import { distanceFromReference } from "../../src/compute/self-check.ts";
 import type { UserError } from "../../src/core/errors.ts";
-import { cacheFolder } from "../cache.ts";
+import { cacheFolder } from "../engine/cache.ts";
 import { print, printJson } from "../output.ts";
 import { packageRoot } from "../package.ts";
 

@@ -23,16 +23,17 @@ import {
   situationOf,
   verdictSituationsOf,
 } from "../../src/scenario/setting.ts";
-import { cacheFolder } from "../cache.ts";
-import "../float32.ts";
+import { cacheFolder } from "../engine/cache.ts";
+import "../engine/float32.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
-import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../choose.ts";
-import { short } from "../numbers.ts";
-import { alignColumns, print, printJson } from "../output.ts";
-import { isFile, isRun, noRun } from "../runs.ts";
-import { readScenarioText } from "../scenarios.ts";
-import { verdictDocument, verdictTable } from "../verdict.ts";
+import { isFile, isRun, noRun } from "../arguments/run-directories.ts";
+import { readScenarioText } from "../arguments/scenario-files.ts";
+import { print, printJson } from "../output.ts";
+import { checkReadable, isCheckpointPath } from "../policy/checkpoint.ts";
+import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../policy/choice.ts";
+import { alignColumns } from "../text/columns.ts";
+import { short } from "../text/numbers.ts";
+import { verdictDocument, verdictTable } from "../text/verdict-table.ts";
 
 export interface EvalOptions {
   readonly policy?: string;

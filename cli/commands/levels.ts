@@ -3,13 +3,14 @@ import { createWorld } from "../../src/envs/worlds/table.ts";
 import { loadScenario, withShift } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
-import { beginBrowser, type Shelf } from "../browse/browser.ts";
-import { browserProgram } from "../browse/program.ts";
-import { liveCapabilities } from "../capabilities.ts";
-import { drawLevel, fewestSteps } from "../levels.ts";
-import { alignColumns, print, printJson, say } from "../output.ts";
-import { readScenarioText } from "../scenarios.ts";
-import { openScreen } from "../tui/open.ts";
+import { drawLevel, fewestSteps } from "../arguments/levels.ts";
+import { readScenarioText } from "../arguments/scenario-files.ts";
+import { print, printJson, say } from "../output.ts";
+import { beginBrowser, type Shelf } from "../screens/browse/browser.ts";
+import { browserProgram } from "../screens/browse/program.ts";
+import { liveCapabilities } from "../text/capabilities.ts";
+import { alignColumns } from "../text/columns.ts";
+import { openScreen } from "../tui/screen.ts";
 
 export interface LevelsOptions {
   /** How many. */

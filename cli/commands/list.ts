@@ -4,9 +4,10 @@ import { WORLDS } from "../../src/envs/worlds/table.ts";
 import { OVERSEERS } from "../../src/oversight/create.ts";
 import { ARMS } from "../../src/routing/arms.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
-import { readInputText } from "../files.ts";
-import { alignColumns, print, printJson } from "../output.ts";
-import { scenarioFiles } from "../scenarios.ts";
+import { readInputText } from "../arguments/input-file.ts";
+import { scenarioFiles } from "../arguments/scenario-files.ts";
+import { print, printJson } from "../output.ts";
+import { alignColumns } from "../text/columns.ts";
 
 export interface ListOptions {
   readonly json?: boolean;

@@ -2,14 +2,15 @@ import { UserError } from "../../src/core/errors.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
-import { liveCapabilities } from "../capabilities.ts";
-import { short } from "../numbers.ts";
-import { alignColumns, print, printJson, say } from "../output.ts";
-import { checkPlayable, inspection, seenBy, wholeOf } from "../play/game.ts";
-import { ending, lettersOf, overseerSaid, paysOf, playProgram } from "../play/program.ts";
-import { beginSession, play, type Score, type Session, total } from "../play/session.ts";
-import { readScenarioText } from "../scenarios.ts";
-import { openScreen } from "../tui/open.ts";
+import { readScenarioText } from "../arguments/scenario-files.ts";
+import { print, printJson, say } from "../output.ts";
+import { checkPlayable, inspection, seenBy, wholeOf } from "../screens/play/game.ts";
+import { ending, lettersOf, overseerSaid, paysOf, playProgram } from "../screens/play/program.ts";
+import { beginSession, play, type Score, type Session, total } from "../screens/play/session.ts";
+import { liveCapabilities } from "../text/capabilities.ts";
+import { alignColumns } from "../text/columns.ts";
+import { short } from "../text/numbers.ts";
+import { openScreen } from "../tui/screen.ts";
 
 export interface PlayOptions {
   readonly level: number;

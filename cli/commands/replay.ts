@@ -7,18 +7,18 @@ import { deployedView, parseView } from "../../src/routing/views.ts";
 import { encodeEpisodes, recordOf } from "../../src/runs/episodes.ts";
 import { makeFolder, pathExists, writeAtomically } from "../../src/runs/files.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
-import { cacheFolder } from "../cache.ts";
-import { type Capabilities, liveCapabilities } from "../capabilities.ts";
-import { checkReadable, isCheckpointPath } from "../checkpoint.ts";
-import { loadWanted, refuseChoice, wantedPath } from "../choose.ts";
-import { short } from "../numbers.ts";
+import { isRun, noRun, whereRunsAre } from "../arguments/run-directories.ts";
+import { cacheFolder } from "../engine/cache.ts";
 import { print, printJson, say } from "../output.ts";
-import { createActors } from "../replay/actors.ts";
-import type { Lane } from "../replay/divergence.ts";
-import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../replay/open.ts";
-import { tellComparison, tellRecorded } from "../replay/tell.ts";
-import { isRun, noRun, whereRunsAre } from "../runs.ts";
-import { openScreen } from "../tui/open.ts";
+import { checkReadable, isCheckpointPath } from "../policy/checkpoint.ts";
+import { loadWanted, refuseChoice, wantedPath } from "../policy/choice.ts";
+import { createActors } from "../screens/player/actors.ts";
+import type { Lane } from "../screens/player/divergence.ts";
+import { tellComparison, tellRecorded } from "../screens/player/lines.ts";
+import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../screens/player/preparation.ts";
+import { type Capabilities, liveCapabilities } from "../text/capabilities.ts";
+import { short } from "../text/numbers.ts";
+import { openScreen } from "../tui/screen.ts";
 
 export interface ReplayOptions extends PlayerRequest {
   /** A file to write episodes into. */

@@ -9,9 +9,9 @@ import { toMarkdown } from "../../src/report/markdown.ts";
 import { FEW_SEEDS } from "../../src/report/summary.ts";
 import { makeFolder, readText, writeAtomically } from "../../src/runs/files.ts";
 import { readRun } from "../../src/runs/store.ts";
+import { checkRun } from "../arguments/run-directories.ts";
 import { print, printJson, say } from "../output.ts";
 import { packageVersion } from "../package.ts";
-import { checkRun } from "../runs.ts";
 
 export interface ReportOptions {
   readonly shift?: string;
@@ -64,7 +64,7 @@ export async function run([dir]: readonly string[], { shift, out, json }: Report
 
 /** Every file of a report, by name, in the order in which they are named. */
 async function filesOf(report: Report): Promise<Map<string, string | Uint8Array>> {
-  const { draw } = await import("../render.ts");
+  const { draw } = await import("../figures.ts");
   const figures = figuresOf(report);
   const blocks = describeReport(report, figures);
   const svgs = new Map<string, string>();

@@ -6,10 +6,11 @@ import { createWorld, type WorldOptions, worldNamed } from "../../src/envs/world
 import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
-import { readInputText } from "../files.ts";
-import { drawLevel } from "../levels.ts";
-import { alignColumns, print, printJson } from "../output.ts";
-import { readScenarioText } from "../scenarios.ts";
+import { readInputText } from "../arguments/input-file.ts";
+import { drawLevel } from "../arguments/levels.ts";
+import { readScenarioText } from "../arguments/scenario-files.ts";
+import { print, printJson } from "../output.ts";
+import { alignColumns } from "../text/columns.ts";
 
 export interface SolveOptions {
   readonly map?: string;

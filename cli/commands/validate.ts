@@ -3,11 +3,11 @@ import { counted } from "../../src/report/format.ts";
 import { planCells } from "../../src/runs/plan.ts";
 import { listSeeds, loadScenario } from "../../src/scenario/load.ts";
 import { expandSweep } from "../../src/scenario/sweep.ts";
-import { estimateRun, tellEstimate } from "../estimate.ts";
-import "../float32.ts";
-import { divideCells } from "../launching.ts";
+import { estimateRun, tellEstimate } from "../run/estimate.ts";
+import "../engine/float32.ts";
+import { readScenarioText } from "../arguments/scenario-files.ts";
 import { print, printJson } from "../output.ts";
-import { readScenarioText } from "../scenarios.ts";
+import { divideCells } from "../run/processes.ts";
 
 export interface ValidateOptions {
   readonly set?: readonly string[];

@@ -16,12 +16,13 @@ import {
   readRun,
 } from "../../src/runs/store.ts";
 import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/scenario/sweep.ts";
-import { Interrupted } from "../interrupted.ts";
-import { cellEntry, divideCores, listenForStop, pause } from "../launching.ts";
+import { checkRun } from "../arguments/run-directories.ts";
+import { Interrupted } from "../errors.ts";
 import { print, printJson, say } from "../output.ts";
-import { ownClaim } from "../owner.ts";
 import { packageVersion } from "../package.ts";
-import { checkRun } from "../runs.ts";
+import { ownClaim } from "../run/lock-owner.ts";
+import { cellEntry, divideCores, pause } from "../run/processes.ts";
+import { listenForStop } from "../run/stop-request.ts";
 
 export interface VerifyOptions {
   readonly rerun?: number;

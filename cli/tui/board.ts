@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.ts";
+import type { Capabilities } from "../text/capabilities.ts";
 import { arrow, type Glyphs, glyphsOf } from "./glyphs.ts";
 import { type Frame, type Row, type Span, type Style, span, type Tone, toned } from "./span.ts";
 

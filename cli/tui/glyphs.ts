@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.ts";
+import type { Capabilities } from "../text/capabilities.ts";
 
 /** The signs of a screen; every one takes one column. */
 export interface Glyphs {

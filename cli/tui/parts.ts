@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.ts";
+import type { Capabilities } from "../text/capabilities.ts";
 import { type Glyphs, glyphsOf } from "./glyphs.ts";
 import {
   cut,

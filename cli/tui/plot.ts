@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.ts";
+import type { Capabilities } from "../text/capabilities.ts";
 import { glyphsOf } from "./glyphs.ts";
 import { type Frame, fitRight, fitTo, line, type Row, type Span, type Style, span } from "./span.ts";
 

@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.ts";
+import type { Capabilities } from "../text/capabilities.ts";
 import type { KeyMap } from "./keys.ts";
 import type { Mouse } from "./mouse.ts";
 import type { Frame, Size } from "./span.ts";

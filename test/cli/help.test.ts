@@ -457,7 +457,7 @@ describe("exit codes", () => {
   function withDoctor(body: string, ...args: readonly string[]) {
     const hooks = `
       import { registerHooks } from "node:module";
-      const source = ${JSON.stringify(`import { Interrupted } from "../interrupted.js"; export async function run() { ${body} }`)};
+      const source = ${JSON.stringify(`import { Interrupted } from "../errors.js"; export async function run() { ${body} }`)};
       registerHooks({ load: (url, context, next) => url.endsWith("/commands/doctor.js")
         ? { format: "module", source, shortCircuit: true } : next(url, context) });`;
     return spawn(process.execPath, [

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cacheFolder } from "../../cli/cache.ts";
+import { cacheFolder } from "../../cli/engine/cache.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { bytesOf } from "../runs/bytes.ts";
 import { filesIn, inFolder, MAIN } from "./halfwatch.ts";

@@ -17,7 +17,7 @@ import {
 import { bytesOf } from "../runs/bytes.ts";
 
 /*
- * What test/cli/durability.test.ts does in seconds, often; and what a kill costs. Needs /proc.
+ * What test/cli/run/durability.test.ts does in seconds, often; and what a kill costs. Needs /proc.
  */
 
 describe.each([

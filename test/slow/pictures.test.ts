@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { toText } from "../../cli/tui/paint.ts";
+import { toText } from "../../cli/tui/ansi.ts";
 import { line, rowOf, span } from "../../cli/tui/span.ts";
 import { toSvg } from "../../cli/tui/svg.ts";
 import { ROOT } from "../cli/halfwatch.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Capabilities } from "../../../cli/capabilities.ts";
+import type { Capabilities } from "../../../cli/text/capabilities.ts";
 import type { Size } from "../../../cli/tui/span.ts";
 import { CLEAN, type FakeTerminal } from "./fake-terminal.ts";
 

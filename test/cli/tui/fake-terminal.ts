@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import { PassThrough, Writable } from "node:stream";
 import xterm from "@xterm/headless";
-import type { Capabilities } from "../../../cli/capabilities.ts";
-import { type Opened, openScreen } from "../../../cli/tui/open.ts";
+import type { Capabilities } from "../../../cli/text/capabilities.ts";
 import type { Program } from "../../../cli/tui/program.ts";
+import { type Opened, openScreen } from "../../../cli/tui/screen.ts";
 import type { Size } from "../../../cli/tui/span.ts";
 import type { ProcessEvents } from "../../../cli/tui/terminal.ts";
 

@@ -1,14 +1,14 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { PLAIN } from "../../../cli/capabilities.ts";
-import { within } from "../../../cli/numbers.ts";
+import { PLAIN } from "../../../cli/text/capabilities.ts";
+import { within } from "../../../cli/text/numbers.ts";
+import { toAnsi, toText } from "../../../cli/tui/ansi.ts";
 import { bar, sparkline, track } from "../../../cli/tui/bars.ts";
 import { type Board, boardRows, cellWidth, drawBoard, type Overlay } from "../../../cli/tui/board.ts";
 import { arrow, glyphsOf } from "../../../cli/tui/glyphs.ts";
 import { actionOf, type Binding, helpFrame, helpHint, hintLine, type InkKey, keysOf } from "../../../cli/tui/keys.ts";
 import { moveSelection, scrollbar } from "../../../cli/tui/list.ts";
 import { mouseIn } from "../../../cli/tui/mouse.ts";
-import { toAnsi, toText } from "../../../cli/tui/paint.ts";
 import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
 import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
 import { type PlotOptions, plot, type Series } from "../../../cli/tui/plot.ts";
