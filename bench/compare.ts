@@ -6,6 +6,7 @@ import { print, printJson, say } from "../cli/output.ts";
 import { alignColumns } from "../cli/text/columns.ts";
 import { roughly } from "../cli/text/numbers.ts";
 import { grouped } from "../src/report/format.ts";
+import { curveIn, linesIn } from "../src/runs/results.ts";
 import { compareDashboard } from "./dashboard.ts";
 import {
   Absent,
@@ -250,13 +251,11 @@ async function curvesOf(program: string): Promise<Curves> {
     ]);
     const [run] = readdirSync(out);
     const cells = join(out, run, "cells");
-    return readdirSync(cells).map((cell) =>
-      readFileSync(join(cells, cell, "metrics.jsonl"), "utf8")
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as { step: number; curve?: { trueReturn: number } })
-        .flatMap(({ step, curve }) => (curve === undefined ? [] : [[step, curve.trueReturn] as const])),
-    );
+    return readdirSync(cells).map((cell) => {
+      const path = join(cells, cell, "metrics.jsonl");
+      const { curve } = curveIn(linesIn(readFileSync(path, "utf8")), path);
+      return curve.map(({ step, curve: { trueReturn } }) => [step, trueReturn] as const);
+    });
   } finally {
     rmSync(out, { recursive: true });
   }

@@ -17,10 +17,10 @@ import type { Program } from "../cli/tui/program.ts";
 import { fitFrame, type Size } from "../cli/tui/span.ts";
 import { toSvg } from "../cli/tui/svg.ts";
 import { boundsOf } from "../src/report/summary.ts";
-import type { Metrics } from "../src/runner/cell.ts";
 import type { CellEvent } from "../src/runner/launcher.ts";
 import { readText } from "../src/runs/files.ts";
 import { planCells } from "../src/runs/plan.ts";
+import type { Metrics } from "../src/runs/results.ts";
 import { loadScenario } from "../src/scenario/load.ts";
 
 /*

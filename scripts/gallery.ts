@@ -10,9 +10,9 @@ import {
 } from "../cli/screens/demo/gallery.ts";
 import { type Actor, type Actors, createActors } from "../cli/screens/player/actors.ts";
 import { drawBeginning, playAll, standingsOf, type Trace } from "../src/evaluation/record.ts";
-import type { Metrics } from "../src/runner/cell.ts";
 import { encodeCheckpoint } from "../src/runs/checkpoint.ts";
 import { type EpisodeRecord, encodeEpisodes, recordOf } from "../src/runs/episodes.ts";
+import { curveIn, linesIn } from "../src/runs/results.ts";
 import { readRun, readTiming } from "../src/runs/store.ts";
 
 /*
@@ -94,10 +94,9 @@ function measure({ run, arm, view }: Wanted): Measured[] {
   return readRun(run)
     .finished.filter(({ result }) => result.arm === arm)
     .sort((a, b) => a.result.seed - b.result.seed)
-    .map(({ paths, result }) => {
-      const { shifts } = JSON.parse(readFileSync(paths.evaluation, "utf8"));
+    .map(({ evaluation: { shifts }, result }) => {
       const { exact, levels, rates } = shifts[SHIFT][view];
-      return { seed: result.seed, levels, all: exact === true, rates };
+      return { seed: result.seed, levels, all: exact, rates };
     });
 }
 
@@ -127,11 +126,9 @@ function learningCurves() {
   const last = manifest.arms.at(-1);
   return finished.flatMap(({ paths, result: { arm, seed } }) => {
     if (arm === last && seed > 0) return [];
-    const lines = readFileSync(paths.metrics, "utf8").trimEnd().split("\n");
-    const updates = lines.map((line) => JSON.parse(line) as Metrics);
-    const known = updates.filter(({ update, updates: all }) => arm !== last || update <= all / 2);
-    const points = known.filter(({ curve }) => curve !== undefined);
-    const curve = points.map(({ step, curve }) => [step, curve?.trueReturn]);
+    const found = curveIn(linesIn(readFileSync(paths.metrics, "utf8")), paths.metrics).curve;
+    const points = found.filter(({ update, updates: all }) => arm !== last || update <= all / 2);
+    const curve = points.map(({ step, curve: { trueReturn } }) => [step, trueReturn]);
     return [{ arm, seed, curve, latest: points.at(-1), ...readTiming(paths) }];
   });
 }

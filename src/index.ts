@@ -90,7 +90,7 @@ export type { Observations } from "./core/observations.ts";
 // Training: one arm, one seed. `runCell` also evaluates, and writes the cell's files into a run directory.
 
 export type { Labels, Ledger, Trajectory } from "./core/trajectory.ts";
-export { type CellHooks, type Metrics, type Next, runCell, Stopped } from "./runner/cell.ts";
+export { type CellHooks, type Next, runCell, Stopped } from "./runner/cell.ts";
 export { type CellPlan, manifestOf, planCells, runName } from "./runs/plan.ts";
 export type { LoopState, Saved } from "./training/loop-state.ts";
 export { type LastUpdate, type Phase, type Progress, type Trained, type Training, train } from "./training/train.ts";
@@ -122,10 +122,10 @@ export {
 // Run directories: written by `runCell`, read by anyone.
 
 export type { Checkpoint } from "./runs/checkpoint.ts";
+export type { CellEvaluation, CellResult, Metrics } from "./runs/results.ts";
 export {
   type CellIdentity,
   type CellPaths,
-  type CellResult,
   cellPaths,
   checkpointPath,
   type FinishedCell,

@@ -102,9 +102,7 @@ function otherSeedsOf(run: string, { arm, seed, point, step }: Checkpoint): Othe
   // Verdicts are of last checkpoints.
   if (own?.checkpoints.last !== step) return [];
   return results.flatMap((result) =>
-    result === own
-      ? []
-      : [{ who: `seed ${result.seed}`, seed: result.seed, verdict: result.summary.verdict as Verdict }],
+    result === own ? [] : [{ who: `seed ${result.seed}`, seed: result.seed, verdict: result.summary.verdict }],
   );
 }
 

@@ -8,8 +8,8 @@ import { launchLocal } from "../../src/runner/launcher.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/runs/control.ts";
 import { type Claim, guardBy, holderOf, takeLock } from "../../src/runs/lock.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/runs/plan.ts";
-import type { BriefEvaluation } from "../../src/runs/results.ts";
-import { type CellResult, cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/runs/store.ts";
+import type { CellResult } from "../../src/runs/results.ts";
+import { cellPaths, isUntidy, openRun, readResult, tidyCell } from "../../src/runs/store.ts";
 import { loadScenario, parseSeeds } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { updatesIn } from "../../src/training/train.ts";
@@ -201,8 +201,8 @@ function sideBySide(groups: readonly (readonly CellPlan[])[], jobs: number): str
 }
 
 function primaryReturn(result: CellResult, shift: string): number | null {
-  const returns = result.summary.returns as Record<string, Record<string, BriefEvaluation>>;
-  return returns[shift]?.[String(result.summary.deployed)]?.discounted.true ?? null;
+  const { returns, deployed } = result.summary;
+  return returns[shift]?.[deployed]?.discounted.true ?? null;
 }
 
 /** One line for each cell that is through, on stderr. */

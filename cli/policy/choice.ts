@@ -4,14 +4,8 @@ import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { pointText } from "../../src/report/format.ts";
 import { planOf, runPlanOf } from "../../src/runs/plan.ts";
-import {
-  type CellPaths,
-  type CellResult,
-  cellPaths,
-  checkpointPath,
-  readManifest,
-  readResultAlone,
-} from "../../src/runs/store.ts";
+import type { CellResult } from "../../src/runs/results.ts";
+import { type CellPaths, cellPaths, checkpointPath, readManifest, readResultAlone } from "../../src/runs/store.ts";
 import { nameInFull, type Point, placing, type SweepPoint } from "../../src/scenario/sweep.ts";
 import { isRun } from "../arguments/run-directories.ts";
 import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";

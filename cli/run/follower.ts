@@ -1,5 +1,4 @@
 import { UserError } from "../../src/core/errors.ts";
-import type { Metrics } from "../../src/runner/cell.ts";
 import type { CellEvent } from "../../src/runner/launcher.ts";
 import { LineFollower } from "../../src/runner/line-follower.ts";
 import { readControl } from "../../src/runs/control.ts";
@@ -7,6 +6,7 @@ import { readFailure } from "../../src/runs/failure.ts";
 import { pathExists } from "../../src/runs/files.ts";
 import { type Claim, holdersIn } from "../../src/runs/lock.ts";
 import type { CellPlan } from "../../src/runs/plan.ts";
+import { curveIn, type Metrics } from "../../src/runs/results.ts";
 import { type CellPaths, cellPaths, readTiming } from "../../src/runs/store.ts";
 import { candidateOf, type Past } from "./progress.ts";
 
@@ -25,8 +25,8 @@ interface Followed {
   last: Metrics | null;
   /** Parts of its evaluation that were done at the last look; null before it began. */
   evaluated: number | null;
-  /** The last message on its log, so that it is not said at every look. */
-  complaint: string;
+  /** Its log could not be read at the last look, which was told. */
+  isUnreadable: boolean;
 }
 
 /**
@@ -47,8 +47,8 @@ export class RunFollower {
       const paths = cellPaths(run, plan.id);
       const log = new LineFollower(paths.metrics);
       return {
-        ...{ plan, paths, log, complaint: "", last: null, evaluated: null },
-        ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isRead: false },
+        ...{ plan, paths, log, last: null, evaluated: null },
+        ...{ isTrained: false, isPaused: false, isDone: false, isFailed: false, isRead: false, isUnreadable: false },
       };
     });
   }
@@ -122,6 +122,7 @@ export class RunFollower {
       const isNew = cell.isRead && !isAgain;
       cell.isRead = true;
       if (last === null) return events;
+      cell.isUnreadable = false;
       // What was there at the first look, or after a log was cut back, nobody has seen happen.
       if (!isNew) events.push(resumedAt(plan, last));
       cell.last = last;
@@ -129,8 +130,8 @@ export class RunFollower {
       events.push(...telling.map((metrics): CellEvent => ({ plan, kind: "progress", metrics })));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      if (cell.complaint !== error.message) events.push({ plan, kind: "remark", message: error.message });
-      cell.complaint = error.message;
+      if (!cell.isUnreadable) events.push({ plan, kind: "remark", message: error.message });
+      cell.isUnreadable = true;
     }
     return events;
   }
@@ -160,35 +161,18 @@ export function pastOf(run: string, plans: readonly CellPlan[]): Map<string, Pas
   return past;
 }
 
-/** What a log has that is new: the points of the curve and the last update. The other lines, thousands, are not even parsed. */
+/** What a log has that is new: the points of the curve and the last update. */
 function newsIn(log: LineFollower): { curve: Metrics[]; last: Metrics | null; isAgain: boolean } {
-  let telling: string[] = [];
-  let last: string | undefined;
+  let curve: Metrics[] = [];
+  let last: Metrics | null = null;
   let isAgain = false;
   for (let isMore = true; isMore; ) {
     const next = log.next();
-    if (next.isAgain) {
-      isAgain = true;
-      telling = [];
-      last = undefined;
-    }
-    telling.push(...next.lines.filter((text) => text.includes('"curve"')));
-    last = next.lines.at(-1) ?? last;
+    if (next.isAgain) [curve, last, isAgain] = [[], null, true];
+    const found = curveIn(next.lines, log.path, next.first);
+    curve.push(...found.curve);
+    last = found.last ?? last;
     isMore = next.isMore;
   }
-  const curve = telling.map((text) => metricsIn(text, log.path)).filter((metrics) => metrics.curve !== undefined);
-  return { curve, last: last === undefined ? null : metricsIn(last, log.path), isAgain };
-}
-
-function metricsIn(text: string, path: string): Metrics {
-  try {
-    const found = JSON.parse(text) as Metrics;
-    const { update, updates, step, curve } = found;
-    const isPoint =
-      curve === undefined || (Number.isFinite(curve.trueReturn) && Number.isFinite(curve.validation.labelled));
-    if (isPoint && [update, updates, step].every(Number.isFinite)) return found;
-  } catch {
-    // said below
-  }
-  throw new UserError(`${path} has a line that is no metrics of halfwatch`);
+  return { curve, last, isAgain };
 }

@@ -1,7 +1,6 @@
 import type { CellEvent } from "../../src/runner/launcher.ts";
-import { readText } from "../../src/runs/files.ts";
 import { type CellOutcome, outcomeOf } from "../../src/runs/outcome.ts";
-import { cellPaths, readResultAlone } from "../../src/runs/store.ts";
+import { cellPaths, readEvaluation, readResultAlone } from "../../src/runs/store.ts";
 import type { RunView } from "./progress.ts";
 
 /** What a finished cell of a run came to; undefined where its files cannot be read, since that is for show: `verify` says what is wrong with them. */
@@ -9,7 +8,7 @@ function readOutcome(run: string, id: string): CellOutcome | undefined {
   const paths = cellPaths(run, id);
   try {
     const result = readResultAlone(paths);
-    return result && outcomeOf(result, JSON.parse(readText(paths.evaluation)));
+    return result && outcomeOf(result, readEvaluation(paths));
   } catch {
     return undefined;
   }

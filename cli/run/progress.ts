@@ -1,7 +1,8 @@
-import type { Evaluated, Metrics } from "../../src/runner/cell.ts";
+import type { Evaluated } from "../../src/runner/cell.ts";
 import type { CellEvent } from "../../src/runner/launcher.ts";
 import type { CellOutcome } from "../../src/runs/outcome.ts";
 import type { CellPlan } from "../../src/runs/plan.ts";
+import type { Metrics } from "../../src/runs/results.ts";
 import type { Candidate } from "../../src/training/selection.ts";
 
 /** `elsewhere`: another process trains it. */

@@ -3,7 +3,8 @@ import { canonicalJson } from "../core/hash.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
 import { type CellOutcome, outcomeOf } from "../runs/outcome.ts";
 import { type RunPlan, runPlanOf } from "../runs/plan.ts";
-import type { CellResult, RunContents } from "../runs/store.ts";
+import { type CellResult, countIdle, curveIn, linesIn } from "../runs/results.ts";
+import type { RunContents } from "../runs/store.ts";
 import { withShift } from "../scenario/load.ts";
 import { ARM_NAMES, type Scenario, TRAINING } from "../scenario/schema.ts";
 import { nameInFull, type PlannedCell, placing, plannedCells, type SweepPoint, sweepOf } from "../scenario/sweep.ts";
@@ -103,7 +104,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
         {
           result: { ...result, point: at.point },
           outcome: outcomeOf(result, evaluation),
-          evaluations: (evaluation as { shifts: ReportCell["evaluations"] }).shifts,
+          evaluations: evaluation.shifts,
           ...logOf(options.readMetrics(paths.metrics), paths.metrics),
         },
       ];
@@ -134,35 +135,12 @@ export async function collectReport(contents: RunContents, options: CollectOptio
 
 /** What the report takes from a cell's metrics. */
 function logOf(text: string, path: string): Pick<ReportCell, "curve" | "idle"> {
-  const lines = text.split("\n").filter((line) => line !== "");
+  const lines = linesIn(text);
+  const { curve } = curveIn(lines, path);
   return {
-    curve: parseCurve(text, path),
-    idle: [lines.filter((line) => line.includes('"rows":0,')).length, lines.length],
+    curve: curve.map(({ step, curve: { trueReturn } }) => ({ step, trueReturn })),
+    idle: [countIdle(lines), lines.length],
   };
-}
-
-/**
- * The learning curve in a cell's metrics: the lines that carry one.
- *
- * @throws UserError naming file and line of what is no record of metrics.
- */
-export function parseCurve(text: string, path: string): CurvePoint[] {
-  const points: CurvePoint[] = [];
-  text.split("\n").forEach((line, i) => {
-    if (!line.includes('"curve"')) return;
-    let record: { step?: unknown; curve?: { trueReturn?: unknown } };
-    try {
-      record = JSON.parse(line);
-    } catch {
-      throw new UserError(`${path}:${i + 1}: is not a line of JSON`);
-    }
-    const { step, curve } = record;
-    if (typeof step !== "number" || typeof curve?.trueReturn !== "number") {
-      throw new UserError(`${path}:${i + 1}: has no numbers step and curve.trueReturn`);
-    }
-    points.push({ step, trueReturn: curve.trueReturn });
-  });
-  return points;
 }
 
 /** The sweep that has these points: each key's values, in the order in which the points came. */

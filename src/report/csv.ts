@@ -63,7 +63,7 @@ export function resultsCsv({ cells, scenario }: Report): string {
       ...rates.map((event) => evaluation.rates[event]),
       ...marked.map((event) => evaluation.markedRates[event]),
       ...[evaluation.steps, evaluation.entropy, ...modules.map((module) => evaluation.weights[module])],
-      ...[Number(result.summary.labelled), Number(result.summary.episodes), result.steps],
+      ...[result.summary.labelled, result.summary.episodes, result.steps],
     ]),
   );
 }

@@ -3,8 +3,7 @@ import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
 import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
 import { PLACEBOS } from "../routing/arms.ts";
-import type { BriefEvaluation } from "../runs/results.ts";
-import type { CellResult } from "../runs/store.ts";
+import type { BriefEvaluation, CellResult } from "../runs/results.ts";
 import type { Scenario, Selection } from "../scenario/schema.ts";
 import { armNamed, createSetting, objectiveOf, type Setting, settingUnder, situationOf } from "../scenario/setting.ts";
 import { expandSweep, placing, type SweepPoint } from "../scenario/sweep.ts";
@@ -124,7 +123,7 @@ async function tabulate(
   for (const arm of setting.scenario.arms) {
     const own = results.filter((result) => result.arm === arm).sort((a, b) => a.seed - b.seed);
     if (own.length === 0) continue;
-    const deployed = String(own[0].summary.deployed);
+    const deployed = own[0].summary.deployed;
     for (const view of Object.keys(briefs(own[0], shift))) {
       const theory = view === "full" ? await theoryLine(setting, situation, arm) : `the view ${view} has none`;
       const { select } = setting.scenario.primary;
@@ -160,8 +159,7 @@ async function tabulate(
 }
 
 function briefs(result: CellResult, shift: string): Record<string, BriefEvaluation> {
-  const returns = result.summary.returns as Record<string, Record<string, BriefEvaluation>>;
-  return returns[shift] ?? {};
+  return result.summary.returns[shift] ?? {};
 }
 
 /** The deployed view's row: the checkpoints that the primary rule selects, and the other rules beside them. */
@@ -173,7 +171,7 @@ function deployedRow(
   theory: number | string,
   rule: Selection,
 ): ArmRow {
-  const under = (selection: Selection) => results.map((result) => selectedBriefs(result)[selection][shift]);
+  const under = (selection: Selection) => results.map((result) => result.summary.selected[selection][shift]);
   const intervalOf = (selection: Selection) => meanInterval(under(selection).map(({ discounted }) => discounted.true));
   return {
     ...rowOf(arm, view, results, under(rule), theory),
@@ -183,12 +181,8 @@ function deployedRow(
       "label-legal": intervalOf("label-legal"),
       oracle: intervalOf("oracle"),
     },
-    verdicts: results.map(({ summary }) => summary.verdict as Verdict),
+    verdicts: results.map(({ summary }) => summary.verdict),
   };
-}
-
-function selectedBriefs(result: CellResult): Record<Selection, Record<string, BriefEvaluation>> {
-  return result.summary.selected as Record<Selection, Record<string, BriefEvaluation>>;
 }
 
 function rowOf(
@@ -214,9 +208,9 @@ function rowOf(
       Object.keys(evaluations[0].rates).map((event) => [event, mean(evaluations.map(({ rates }) => rates[event]))]),
     ),
     theory,
-    labelled: mean(results.map(({ summary }) => Number(summary.labelled))),
-    validated: mean(results.map(({ summary }) => (summary.validation as { labelled: number }).labelled)),
-    episodes: mean(results.map(({ summary }) => Number(summary.episodes))),
+    labelled: mean(results.map(({ summary }) => summary.labelled)),
+    validated: mean(results.map(({ summary }) => summary.validation.labelled)),
+    episodes: mean(results.map(({ summary }) => summary.episodes)),
     steps: mean(results.map(({ steps }) => steps)),
   };
 }

@@ -9,7 +9,7 @@ import type { Situation } from "../evaluation/situation.ts";
 import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
-import { CHECKPOINT_FORMAT, type Checkpoint, type FileMark } from "../runs/checkpoint.ts";
+import { CHECKPOINT_FORMAT, type Checkpoint } from "../runs/checkpoint.ts";
 import {
   beginningsOf,
   chooseEpisodes,
@@ -18,12 +18,11 @@ import {
   recordOf,
   stageOf,
 } from "../runs/episodes.ts";
-import { LineWriter, readText } from "../runs/files.ts";
+import { type FileMark, LineWriter, readText } from "../runs/files.ts";
 import { type CellPlan, planOf } from "../runs/plan.ts";
-import type { BriefEvaluation } from "../runs/results.ts";
+import { type BriefEvaluation, bySelection, type CellResult, curveIn, linesIn, type Metrics } from "../runs/results.ts";
 import {
   type CellPaths,
-  type CellResult,
   cellPaths,
   checkpointPath,
   finishCell,
@@ -37,7 +36,7 @@ import {
   writeEvaluation,
   writeResumePoint,
 } from "../runs/store.ts";
-import { SELECTIONS, type Selection, TRAINING } from "../scenario/schema.ts";
+import { type Selection, TRAINING } from "../scenario/schema.ts";
 import {
   armNamed,
   createSetting,
@@ -58,20 +57,6 @@ const CURVE_POINTS = 20;
 export function curveUpdates(updates: number): ReadonlySet<number> {
   const points = Math.min(CURVE_POINTS, updates);
   return new Set(Array.from({ length: points }, (_, i) => Math.ceil(((i + 1) * updates) / points)));
-}
-
-/** A line of `metrics.jsonl`: an update, with the learning curve's point where there is one. */
-export interface Metrics extends Progress {
-  readonly curve?: CurvePoint;
-}
-
-/** A checkpoint on the learning curve, as the deployed view. */
-interface CurvePoint {
-  /** Exact discounted returns under the primary shift. */
-  readonly trueReturn: number;
-  readonly proxyReturn: number;
-  /** What it showed on validation episodes of the training distribution. */
-  readonly validation: Validation;
 }
 
 /** A test distribution of a cell, and whether its policies are shown marks. */
@@ -233,6 +218,12 @@ function checkpointAt(
 /** Evaluations, by shift. */
 type ByShift<T> = Record<string, T>;
 
+/** A checkpoint that a rule selects, as deployed. */
+interface Chosen {
+  readonly step: number;
+  readonly shifts: ByShift<Evaluation>;
+}
+
 /** What a trained cell came to. */
 interface Measured {
   readonly deployed: string;
@@ -243,7 +234,7 @@ interface Measured {
   readonly verdict: Verdict;
   /** The points of the curve, and what each rule selects of them, as deployed. */
   readonly candidates: readonly Candidate[];
-  readonly selected: Readonly<Record<string, { readonly step: number; readonly shifts: ByShift<Evaluation> }>>;
+  readonly selected: Readonly<Record<Selection, Chosen>>;
 }
 
 /** Evaluate the trained model under every shift and view, record episodes, judge it, and evaluate what the rules of selection choose. */
@@ -256,8 +247,8 @@ async function evaluateCell(
   const deployed = deployedView(modules, setting.trueModule);
   const views = modules.length === 1 ? ["full"] : ["full", ...modules.map((module) => `only:${module}`)];
   const candidates = readCurve(cell);
-  const chosenSteps = SELECTIONS.map((rule) => [rule, select(rule, candidates)] as const);
-  const earlier = chosenSteps.filter(([, step]) => step !== end);
+  const steps = bySelection((rule) => select(rule, candidates));
+  const earlier = Object.values(steps).filter((step) => step !== end);
   const evaluated = { done: 0, of: 2 * tests.length * views.length + 2 + earlier.length * tests.length };
   const nextPart = async () => {
     hooks.onEvaluate?.({ ...evaluated });
@@ -290,22 +281,26 @@ async function evaluateCell(
   const verdict = await verdictOf(verdictSituationsOf(plan.scenario), () => asDeployed);
   model.dispose();
 
-  const selected: Record<string, { step: number; shifts: ByShift<Evaluation> }> = {};
-  for (const [rule, step] of chosenSteps) {
-    const chosen = { step, shifts: {} as ByShift<Evaluation> };
+  const evaluateAt = async (step: number): Promise<Chosen> => {
+    const found: Record<string, Evaluation> = {};
     if (step === end) {
-      for (const { shift } of tests) chosen.shifts[shift] = shifts[shift][deployed];
-    } else {
-      const { state } = readPolicy(checkpointPath(cell, step));
-      const policy = await engine.create(model.spec, state.parameters);
-      for (const test of tests) {
-        await nextPart();
-        chosen.shifts[test.shift] = await evaluateView(policy, deployed, test);
-      }
-      policy.dispose();
+      for (const { shift } of tests) found[shift] = shifts[shift][deployed];
+      return { step, shifts: found };
     }
-    selected[rule] = chosen;
-  }
+    const { state } = readPolicy(checkpointPath(cell, step));
+    const policy = await engine.create(model.spec, state.parameters);
+    for (const test of tests) {
+      await nextPart();
+      found[test.shift] = await evaluateView(policy, deployed, test);
+    }
+    policy.dispose();
+    return { step, shifts: found };
+  };
+  const selected = {
+    last: await evaluateAt(steps.last),
+    "label-legal": await evaluateAt(steps["label-legal"]),
+    oracle: await evaluateAt(steps.oracle),
+  };
   hooks.onEvaluate?.({ ...evaluated });
   return { deployed, shifts, episodes, diagnostics, verdict, candidates, selected };
 }
@@ -337,7 +332,7 @@ function writeResults({ plan, engine, setting, primary, cell }: Job, trained: Tr
     engine: engine.info.name,
     ...(engine.info.backend !== undefined && { backend: engine.info.backend, device: engine.info.device }),
     steps: trained.step,
-    checkpoints: Object.fromEntries(SELECTIONS.map((rule) => [rule, selected[rule].step])),
+    checkpoints: bySelection((rule) => selected[rule].step),
     summary: {
       deployed,
       episodes: trained.episodes,
@@ -347,7 +342,7 @@ function writeResults({ plan, engine, setting, primary, cell }: Job, trained: Tr
         labelled: sumOver(({ labelled }) => labelled),
       },
       verdict,
-      selected: Object.fromEntries(SELECTIONS.map((rule) => [rule, eachOf(selected[rule].shifts, briefly)])),
+      selected: bySelection((rule) => eachOf(selected[rule].shifts, briefly)),
       returns: eachOf(shifts, (byView) => eachOf(byView, briefly)),
     },
   });
@@ -374,11 +369,8 @@ function savedIn({ state, update, resume }: Unfinished): Saved {
 
 /** The checkpoints of the curve as the rules of selection see them, from the metrics that were written. */
 function readCurve(cell: CellPaths): Candidate[] {
-  const lines = readText(cell.metrics).trimEnd().split("\n");
-  return lines.flatMap((line) => {
-    const { step, curve } = JSON.parse(line) as Metrics;
-    return curve === undefined ? [] : [{ step, validation: curve.validation, trueReturn: curve.trueReturn }];
-  });
+  const { curve } = curveIn(linesIn(readText(cell.metrics)), cell.metrics);
+  return curve.map(({ step, curve: { validation, trueReturn } }) => ({ step, validation, trueReturn }));
 }
 
 /** Learning that has become NaN or infinite never comes back. */

@@ -7,8 +7,9 @@ import { type Failure, writeFailure } from "../runs/failure.ts";
 import { pathExists } from "../runs/files.ts";
 import { type Claim, holderOf, type Owner } from "../runs/lock.ts";
 import type { CellPlan } from "../runs/plan.ts";
+import type { Metrics } from "../runs/results.ts";
 import { cellPaths } from "../runs/store.ts";
-import type { Evaluated, Metrics } from "./cell.ts";
+import type { Evaluated } from "./cell.ts";
 
 /** What a process that trains cells is told; sent to it as its first message. */
 export interface CellOrder {

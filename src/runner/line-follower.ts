@@ -13,6 +13,8 @@ const LONGEST = 1 << 20;
  */
 export class LineFollower {
   private offset = 0;
+  /** Lines before the offset. */
+  private count = 0;
   readonly path: string;
 
   constructor(path: string) {
@@ -20,26 +22,37 @@ export class LineFollower {
   }
 
   /**
-   * Whole lines since the last look, without their ends; none while there is no file. `isMore`: another look now finds more.
+   * Whole lines since the last look, without their ends; none while there is no file. `first` is the number of the first of them in the
+   * file, from 1; `isMore`: another look now finds more.
    *
    * @throws UserError when a line is longer than a mebibyte or not UTF-8.
    */
-  next(): { readonly lines: readonly string[]; readonly isAgain: boolean; readonly isMore: boolean } {
+  next(): {
+    readonly lines: readonly string[];
+    readonly first: number;
+    readonly isAgain: boolean;
+    readonly isMore: boolean;
+  } {
     let found = readFrom(this.path, this.offset, CHUNK);
     const isAgain = this.offset > 0 && (found === undefined || found.size < this.offset);
     if (isAgain) {
       this.offset = 0;
+      this.count = 0;
       found = readFrom(this.path, 0, CHUNK);
     }
-    if (found === undefined) return { lines: [], isAgain, isMore: false };
+    if (found === undefined) return { lines: [], first: this.count + 1, isAgain, isMore: false };
     const end = found.bytes.lastIndexOf(0x0a) + 1;
     if (found.bytes.length - end > LONGEST) {
       throw new UserError(`${this.path} has a line of more than ${LONGEST} bytes: it is no log of halfwatch`);
     }
     this.offset += end;
     const text = textOf(found.bytes.subarray(0, end), this.path);
+    const lines = end === 0 ? [] : text.slice(0, -1).split("\n");
+    const first = this.count + 1;
+    this.count += lines.length;
     return {
-      lines: end === 0 ? [] : text.slice(0, -1).split("\n"),
+      lines,
+      first,
       isAgain,
       isMore: end > 0 && found.size > this.offset,
     };

@@ -10,6 +10,8 @@ import {
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
 import type { LoopState } from "../training/loop-state.ts";
+import type { FileMark } from "./files.ts";
+import { issueText, refuseOtherFormat } from "./json.ts";
 import { decodeSafetensors, elementsOf, encodeSafetensors, type Safetensors, type Tensor } from "./safetensors.ts";
 
 /** The checkpoint format that this version writes and reads. */
@@ -46,12 +48,6 @@ export interface ResumePoint {
   readonly loop: Omit<LoopState, "update">;
   /** By path in the cell; a log may have grown since. */
   readonly files: Readonly<Record<string, FileMark>>;
-}
-
-/** A file's length in bytes, and the SHA-256 of that much of it. */
-export interface FileMark {
-  readonly bytes: number;
-  readonly sha256: string;
 }
 
 const count = z.int().min(0);
@@ -219,28 +215,6 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string, part: "all" | 
 /** What of a resume point stands in the metadata. */
 function textOfResume({ loop: { episodes, labelled }, files }: ResumePoint) {
   return { episodes, labelled, files };
-}
-
-/**
- * Refuse a file of ours that another release wrote.
- *
- * @throws UserError saying both formats.
- */
-export function refuseOtherFormat(found: unknown, known: number, subject: string): void {
-  if (typeof found !== "number" || !Number.isInteger(found)) {
-    throw new UserError(`${subject} has no format number; this version reads format ${known}`);
-  }
-  if (found === known) return;
-  throw new UserError(
-    `${subject} has format ${found}; this version reads format ${known}`,
-    found > known ? "it was written by a newer release" : undefined,
-  );
-}
-
-/** The first issue of a failed validation as "path: reason". */
-export function issueText(error: z.ZodError): string {
-  const [issue] = error.issues;
-  return `${issue.path.join(".") || "content"}: ${issue.message}`;
 }
 
 function readState(

@@ -12,8 +12,8 @@ import {
   type Trace,
 } from "../evaluation/record.ts";
 import type { Setting } from "../scenario/setting.ts";
-import { issueText, refuseOtherFormat } from "./checkpoint.ts";
 import { readFrom, readLines, textOf } from "./files.ts";
+import { issueText, refuseOtherFormat } from "./json.ts";
 
 /*
  * Episode files: a head line that says who acted where, then an episode a line. An episode is its beginning and its actions; a replay

@@ -20,12 +20,17 @@ import { attempt, ensure } from "../core/cleanup.ts";
 import { UserError } from "../core/errors.ts";
 import { makeFolders } from "../core/folders.ts";
 import { canonicalJson } from "../core/hash.ts";
-import type { FileMark } from "./checkpoint.ts";
 
 /*
  * How files are read and written so that nothing is lost, and what the operating system's refusals are in words: the only module
  * of `src/` that touches files (test/architecture.test.ts lists the exceptions). What stands in which file is store.ts.
  */
+
+/** A file's length in bytes, and the SHA-256 of that much of it. */
+export interface FileMark {
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /**
  * Appends records to a JSON-lines file, in the order in which they were written. Lines are buffered: `flush` hands them to the

@@ -1,7 +1,6 @@
 import { failedControls, type Verdict } from "../evaluation/verdict.ts";
-import { SELECTIONS, type Selection } from "../scenario/schema.ts";
-import type { BriefEvaluation } from "./results.ts";
-import type { CellResult } from "./store.ts";
+import type { Selection } from "../scenario/schema.ts";
+import { bySelection, type CellEvaluation, type CellResult } from "./results.ts";
 
 /** What a finished cell came to, beside its returns: what its policy pursues, which checkpoints the rules select, how far its modules part. */
 export interface CellOutcome {
@@ -28,17 +27,9 @@ export interface ShiftOutcome {
 }
 
 /** `evaluation`: what the cell's evaluation.json holds. */
-export function outcomeOf(result: CellResult, evaluation: unknown): CellOutcome {
-  const { deployed, verdict, selected } = result.summary as unknown as {
-    readonly deployed: string;
-    readonly verdict: Verdict;
-    readonly selected: Readonly<Record<Selection, Readonly<Record<string, BriefEvaluation>>>>;
-  };
-  const { modules } = evaluation as {
-    readonly modules: { readonly shifts?: Readonly<Record<string, Pick<ShiftOutcome, "separation" | "leakage">>> };
-  };
-  const bySelection = <T>(of: (rule: Selection) => T) =>
-    Object.fromEntries(SELECTIONS.map((rule) => [rule, of(rule)])) as Record<Selection, T>;
+export function outcomeOf(result: CellResult, evaluation: CellEvaluation): CellOutcome {
+  const { deployed, verdict, selected } = result.summary;
+  const { modules } = evaluation;
   const shifts = Object.keys(selected.last).map((shift): [string, ShiftOutcome] => {
     const returns = bySelection((rule) => {
       const { discounted } = selected[rule][shift];
@@ -50,7 +41,7 @@ export function outcomeOf(result: CellResult, evaluation: unknown): CellOutcome 
   });
   return {
     ...{ deployed, verdict, failed: failedControls(verdict) },
-    selectedSteps: bySelection((rule) => result.checkpoints[rule]),
+    selectedSteps: result.checkpoints,
     shifts: Object.fromEntries(shifts),
   };
 }

@@ -2,18 +2,11 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 
 import { UserError } from "../core/errors.ts";
-import { canonicalJson, isSealed, seal, sha256, UNSEALED } from "../core/hash.ts";
-import {
-  type Checkpoint,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  type FileMark,
-  issueText,
-  type ResumePoint,
-  refuseOtherFormat,
-} from "./checkpoint.ts";
+import { canonicalJson, sha256 } from "../core/hash.ts";
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type ResumePoint } from "./checkpoint.ts";
 import {
   cutFile,
+  type FileMark,
   hashFile,
   listFolder,
   makeFolder,
@@ -22,9 +15,17 @@ import {
   readBytes,
   readFrom,
   remove,
-  textOf,
   writeAtomically,
 } from "./files.ts";
+import { damaged, LARGEST_JSON, parseSealedJson, RUN_FORMAT, readSealedJson, sealedJson } from "./json.ts";
+import {
+  type CellEvaluation,
+  type CellResult,
+  parseEvaluation,
+  parseTiming,
+  resultSchema,
+  type Timing,
+} from "./results.ts";
 import { endOfHeader, SAFETENSORS_BEGIN } from "./safetensors.ts";
 
 /**
@@ -45,12 +46,6 @@ import { endOfHeader, SAFETENSORS_BEGIN } from "./safetensors.ts";
  * Whole files appear by rename, so a reader never sees half of one. Readers leave out names that begin with a dot: those are the
  * temporary files of a write that was killed.
  */
-
-/** The format of manifest.json and result.json that this version writes and reads. */
-export const RUN_FORMAT = 1;
-
-/** A manifest or a result of more bytes is none of ours. */
-const LARGEST_JSON = 100_000_000;
 
 type JsonRecord = Readonly<Record<string, unknown>>;
 
@@ -87,28 +82,6 @@ export interface CellIdentity {
   readonly engine: string;
 }
 
-/** What a finished cell says of itself; nothing of clock, host or memory. */
-export interface CellResult {
-  readonly format: typeof RUN_FORMAT;
-  readonly cell: string;
-  readonly scenarioHash: string;
-  readonly arm: string;
-  readonly seed: number;
-  readonly point: JsonRecord;
-  readonly engine: string;
-  /** What the engine ran on, where its results depend on that. */
-  readonly backend?: string | undefined;
-  readonly device?: string | undefined;
-  /** Environment steps trained. */
-  readonly steps: number;
-  /** Names of checkpoints ("last", "label-legal", "oracle") and the steps they stand for. */
-  readonly checkpoints: Readonly<Record<string, number>>;
-  /** SHA-256 of each file of the cell, by its path in the cell. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Figures for tables, so that a reader need not open evaluation.json. */
-  readonly summary: JsonRecord;
-}
-
 /** Where the files of a cell are. */
 export interface CellPaths {
   readonly id: string;
@@ -129,7 +102,7 @@ export type Unfinished = Checkpoint & { readonly resume: ResumePoint };
 export interface FinishedCell {
   readonly paths: CellPaths;
   readonly result: CellResult;
-  readonly evaluation: unknown;
+  readonly evaluation: CellEvaluation;
 }
 
 export interface RunContents {
@@ -161,22 +134,6 @@ const manifestSchema = z
     const { arms, seeds, points } = rest;
     return { ...rest, asked: asked ?? [{ arms, seeds, points }] };
   });
-
-const resultSchema = z.strictObject({
-  format: z.literal(RUN_FORMAT),
-  cell: z.string(),
-  scenarioHash: digest,
-  arm: z.string(),
-  seed: count,
-  point: record,
-  engine: z.string(),
-  backend: z.string().optional(),
-  device: z.string().optional(),
-  steps: count,
-  checkpoints: z.record(z.string(), count),
-  files: z.record(z.string(), digest),
-  summary: record,
-});
 
 /** The folder of a run's locks. */
 export const LOCKS = "locks";
@@ -406,7 +363,7 @@ function readPart(path: string, part: "all" | "policy"): Checkpoint {
   return decodeCheckpoint(readBytes(path), path, part);
 }
 
-export function writeEvaluation(cell: CellPaths, evaluation: unknown): void {
+export function writeEvaluation(cell: CellPaths, evaluation: CellEvaluation): void {
   refuseFinished(cell, "writeEvaluation");
   writeAtomically(cell.evaluation, `${canonicalJson(evaluation)}\n`);
 }
@@ -418,28 +375,22 @@ export function writeEpisodes(cell: CellPaths, text: string): void {
 }
 
 /** Clock, memory and host, as `cli/` measured them; no hash covers this file. */
-export function writeTiming(cell: CellPaths, timing: unknown): void {
+export function writeTiming(cell: CellPaths, timing: Timing & Readonly<Record<string, unknown>>): void {
   writeAtomically(cell.timing, `${canonicalJson(timing)}\n`);
-}
-
-/** How long a cell took and its memory at most (bytes), and how much of it is evaluated by now. */
-export interface Timing {
-  readonly seconds: number;
-  readonly peakMemory: number;
-  /** Parts of the evaluation, as long as it goes on. */
-  readonly evaluated?: { readonly done: number; readonly of: number };
 }
 
 /** Undefined where it is not written yet, or cannot be read. */
 export function readTiming(cell: CellPaths): Timing | undefined {
   try {
-    const { seconds, peakMemory, evaluated } = JSON.parse(textOf(readBytes(cell.timing), cell.timing));
-    if (!Number.isFinite(seconds) || !Number.isFinite(peakMemory)) return undefined;
-    const isUnderway = Number.isFinite(evaluated?.done) && evaluated.of > 0;
-    return { seconds, peakMemory, ...(isUnderway && { evaluated: { done: evaluated.done, of: evaluated.of } }) };
+    return parseTiming(readBytes(cell.timing), cell.timing);
   } catch {
     return undefined;
   }
+}
+
+/** @throws UserError when it cannot be read, or is damaged. */
+export function readEvaluation(cell: CellPaths): CellEvaluation {
+  return parseEvaluation(readBytes(cell.evaluation), cell.evaluation);
 }
 
 /**
@@ -564,7 +515,7 @@ function readCell(dir: string, id: string, manifest: Manifest): FinishedCell | u
   if (result.scenarioHash !== manifest.scenarioHash) {
     throw damaged(paths.result, `has scenario hash ${result.scenarioHash}, its run has ${manifest.scenarioHash}`);
   }
-  return { paths, result, evaluation: parseJson(readBytes(paths.evaluation), paths.evaluation) };
+  return { paths, result, evaluation: readEvaluation(paths) };
 }
 
 function raise(error: Error): never {
@@ -577,44 +528,4 @@ function refuseFinished(cell: CellPaths, caller: string): void {
 
 function union<T>(before: readonly T[], more: readonly T[]): T[] {
   return [...new Map([...before, ...more].map((item) => [canonicalJson(item), item])).values()];
-}
-
-/** One line of canonical JSON that carries its own checksum. */
-function sealedJson(content: object): Uint8Array {
-  return seal(new TextEncoder().encode(`${canonicalJson({ ...content, sha256: UNSEALED })}\n`));
-}
-
-function readSealedJson<T>(path: string, schema: z.ZodType<T>): T {
-  return parseSealedJson(readBytes(path, LARGEST_JSON), path, schema);
-}
-
-function parseSealedJson<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {
-  const json = parseJson(bytes, path);
-  if (typeof json !== "object" || json === null || !("format" in json))
-    throw damaged(path, "is not a file of a run: it has no format");
-  refuseOtherFormat(json.format, RUN_FORMAT, path);
-  const { sha256: claimed, ...content } = json as Record<string, unknown>;
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) throw damaged(path, `is not valid: ${issueText(parsed.error)}`);
-  if (typeof claimed !== "string" || !isSealed(bytes, claimed)) {
-    throw damaged(path, "was changed after it was written: its checksum does not match");
-  }
-  return parsed.data;
-}
-
-function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(textOf(bytes, path));
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw damaged(path, "is not JSON");
-  }
-}
-
-function damaged(path: string, reason: string): UserError {
-  const hint =
-    basename(path) === "manifest.json"
-      ? "restore the file, or move this one file out of the folder and give the command that began the run: it writes a new one and keeps all cells"
-      : "restore the file, or remove its folder to train the cell again";
-  return new UserError(`${path} ${reason}`, hint);
 }

@@ -1,35 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { collectReport, parseCurve } from "../../src/report/collect.ts";
+import { collectReport } from "../../src/report/collect.ts";
 import { manifestOf } from "../../src/runs/plan.ts";
-import { type CellResult, cellPaths, type FinishedCell, type RunContents } from "../../src/runs/store.ts";
+import type { CellResult } from "../../src/runs/results.ts";
+import { cellPaths, type FinishedCell, type RunContents } from "../../src/runs/store.ts";
+import { evaluationOf, VERDICT } from "../runs/specimens.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
-
-describe("the learning curve in metrics.jsonl", () => {
-  test("is in the lines that carry one", () => {
-    const text = [
-      '{"step":100,"update":1}',
-      '{"curve":{"proxyReturn":0.5,"trueReturn":0.25},"step":200,"update":2}',
-      '{"curve":{"proxyReturn":0.5,"trueReturn":-0.5},"step":300,"update":3}',
-      "",
-    ];
-    expect(parseCurve(text.join("\n"), "metrics.jsonl")).toEqual([
-      { step: 200, trueReturn: 0.25 },
-      { step: 300, trueReturn: -0.5 },
-    ]);
-  });
-
-  test.each([
-    ['{}\n{"curve":', "m.jsonl:2: is not a line of JSON"],
-    ['{"curve":{"trueReturn":"x"},"step":1}', "m.jsonl:1: has no numbers step and curve.trueReturn"],
-  ])("of %j is refused with its line", (text, message) => {
-    expect(() => parseCurve(text, "m.jsonl")).toThrow(message);
-  });
-});
-
-const VERDICT = {
-  ...{ verdict: "neither", trueReturn: 0, proxyReturn: 0, capability: 1 },
-  controls: { agreeing: 1, noise: 1, mirrored: 1, withoutProxyObject: 1 },
-};
 
 describe("what is collected of a run", () => {
   const scenario = tinyScenario({
@@ -47,7 +22,13 @@ describe("what is collected of a run", () => {
     const views = arm === "naive" ? { full: brief } : { full: brief, "only:diamond": brief };
     const result = {
       ...{ cell: `${arm}-seed${seed}-00000000`, arm, seed, engine, point: { "oversight.coverage": coverage } },
-      ...{ format: 1, scenarioHash: manifest.scenarioHash, steps: 640, checkpoints: {}, files: {} },
+      ...{
+        format: 1,
+        scenarioHash: manifest.scenarioHash,
+        steps: 640,
+        checkpoints: { last: 640, "label-legal": 640, oracle: 640 },
+        files: {},
+      },
       summary: {
         ...{ deployed: arm === "naive" ? "full" : "only:diamond", episodes: 10, labelled: 1 },
         returns: { unseen: views, training: views },
@@ -55,7 +36,7 @@ describe("what is collected of a run", () => {
         selected: { last: deployed, "label-legal": deployed, oracle: deployed },
       },
     } as CellResult;
-    return { paths: cellPaths("run", result.cell), result, evaluation: { shifts: {}, modules: {} } };
+    return { paths: cellPaths("run", result.cell), result, evaluation: evaluationOf(value) };
   }
   const collect = (contents: Partial<RunContents>, shift?: string) =>
     collectReport(

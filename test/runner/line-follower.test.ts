@@ -17,7 +17,7 @@ test("every line once, wherever the writer is interrupted, between the bytes of 
   for (let cut = 0; cut <= bytes.length; cut++) {
     rmSync(path, { force: true });
     const follower = new LineFollower(path);
-    expect(follower.next()).toEqual({ lines: [], isAgain: false, isMore: false });
+    expect(follower.next()).toEqual({ lines: [], first: 1, isAgain: false, isMore: false });
     writeFileSync(path, bytes.subarray(0, cut));
     const before = follower.next().lines;
     appendFileSync(path, bytes.subarray(cut));
@@ -31,11 +31,11 @@ test("a file that became shorter is read again from its begin", () => {
   const follower = new LineFollower(path);
   expect(follower.next().lines).toEqual(["one", "two", "three"]);
   truncateSync(path, 4);
-  expect(follower.next()).toEqual({ lines: ["one"], isAgain: true, isMore: false });
+  expect(follower.next()).toEqual({ lines: ["one"], first: 1, isAgain: true, isMore: false });
   appendFileSync(path, "two\n");
-  expect(follower.next()).toEqual({ lines: ["two"], isAgain: false, isMore: false });
+  expect(follower.next()).toEqual({ lines: ["two"], first: 2, isAgain: false, isMore: false });
   rmSync(path);
-  expect(follower.next()).toEqual({ lines: [], isAgain: true, isMore: false });
+  expect(follower.next()).toEqual({ lines: [], first: 1, isAgain: true, isMore: false });
 });
 
 test("more than a look takes is left for the next, and a line without end is refused, not waited for", () => {

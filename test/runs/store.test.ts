@@ -38,6 +38,7 @@ import {
   writeEvaluation,
   writeTiming,
 } from "../../src/runs/store.ts";
+import { evaluationOf, summaryOf } from "./specimens.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -93,12 +94,12 @@ function finished(run: string, seed = 0, scenarioHash = HASH): CellPaths {
   metrics.close();
   writeCheckpoint(cell, checkpoint(0));
   writeCheckpoint(cell, checkpoint(128));
-  writeEvaluation(cell, { unseen: { true: 0.75 } });
-  writeTiming(cell, { seconds: 12.5, host: "here" });
-  const names = { last: 128, "label-legal": 0 };
+  writeEvaluation(cell, evaluationOf(0.75));
+  writeTiming(cell, { seconds: 12.5, peakMemory: 1, host: "here" });
+  const names = { last: 128, "label-legal": 0, oracle: 0 };
   finishCell(cell, {
     ...{ scenarioHash, arm: "route", seed, point: {}, engine: "wasm", steps: 128 },
-    ...{ checkpoints: names, summary: { trueReturn: 0.75 } },
+    ...{ checkpoints: names, summary: summaryOf(0.75) },
   });
   return cell;
 }
@@ -239,11 +240,11 @@ describe("a cell", () => {
     expect(run.manifest).toEqual(MANIFEST);
     expect(run.unfinished).toEqual([open.id]);
     expect(run.finished).toHaveLength(1);
-    expect(run.finished[0].evaluation).toEqual({ unseen: { true: 0.75 } });
+    expect(run.finished[0].evaluation).toEqual(evaluationOf(0.75));
     const { files, ...result } = run.finished[0].result;
     expect(result).toEqual({
       ...{ format: 1, cell: cell.id, scenarioHash: HASH, arm: "route", seed: 0, point: {}, engine: "wasm", steps: 128 },
-      ...{ checkpoints: { last: 128, "label-legal": 0 }, summary: { trueReturn: 0.75 } },
+      ...{ checkpoints: { last: 128, "label-legal": 0, oracle: 0 }, summary: summaryOf(0.75) },
     });
     expect(Object.keys(files).sort()).toEqual([
       "checkpoints/0.safetensors",
@@ -267,7 +268,7 @@ describe("a cell", () => {
     for (const write of [
       () => startCell(folder, cell.id),
       () => writeCheckpoint(cell, checkpoint(256)),
-      () => writeEvaluation(cell, {}),
+      () => writeEvaluation(cell, evaluationOf(0)),
       () => finishCell(cell, { ...(readResult(cell) ?? expect.fail()) }),
     ]) {
       expect(write).toThrow(`cell ${cell.id} is finished`);
@@ -279,7 +280,7 @@ describe("a cell", () => {
   test("has the same result whatever the clock, the host and the folder", () => {
     const other = join(folder, "cells", "..", "elsewhere");
     const [a, b] = [finished(folder), finished(other)];
-    writeTiming(b, { seconds: 99, host: "there" });
+    writeTiming(b, { seconds: 99, peakMemory: 2, host: "there" });
     expect(readFileSync(b.result)).toEqual(readFileSync(a.result));
     expect(isFinished(b)).toBe(true);
   });
@@ -298,7 +299,7 @@ describe("a cell", () => {
     const cell = startCell(folder, cellId(IDENTITY));
     const outcome = {
       ...{ scenarioHash: HASH, arm: "route", seed: 0, point: {}, engine: "wasm", steps: 128 },
-      ...{ checkpoints: { last: 128 }, summary: {} },
+      ...{ checkpoints: { last: 128, "label-legal": 128, oracle: 128 }, summary: summaryOf(0) },
     };
     expect(() => finishCell(cell, outcome)).toThrow("finishCell: checkpoint last is step 128, which was not written");
     writeCheckpoint(cell, checkpoint(128));
@@ -344,7 +345,12 @@ describe("a cell", () => {
     ],
     ["result has text for a number", result, resultWith({ steps: "128" }), "is not valid: steps: "],
     ["result records no metrics", result, resultWith({ files: {} }), "records no metrics.jsonl"],
-    ["result names an unknown step", result, resultWith({ checkpoints: { last: 9 } }), "names last but records no"],
+    [
+      "result names an unknown step",
+      result,
+      resultWith({ checkpoints: { last: 9, "label-legal": 0, oracle: 0 } }),
+      "names last but records no",
+    ],
     ["result is another scenario's", result, resultWith({ scenarioHash: sha256("x") }), "has scenario hash"],
     [
       "result reaches outside the cell",

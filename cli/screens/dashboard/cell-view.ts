@@ -1,6 +1,6 @@
 import { grouped } from "../../../src/report/format.ts";
-import type { Metrics } from "../../../src/runner/cell.ts";
 import type { CellOutcome } from "../../../src/runs/outcome.ts";
+import type { Metrics } from "../../../src/runs/results.ts";
 import { SELECTIONS } from "../../../src/scenario/schema.ts";
 import { select } from "../../../src/training/selection.ts";
 import type { CellView } from "../../run/progress.ts";
@@ -78,7 +78,7 @@ function measured(metrics: Metrics): (readonly [string, string])[] {
     ["approximate KL", number(metrics.approxKl)],
     ["clipped", metrics.clipFraction == null ? "–" : `${(metrics.clipFraction * 100).toFixed(1)} %`],
     ["explained var.", number(metrics.explainedVariance)],
-    ...Object.entries(metrics.gradNorms ?? {}).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
+    ...Object.entries(metrics.gradNorms).map(([group, norm]) => [`grad ${group}`, number(norm)] as const),
   ];
 }
 

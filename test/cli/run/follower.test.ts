@@ -4,19 +4,18 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { pastOf, RunFollower } from "../../../cli/run/follower.ts";
 import { ownClaim } from "../../../cli/run/lock-owner.ts";
+import type { Evaluated } from "../../../src/runner/cell.ts";
 import { pauseRun, unpauseRun } from "../../../src/runs/control.ts";
 import { writeFailure } from "../../../src/runs/failure.ts";
 import { takeLock } from "../../../src/runs/lock.ts";
 import { planCells } from "../../../src/runs/plan.ts";
 import { cellPaths, writeTiming } from "../../../src/runs/store.ts";
+import { metricsAt } from "../../runs/specimens.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
 
 const [plan, other] = planCells(tinyScenario({ seeds: 2 }), "wasm");
 const validation = { episodes: 100, labelled: 10, trueReturn: null };
-const update = (number: number, trueReturn?: number) => ({
-  ...{ update: number, updates: 9, step: 100 * number },
-  ...(trueReturn !== undefined && { curve: { trueReturn, proxyReturn: 1, validation } }),
-});
+const update = metricsAt;
 const written = (...updates: readonly object[]) => updates.map((each) => `${JSON.stringify(each)}\n`).join("");
 
 /** A run whose first cell has logged this. */
@@ -73,7 +72,7 @@ test("a trained cell that is evaluated: how far, as its process notes it, and no
     const paths = cellPaths(run, plan.id);
     const follower = new RunFollower(run, [plan], ownClaim());
     const lock = held(run, plan.id);
-    const note = (evaluated?: object) =>
+    const note = (evaluated?: Evaluated) =>
       writeTiming(paths, { seconds: 1, peakMemory: 2, ...(evaluated && { evaluated }) });
     note();
     expect(kindsOf(follower)).toEqual(["started", "resumed", "progress"]);
@@ -206,7 +205,7 @@ test("a log that is cut back is told again; a line that is none of ours is compl
     ]);
     appendFileSync(log, "{}\n");
     expect(follower.look()).toEqual([
-      { plan, kind: "remark", message: `${log} has a line that is no metrics of halfwatch` },
+      { plan, kind: "remark", message: expect.stringContaining(`${log}:2: is not valid: update: `) },
     ]);
     appendFileSync(log, "{}\n");
     expect(follower.look()).toEqual([]);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { thinUpdates } from "../../../cli/run/reports.ts";
-import type { Metrics } from "../../../src/runner/cell.ts";
 import type { CellReport } from "../../../src/runner/launcher.ts";
+import type { Metrics } from "../../../src/runs/results.ts";
 
 /** Reports at their milliseconds; what was sent, and when. */
 function sentOf(reports: readonly (readonly [at: number, report: CellReport])[]): (readonly [number, CellReport])[] {
