@@ -121,21 +121,11 @@ export {
 
 // Run directories: written by `runCell`, read by anyone.
 
+export { type CellIdentity, type CellPaths, cellPaths, checkpointPath } from "./runs/cell-paths.ts";
 export type { Checkpoint } from "./runs/checkpoint.ts";
+export { type Manifest, openRun } from "./runs/manifest.ts";
 export type { CellEvaluation, CellResult, Metrics } from "./runs/results.ts";
-export {
-  type CellIdentity,
-  type CellPaths,
-  cellPaths,
-  checkpointPath,
-  type FinishedCell,
-  type Manifest,
-  openRun,
-  type RunContents,
-  readCheckpoint,
-  readResult,
-  readRun,
-} from "./runs/store.ts";
+export { type FinishedCell, type RunContents, readCheckpoint, readResult, readRun } from "./runs/store.ts";
 
 // Statistics: the unit is the training seed.
 

@@ -5,16 +5,11 @@ import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import { type CellEvent, launchLocal } from "../../src/runner/launcher.ts";
+import { cellPaths, checkpointPath } from "../../src/runs/cell-paths.ts";
 import { readBytes } from "../../src/runs/files.ts";
 import { type CellPlan, planOf, runPlanOf } from "../../src/runs/plan.ts";
-import {
-  cellPaths,
-  checkpointPath,
-  type FinishedCell,
-  readCheckpoint,
-  readResumePoint,
-  readRun,
-} from "../../src/runs/store.ts";
+import { readResumePoint } from "../../src/runs/resume.ts";
+import { type FinishedCell, readCheckpoint, readRun } from "../../src/runs/store.ts";
 import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/scenario/sweep.ts";
 import { checkRun } from "../arguments/run-directories.ts";
 import { Interrupted } from "../errors.ts";

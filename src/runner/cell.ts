@@ -9,6 +9,7 @@ import type { Situation } from "../evaluation/situation.ts";
 import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
+import { type CellPaths, cellPaths, checkpointPath } from "../runs/cell-paths.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "../runs/checkpoint.ts";
 import {
   beginningsOf,
@@ -21,21 +22,8 @@ import {
 import { type FileMark, LineWriter, readText } from "../runs/files.ts";
 import { type CellPlan, planOf } from "../runs/plan.ts";
 import { type BriefEvaluation, bySelection, type CellResult, curveIn, linesIn, type Metrics } from "../runs/results.ts";
-import {
-  type CellPaths,
-  cellPaths,
-  checkpointPath,
-  finishCell,
-  readPolicy,
-  readResumePoint,
-  rollBack,
-  startCell,
-  type Unfinished,
-  writeCheckpoint,
-  writeEpisodes,
-  writeEvaluation,
-  writeResumePoint,
-} from "../runs/store.ts";
+import { readResumePoint, rollBack, type Unfinished, writeResumePoint } from "../runs/resume.ts";
+import { finishCell, readPolicy, startCell, writeCheckpoint, writeEpisodes, writeEvaluation } from "../runs/store.ts";
 import { type Selection, TRAINING } from "../scenario/schema.ts";
 import {
   armNamed,

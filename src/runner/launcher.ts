@@ -2,13 +2,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { EngineChoice } from "../compute/choice.ts";
 import { UserError } from "../core/errors.ts";
 import { diedOutOfMemory, LESS_MEMORY, OUT_OF_MEMORY } from "../core/memory.ts";
+import { cellPaths } from "../runs/cell-paths.ts";
 import type { Pauser } from "../runs/control.ts";
 import { type Failure, writeFailure } from "../runs/failure.ts";
 import { pathExists } from "../runs/files.ts";
 import { type Claim, holderOf, type Owner } from "../runs/lock.ts";
 import type { CellPlan } from "../runs/plan.ts";
 import type { Metrics } from "../runs/results.ts";
-import { cellPaths } from "../runs/store.ts";
 import type { Evaluated } from "./cell.ts";
 
 /** What a process that trains cells is told; sent to it as its first message. */

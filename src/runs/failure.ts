@@ -1,13 +1,13 @@
 import { dirname } from "node:path";
 import { z } from "zod";
 import { canonicalJson } from "../core/hash.ts";
+import type { CellPaths } from "./cell-paths.ts";
 import { makeFolder, pathExists, readFrom, textOf, writeAtomically } from "./files.ts";
-import type { CellPaths } from "./store.ts";
 
 /*
  * Why a cell failed, for whoever looks at the run from elsewhere: failure.json in the cell's folder, written by the process that saw it
  * fail. No hash covers it and nothing is decided by it. Taking the cell up again removes it, as everything that its last save does
- * not name (store.ts:startCell, store.ts:rollBack).
+ * not name (store.ts:startCell, resume.ts:rollBack).
  */
 
 /** The most bytes that such a file can have; more is not ours, and never read. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { attempt } from "../core/cleanup.ts";
 import { createExclusively, listFolder, makeFolder, pathExists, readTouched, remove } from "./files.ts";
-import { type Guard, LOCKS } from "./store.ts";
+import { type Guard, LOCKS } from "./manifest.ts";
 
 /** A process that holds a lock. */
 export interface Owner {

@@ -5,9 +5,10 @@ import { hashScenario, listSeeds, loadStoredScenario } from "../scenario/load.ts
 import { type ArmName, type Scenario, scenarioSchema } from "../scenario/schema.ts";
 import { armNamed } from "../scenario/setting.ts";
 import { expandSweep, plannedCells, resolvePoints, type SweepPoint } from "../scenario/sweep.ts";
+import { cellId } from "./cell-paths.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "./checkpoint.ts";
 import { issueText, RUN_FORMAT } from "./json.ts";
-import { cellId, type Manifest } from "./store.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** A cell to train: one arm, one seed, one point of the sweep. Plain data, so that it can be handed to another process. */
 export interface CellPlan {

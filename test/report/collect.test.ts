@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { collectReport } from "../../src/report/collect.ts";
+import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { manifestOf } from "../../src/runs/plan.ts";
 import type { CellResult } from "../../src/runs/results.ts";
-import { cellPaths, type FinishedCell, type RunContents } from "../../src/runs/store.ts";
+import type { FinishedCell, RunContents } from "../../src/runs/store.ts";
 import { evaluationOf, VERDICT } from "../runs/specimens.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 

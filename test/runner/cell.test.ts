@@ -6,8 +6,9 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { curveUpdates, type Next, runCell, Stopped } from "../../src/runner/cell.ts";
+import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { planCells } from "../../src/runs/plan.ts";
-import { cellPaths, readCheckpoint, readResult } from "../../src/runs/store.ts";
+import { readCheckpoint, readResult } from "../../src/runs/store.ts";
 import { bytesOf } from "../runs/bytes.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 

@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { runCell } from "../../src/runner/cell.ts";
+import { cellPaths } from "../../src/runs/cell-paths.ts";
+import { openRun } from "../../src/runs/manifest.ts";
 import { manifestOf, planCells } from "../../src/runs/plan.ts";
-import { cellPaths, openRun, readResumePoint, readRun } from "../../src/runs/store.ts";
+import { readResumePoint } from "../../src/runs/resume.ts";
+import { readRun } from "../../src/runs/store.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 
 /*

@@ -4,9 +4,10 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { runCell, Stopped } from "../../src/runner/cell.ts";
+import { type CellPaths, cellPaths } from "../../src/runs/cell-paths.ts";
 import { readFailure, writeFailure } from "../../src/runs/failure.ts";
 import { planCells } from "../../src/runs/plan.ts";
-import { type CellPaths, cellPaths, isUntidy, tidyCell } from "../../src/runs/store.ts";
+import { isUntidy, tidyCell } from "../../src/runs/store.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 import { bytesOf } from "./bytes.ts";
 

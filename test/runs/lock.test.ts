@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Claim, guardBy, holderOf, holdersIn, type Lock, type Owner, takeLock } from "../../src/runs/lock.ts";
-import { readManifest } from "../../src/runs/store.ts";
+import { readManifest } from "../../src/runs/manifest.ts";
 
 let run = "";
 beforeEach(() => {
@@ -43,7 +43,7 @@ function inProcesses(count: number, program: string): Promise<string[]> {
 }
 
 const LOCK_MODULE = JSON.stringify(resolve("src/runs/lock.ts"));
-const STORE_MODULE = JSON.stringify(resolve("src/runs/store.ts"));
+const MANIFEST_MODULE = JSON.stringify(resolve("src/runs/manifest.ts"));
 /** Source text: a claim of the process, for which process 999 is gone. Then wait for the others. */
 const CLAIM = `
   const claim = {
@@ -168,7 +168,7 @@ test("a manifest that four processes extend at the same time, from nothing, lose
   const dir = join(run, "dir");
   await inProcesses(
     4,
-    `import { guardBy } from ${LOCK_MODULE}; import { openRun } from ${STORE_MODULE}; ${CLAIM}
+    `import { guardBy } from ${LOCK_MODULE}; import { openRun } from ${MANIFEST_MODULE}; ${CLAIM}
      import { writeFileSync, readdirSync } from "node:fs";
      const run = ${JSON.stringify(run)};
      writeFileSync(run + "/ready" + INDEX, "");

@@ -16,20 +16,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { tensorsOf } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson, seal, sha256, UNSEALED } from "../../src/core/hash.ts";
+import { type CellIdentity, type CellPaths, cellId, cellPaths, checkpointPath } from "../../src/runs/cell-paths.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
 import { fileError, LineWriter, readText, writeAtomically } from "../../src/runs/files.ts";
+import { type Manifest, openRun, readManifest } from "../../src/runs/manifest.ts";
 import {
-  type CellIdentity,
-  type CellPaths,
-  cellId,
-  cellPaths,
-  checkpointPath,
   finishCell,
   isFinished,
-  type Manifest,
-  openRun,
   readCheckpoint,
-  readManifest,
   readResult,
   readResultAlone,
   readRun,

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readManifest } from "../../../src/runs/store.ts";
+import { readManifest } from "../../../src/runs/manifest.ts";
 import { hashScenario, loadScenario } from "../../../src/scenario/load.ts";
 import { ESCAPE, filesIn, halfwatch } from "../halfwatch.ts";
 import { halfwatchHere } from "../here.ts";

@@ -9,8 +9,9 @@ import { candidatesOf, mindOf } from "../../../cli/screens/player/comparison.ts"
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import { UserError } from "../../../src/core/errors.ts";
 import { runCell } from "../../../src/runner/cell.ts";
+import { cellPaths, checkpointPath } from "../../../src/runs/cell-paths.ts";
+import { openRun } from "../../../src/runs/manifest.ts";
 import { type CellPlan, manifestOf, planCells } from "../../../src/runs/plan.ts";
-import { cellPaths, checkpointPath, openRun } from "../../../src/runs/store.ts";
 import type { Point } from "../../../src/scenario/sweep.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
 import { halfwatch } from "../halfwatch.ts";

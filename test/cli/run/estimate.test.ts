@@ -5,8 +5,8 @@ import { expect, test } from "vitest";
 import { estimateRun, tellEstimate } from "../../../cli/run/estimate.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import { runCell } from "../../../src/runner/cell.ts";
+import { cellPaths } from "../../../src/runs/cell-paths.ts";
 import { planCells } from "../../../src/runs/plan.ts";
-import { cellPaths } from "../../../src/runs/store.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
 
 const scenario = tinyScenario({

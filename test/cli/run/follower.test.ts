@@ -5,11 +5,12 @@ import { expect, test } from "vitest";
 import { pastOf, RunFollower } from "../../../cli/run/follower.ts";
 import { ownClaim } from "../../../cli/run/lock-owner.ts";
 import type { Evaluated } from "../../../src/runner/cell.ts";
+import { cellPaths } from "../../../src/runs/cell-paths.ts";
 import { pauseRun, unpauseRun } from "../../../src/runs/control.ts";
 import { writeFailure } from "../../../src/runs/failure.ts";
 import { takeLock } from "../../../src/runs/lock.ts";
 import { planCells } from "../../../src/runs/plan.ts";
-import { cellPaths, writeTiming } from "../../../src/runs/store.ts";
+import { writeTiming } from "../../../src/runs/store.ts";
 import { metricsAt } from "../../runs/specimens.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
 
