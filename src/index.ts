@@ -26,8 +26,8 @@ export { expandSweep, type SweepPoint } from "./scenario/sweep.ts";
 
 export { type EventSet, type Goal, rewardOf } from "./core/goal.ts";
 export { type Chance, type Rng, Stream } from "./core/random.ts";
+export { armNamed } from "./routing/arms/table.ts";
 export {
-  armNamed,
   createSetting,
   networkOf,
   objectiveOf,
@@ -52,19 +52,21 @@ export {
   type Solution,
   solve,
 } from "./envs/solver.ts";
-export type { LevelSets, WeightedLevel, World, WorldDefinition } from "./envs/world.ts";
-export { createWorld, WORLDS, type WorldOptions } from "./envs/worlds/table.ts";
+export type { LevelSets, WeightedLevel, World, WorldDefinition, WorldOptions } from "./envs/world.ts";
+export { createWorld, WORLDS } from "./envs/worlds/table.ts";
 
 // Overseers: who sees what.
 
-export { createOverseer, OVERSEERS, type OverseerOptions } from "./oversight/create.ts";
-export type { EpisodeEnd, Marking, Overseer } from "./oversight/overseer.ts";
+export type { EpisodeEnd, Marking, Overseer, OverseerOptions } from "./oversight/overseer.ts";
+export { createOverseer, OVERSEERS } from "./oversight/overseers/table.ts";
 
 // Arms, routes, views, and the measures of routing.
 
-export { ARMS, type Arm, createRoutes, type Routes } from "./routing/arms.ts";
+export type { Arm } from "./routing/arm.ts";
+export { ARMS } from "./routing/arms/table.ts";
 export { leakage, oracleGap, retention, separation } from "./routing/metrics.ts";
 export type { Lesson } from "./routing/route.ts";
+export { createRoutes, type Routes } from "./routing/routes.ts";
 export { deployedView, parseView, type View } from "./routing/views.ts";
 
 // Engines: what a network is, and who runs it.

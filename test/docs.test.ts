@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { Engine } from "../src/compute/engine.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
-import { ARMS } from "../src/routing/arms.ts";
+import { ARMS } from "../src/routing/arms/table.ts";
 import { readText } from "../src/runs/files.ts";
 import { loadScenario } from "../src/scenario/load.ts";
 import { ppoSchema, reinforceSchema } from "../src/scenario/schema.ts";

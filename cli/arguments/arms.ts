@@ -1,18 +1,17 @@
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
-import { ARM_NAMES, type ArmName } from "../../src/scenario/schema.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 
 /** The arms of `--arms`. @throws UserError for a name that is none. */
-export function checkedArms(names: readonly string[]): ArmName[] {
+export function checkedArms(names: readonly string[]): string[] {
   return names.map((name) => {
-    const arm = ARM_NAMES.find((known) => known === name);
-    if (arm === undefined) {
-      const meant = suggest(name, ARM_NAMES);
+    if (!ARMS.has(name)) {
+      const meant = suggest(name, ARMS.keys());
       throw new UserError(
         `--arms: unknown arm ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
-        `expected some of ${ARM_NAMES.join(", ")}`,
+        `expected some of ${[...ARMS.keys()].join(", ")}`,
       );
     }
-    return arm;
+    return name;
   });
 }

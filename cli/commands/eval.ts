@@ -9,7 +9,8 @@ import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
 import { grouped, pointText } from "../../src/report/format.ts";
-import { ARMS, type Arm } from "../../src/routing/arms.ts";
+import type { Arm } from "../../src/routing/arm.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
 import { loadScenario } from "../../src/scenario/load.ts";

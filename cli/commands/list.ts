@@ -1,8 +1,8 @@
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
 import { WORLDS } from "../../src/envs/worlds/table.ts";
-import { OVERSEERS } from "../../src/oversight/create.ts";
-import { ARMS } from "../../src/routing/arms.ts";
+import { OVERSEERS } from "../../src/oversight/overseers/table.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { readInputText } from "../arguments/input-file.ts";
 import { scenarioFiles } from "../arguments/scenario-files.ts";
@@ -24,7 +24,7 @@ interface Listed {
 export async function run([topic]: readonly string[], { json }: ListOptions): Promise<void> {
   const topics = new Map<string, () => readonly Listed[]>([
     ["worlds", () => [...WORLDS.values()].map(({ kind, about }) => ({ name: kind, about }))],
-    ["overseers", () => [...OVERSEERS].map(([name, about]) => ({ name, about }))],
+    ["overseers", () => [...OVERSEERS.values()].map(({ kind, about }) => ({ name: kind, about }))],
     ["arms", () => [...ARMS.values()].map(({ name, about }) => ({ name, about }))],
     ["scenarios", listScenarios],
   ]);

@@ -1,8 +1,8 @@
 import { UserError } from "../../src/core/errors.ts";
 import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
-import type { World } from "../../src/envs/world.ts";
-import { createWorld, type WorldOptions, worldNamed } from "../../src/envs/worlds/table.ts";
+import type { World, WorldOptions } from "../../src/envs/world.ts";
+import { createWorld, worldNamed } from "../../src/envs/worlds/table.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { createSetting } from "../../src/scenario/setting.ts";

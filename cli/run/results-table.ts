@@ -1,7 +1,7 @@
 import { failedControls } from "../../src/evaluation/verdict.ts";
 import { grouped } from "../../src/report/format.ts";
 import { type ArmRow, summariseVerdicts, type Table } from "../../src/report/summary.ts";
-import { PLACEBOS } from "../../src/routing/arms.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { alignColumns } from "../text/columns.ts";
 import { interval, short } from "../text/numbers.ts";
@@ -35,7 +35,7 @@ function renderTable(scenario: Scenario, summary: Table, every: readonly ArmRow[
       against,
       signed(difference.mean),
       interval(difference.low, difference.high),
-      PLACEBOS.includes(against) ? "placebo" : "",
+      ARMS.get(against)?.role === "placebo" ? "placebo" : "",
     ]);
     lines.push(...alignColumns(compared).map((text) => `  ${text.trimEnd()}`), "");
   }
@@ -110,9 +110,11 @@ function renderSelections({ primary }: Scenario, rows: readonly ArmRow[]): strin
 }
 
 function describeOversight({ oversight }: Table): string[] {
-  const coverage = "coverage" in oversight ? oversight.coverage : null;
+  const { coverage } = oversight;
   return [
-    coverage === null ? `oversight ${oversight.kind}` : `coverage ${Number((coverage * 100).toPrecision(4))} %`,
+    typeof coverage === "number"
+      ? `coverage ${Number((coverage * 100).toPrecision(4))} %`
+      : `oversight ${oversight.kind}`,
     `marks ${oversight.visible ? "visible" : "hidden"}`,
   ];
 }

@@ -82,7 +82,7 @@ export interface WeightedLevel<Level> {
 }
 
 /** A kind of world, as a scenario names it: one file of `worlds/`, one line of its table. */
-export interface WorldDefinition<Options> {
+export interface WorldDefinition<Options = object> {
   readonly kind: string;
   /** What it is, for people, in one line. */
   readonly about: string;
@@ -93,6 +93,12 @@ export interface WorldDefinition<Options> {
   readonly sets: LevelSets<Options>;
   /** The options of a world that reads a map which somebody drew. @throws UserError naming the map's row and column. */
   fit?(options: Options, map: string, letters: ReadonlyMap<string, string>): Options;
+}
+
+/** A scenario's `world`: its kind, and the kind's own options. */
+export interface WorldOptions {
+  readonly kind: string;
+  readonly [option: string]: unknown;
 }
 
 /** Changes of options that make the levels on which a verdict rests; nobody looks on any of them. */

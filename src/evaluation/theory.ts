@@ -2,7 +2,7 @@ import { type EventSet, type Goal, rewardOf } from "../core/goal.ts";
 import { rewardTable } from "../envs/graph.ts";
 import type { World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
-import type { Arm } from "../routing/arms.ts";
+import type { Arm } from "../routing/arm.ts";
 import type { Policy } from "./evaluate.ts";
 import { optimalPolicy } from "./policies.ts";
 import type { Situation, Task } from "./situation.ts";

@@ -1,4 +1,5 @@
-import type { Rng } from "../core/random.ts";
+import { z } from "zod";
+import type { Chance } from "../core/random.ts";
 
 /**
  * Who looks at what. Before an episode an overseer marks cells (and decides whether the policy sees the marks); after it, it
@@ -10,8 +11,8 @@ export interface Overseer {
   readonly visible: boolean;
   /** The most cells that can be marked at once on a map of `cells` cells with `sites` sites. */
   mostMarks(cells: number, sites: number): number;
-  /** Mark cells of a new episode: set entries of `marks` [cells], which comes zeroed. Draws only from `rng`. */
-  mark(sites: readonly number[], rng: Rng, marks: Uint8Array): void;
+  /** Mark cells of a new episode: set entries of `marks` [cells], which comes zeroed. Draws only from `chance`. */
+  mark(sites: readonly number[], chance: Chance, marks: Uint8Array): void;
   /** Whether the episode that just ended is inspected, which reveals its true reward and its label. */
   inspects(end: EpisodeEnd): boolean;
   /**
@@ -36,3 +37,27 @@ export interface Marking {
   /** The marked cells. */
   readonly cells: readonly number[];
 }
+
+/** A kind of overseer, as a scenario names it: one file of `overseers/`, one line of its table. */
+export interface OverseerDefinition<Options = object> {
+  readonly kind: string;
+  /** What it does, for people, in one line. */
+  readonly about: string;
+  /** All options but those that every overseer has; messages, JSON schema and help are made of it. */
+  readonly options: z.ZodObject & z.ZodType<Options>;
+  create(options: Options & { readonly visible: boolean }): Overseer;
+}
+
+/** A scenario's `oversight`: its kind, what every overseer has, and the kind's own options. */
+export interface OverseerOptions {
+  readonly kind: string;
+  readonly visible: boolean;
+  readonly [option: string]: unknown;
+}
+
+/** An option of overseers that toss a coin. */
+export const probabilityOfInspection = z
+  .number()
+  .min(0)
+  .max(1)
+  .describe("probability of inspection; 1 inspects everything");

@@ -1,6 +1,6 @@
 import { Stream } from "../core/random.ts";
 import { normalise } from "../evaluation/evaluate.ts";
-import { PLACEBOS } from "../routing/arms.ts";
+import { ARMS } from "../routing/arms/table.ts";
 import type { Scenario } from "../scenario/schema.ts";
 import {
   type BootstrapInterval,
@@ -124,7 +124,7 @@ function claimsOf(table: Table, metric: Scenario["primary"]["metric"] | null): C
     return [
       {
         against: other.arm,
-        placebo: PLACEBOS.includes(other.arm),
+        placebo: ARMS.get(other.arm)?.role === "placebo",
         seeds,
         difference: pairedInterval(own, others),
         bootstrap: pairedBootstrap(own, others, { rng: stream("difference") }),

@@ -1,12 +1,13 @@
 import { UserError } from "../core/errors.ts";
 import { canonicalJson } from "../core/hash.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
+import { ARMS } from "../routing/arms/table.ts";
 import { type CellOutcome, outcomeOf } from "../runs/outcome.ts";
 import { type RunPlan, runPlanOf } from "../runs/plan.ts";
 import { type CellResult, countIdle, curveIn, linesIn } from "../runs/results.ts";
 import type { RunContents } from "../runs/store.ts";
 import { withShift } from "../scenario/load.ts";
-import { ARM_NAMES, type Scenario, TRAINING } from "../scenario/schema.ts";
+import { type Scenario, TRAINING } from "../scenario/schema.ts";
 import { nameInFull, type PlannedCell, placing, plannedCells, type SweepPoint, sweepOf } from "../scenario/sweep.ts";
 import { addStatistics, type Overall, overallOf, type ReportTable } from "./claims.ts";
 import { counted } from "./format.ts";
@@ -87,7 +88,7 @@ export async function collectReport(contents: RunContents, options: CollectOptio
   const points = nameInFull(plan.points);
   const scenario: Scenario = {
     ...plan.scenario,
-    arms: ARM_NAMES.filter((arm) => manifest.arms.includes(arm)),
+    arms: [...ARMS.keys()].filter((arm) => manifest.arms.includes(arm)),
     sweep: axesOf(points.map(({ point }) => point)),
   };
   const shift = options.shift ?? scenario.primary.shift;

@@ -15,31 +15,11 @@ import {
   theoryOf,
 } from "./figure.ts";
 import { percent, pointText } from "./format.ts";
+import type { PublishedValue } from "./published.ts";
 import type { Table } from "./summary.ts";
 
 /** The swept key that this figure is about. */
 export const COVERAGE = "oversight.coverage";
-
-/**
- * Final values of figure 6a of Cloud et al. 2024 (arXiv:2410.04332), oversight 10, 30, 80 and 100 %, read from the paper. Their
- * metric is the mean over time steps of the discounted return-to-go, in training, whose ceiling on this world is .908: beside ours
- * for comparison of shape, not of height.
- */
-const PUBLISHED: readonly { readonly arm: string; readonly coverage: number; readonly value: number }[] = [
-  { arm: "route", coverage: 0.1, value: 0.507 },
-  { arm: "filter", coverage: 0.1, value: 0.14 },
-  { arm: "naive", coverage: 0.1, value: 0.16 },
-  { arm: "route", coverage: 0.3, value: 0.59 },
-  { arm: "filter", coverage: 0.3, value: 0.636 },
-  { arm: "naive", coverage: 0.3, value: 0.441 },
-  { arm: "route", coverage: 0.8, value: 0.59 },
-  { arm: "filter", coverage: 0.8, value: 0.767 },
-  { arm: "naive", coverage: 0.8, value: 0.75 },
-  { arm: "route", coverage: 1, value: 0.576 },
-  { arm: "naive", coverage: 1, value: 0.751 },
-];
-export const PUBLISHED_NOTE =
-  "Hollow: Cloud et al. 2024, figure 6a, in their stepwise metric in training (ceiling 0.908): compare shapes, not heights.";
 
 const WIDTH = 600;
 const HEIGHT = 380;
@@ -57,7 +37,10 @@ const LABEL_LINE = 13;
  *
  * `tables` are those of one shift, over the points of the sweep.
  */
-export function coverageFigure(tables: readonly Table[], caption: Caption & { readonly published: boolean }): Spec {
+export function coverageFigure(
+  tables: readonly Table[],
+  caption: Caption & { readonly published: readonly PublishedValue[] },
+): Spec {
   const panels = new Map<string, Table[]>();
   for (const table of tables) {
     const { [COVERAGE]: _, ...others } = table.point;
@@ -65,7 +48,7 @@ export function coverageFigure(tables: readonly Table[], caption: Caption & { re
     panels.set(key, [...(panels.get(key) ?? []), table]);
   }
   const arms = [...new Set(tables.flatMap(deployedRows).map(({ arm }) => arm))];
-  const marked = caption.published ? PUBLISHED.map(({ coverage }) => coverage) : [];
+  const marked = caption.published.map(({ coverage }) => coverage);
   const places = coverageScale(tables.map(coverageOf), marked);
   const drawn = [...panels].map(([title, own], i) =>
     panel(
@@ -87,7 +70,7 @@ interface Panel {
   readonly arms: readonly string[];
   readonly places: CoverageScale;
   readonly range: readonly [number, number];
-  readonly published: boolean;
+  readonly published: readonly PublishedValue[];
   readonly legend: boolean;
 }
 
@@ -103,10 +86,12 @@ function panel(tables: readonly Table[], { title, arms, places, range, published
     const { mean, low, high, n } = meanInterval(trueReturns);
     return { arm, coverage, mean, low, high, n, x: places.at(coverage), color: armColor(arm) };
   });
-  const reference = PUBLISHED.filter(({ arm }) => published && arms.includes(arm)).map((point) => ({
-    ...point,
-    ...{ x: point.coverage, color: armColor(point.arm), shape: armShape(point.arm) },
-  }));
+  const reference = published
+    .filter(({ arm }) => arms.includes(arm))
+    .map((point) => ({
+      ...point,
+      ...{ x: point.coverage, color: armColor(point.arm), shape: armShape(point.arm) },
+    }));
 
   const [, last] = places.domain;
   const swept = tables.map((table) => places.at(coverageOf(table)));

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../core/hash.ts";
 import { failedControls, VERDICT_THRESHOLDS } from "../evaluation/verdict.ts";
-import { PLACEBOS } from "../routing/arms.ts";
+import { PLACEBOS } from "../routing/arms/table.ts";
 import type { ShiftOutcome } from "../runs/outcome.ts";
 import type { Scenario } from "../scenario/schema.ts";
 import type { BootstrapInterval } from "../statistics/bootstrap.ts";
@@ -62,7 +62,7 @@ function sentenceOf({ scenario, shift, points, cells, tables }: Report): string 
   // What differs from point to point is said with all its values.
   const all = (of: (oversight: Scenario["oversight"]) => string | undefined) =>
     [...new Set(tables.flatMap(({ oversight }) => of(oversight) ?? []))].join(" or ");
-  const coverage = all((oversight) => ("coverage" in oversight ? percent(oversight.coverage) : undefined));
+  const coverage = all(({ coverage }) => (typeof coverage === "number" ? percent(coverage) : undefined));
   return [
     `Scenario ${scenario.name}: world ${scenario.world.kind}, oversight ${all(({ kind }) => kind)}`,
     coverage === "" ? "" : `, coverage ${coverage}`,

@@ -1,3 +1,4 @@
+import { ARMS } from "../routing/arms/table.ts";
 import { fixed } from "./format.ts";
 import type { Table } from "./summary.ts";
 
@@ -16,28 +17,12 @@ export interface Caption {
   readonly lines: readonly string[];
 }
 
-const BLACK = "#000000";
-/** Shapes that Vega has no name for, as paths within [-1, 1]. */
-const HEXAGON = "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z";
-const SALTIRE = "M-.9,-.6L-.6,-.9L0,-.3L.6,-.9L.9,-.6L.3,0L.9,.6L.6,.9L0,.3L-.6,.9L-.9,.6L-.3,0Z";
-const ARM_LOOKS: ReadonlyMap<string, { readonly color: string; readonly shape: string }> = new Map([
-  ["naive", { color: "#0072B2", shape: "square" }],
-  ["filter", { color: "#56B4E9", shape: "triangle-up" }],
-  ["oracle", { color: "#009E73", shape: "diamond" }],
-  ["route", { color: "#D55E00", shape: "circle" }],
-  ["route-random-labels", { color: "#CC79A7", shape: "triangle-down" }],
-  ["moe-no-route", { color: "#E69F00", shape: "cross" }],
-  ["route-no-gate", { color: BLACK, shape: "triangle-right" }],
-  ["oracle-matched", { color: "#999933", shape: "triangle-left" }],
-  ["route-shuffled-labels", { color: "#882255", shape: HEXAGON }],
-  ["shrinkage-matched", { color: "#332288", shape: SALTIRE }],
-]);
 /** Of the optimum's line. */
 export const OPTIMUM_COLOR = "#767676";
 
 /** An arm's look in every figure. */
-export const armColor = (arm: string): string => ARM_LOOKS.get(arm)?.color ?? BLACK;
-export const armShape = (arm: string): string => ARM_LOOKS.get(arm)?.shape ?? "stroke";
+export const armColor = (arm: string): string => ARMS.get(arm)?.look.color ?? "#000000";
+export const armShape = (arm: string): string => ARMS.get(arm)?.look.shape ?? "stroke";
 
 /** Scales that give each arm its colour and its shape, also in black and white. */
 export function armScales(arms: readonly string[]): { color: Spec; shape: Spec } {

@@ -1,9 +1,10 @@
 import { armsFigure } from "./arms.ts";
 import type { Report } from "./collect.ts";
-import { COVERAGE, coverageFigure, PUBLISHED_NOTE } from "./coverage.ts";
+import { COVERAGE, coverageFigure } from "./coverage.ts";
 import { curvesFigure } from "./curves.ts";
 import type { Spec } from "./figure.ts";
 import { counted } from "./format.ts";
+import { publishedFor } from "./published.ts";
 
 /** A figure of the report: the name of its files, what it shows in a sentence, its specification. */
 export interface Figure {
@@ -46,11 +47,11 @@ export function figuresOf(report: Report): Figure[] {
       curves,
     ];
   }
-  const published = isPublishedWorld(report);
+  const published = publishedFor(scenario);
   const caption = {
     title: "True return against coverage",
-    lines: [source, DRAWN_AT, ...(published ? [PUBLISHED_NOTE] : [])],
-    published,
+    lines: [source, DRAWN_AT, ...(published === undefined ? [] : [published.note])],
+    published: published?.values ?? [],
   };
   return [
     {
@@ -60,18 +61,4 @@ export function figuresOf(report: Report): Figure[] {
     },
     curves,
   ];
-}
-
-/** Whether the run is in the world of the published figure: diamond-ghost, 5 x 5, marks at the ends that the policy sees. */
-function isPublishedWorld({ scenario: { world, oversight, sweep } }: Report): boolean {
-  return (
-    world.kind === "diamond-ghost" &&
-    world.size === 5 &&
-    world.walls === null &&
-    world.levels === "all" &&
-    (world.observe ?? "absolute") === "absolute" &&
-    oversight.kind === "terminal" &&
-    oversight.visible &&
-    Object.keys(sweep).every((key) => key === COVERAGE)
-  );
 }

@@ -2,10 +2,10 @@ import { evaluate } from "../evaluation/evaluate.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { armOptimum } from "../evaluation/theory.ts";
 import type { Verdict, VerdictName } from "../evaluation/verdict.ts";
-import { PLACEBOS } from "../routing/arms.ts";
+import { armNamed, PLACEBOS } from "../routing/arms/table.ts";
 import type { BriefEvaluation, CellResult } from "../runs/results.ts";
 import type { Scenario, Selection } from "../scenario/schema.ts";
-import { armNamed, createSetting, objectiveOf, type Setting, settingUnder, situationOf } from "../scenario/setting.ts";
+import { createSetting, objectiveOf, type Setting, settingUnder, situationOf } from "../scenario/setting.ts";
 import { expandSweep, placing, type SweepPoint } from "../scenario/sweep.ts";
 import { type MeanInterval, meanInterval, pairedInterval } from "../statistics/intervals.ts";
 

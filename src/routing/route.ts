@@ -1,6 +1,7 @@
 import { type Chance, type Stream, shuffle } from "../core/random.ts";
 import { type Labels, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
-import type { Arm, Routes } from "./arms.ts";
+import type { Arm } from "./arm.ts";
+import type { Routes } from "./routes.ts";
 
 /** What an arm makes of the labels, row by row beside the trajectory. K = modules. */
 export interface Lesson {

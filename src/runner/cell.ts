@@ -7,6 +7,7 @@ import { networkMind } from "../evaluation/mind.ts";
 import { networkPolicy } from "../evaluation/policies.ts";
 import type { Situation } from "../evaluation/situation.ts";
 import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
+import { armNamed } from "../routing/arms/table.ts";
 import { leakage, separation } from "../routing/metrics.ts";
 import { deployedView, parseView } from "../routing/views.ts";
 import { type CellPaths, cellPaths, checkpointPath } from "../runs/cell-paths.ts";
@@ -25,14 +26,7 @@ import { type BriefEvaluation, bySelection, type CellResult, curveIn, linesIn, t
 import { readResumePoint, rollBack, type Unfinished, writeResumePoint } from "../runs/resume.ts";
 import { finishCell, readPolicy, startCell, writeCheckpoint, writeEpisodes, writeEvaluation } from "../runs/store.ts";
 import { type Selection, TRAINING } from "../scenario/schema.ts";
-import {
-  armNamed,
-  createSetting,
-  type Setting,
-  settingUnder,
-  situationOf,
-  verdictSituationsOf,
-} from "../scenario/setting.ts";
+import { createSetting, type Setting, settingUnder, situationOf, verdictSituationsOf } from "../scenario/setting.ts";
 import { type ModuleDiagnostics, moduleDiagnostics } from "../training/diagnostics.ts";
 import type { Saved } from "../training/loop-state.ts";
 import { type Candidate, select, type Validation, validate } from "../training/selection.ts";

@@ -1,6 +1,7 @@
 import { canonicalJson } from "../core/hash.ts";
+import { armNamed } from "../routing/arms/table.ts";
 import type { CellPlan } from "../runs/plan.ts";
-import { armNamed, createSetting, networkOf, type Setting } from "../scenario/setting.ts";
+import { createSetting, networkOf, type Setting } from "../scenario/setting.ts";
 
 /**
  * Cells that train alike, at most `most` together, in the order of each group's first: their networks have the same shape (whatever their

@@ -5,7 +5,7 @@ import { canonicalJson, isSealed, seal, UNSEALED } from "../core/hash.ts";
 import { readBytes, textOf } from "./files.ts";
 
 /** The format of manifest.json and result.json that this version writes and reads. */
-export const RUN_FORMAT = 1;
+export const RUN_FORMAT = 2;
 
 /** A manifest or a result of more bytes is none of ours. */
 export const LARGEST_JSON = 100_000_000;

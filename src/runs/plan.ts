@@ -1,9 +1,9 @@
 import { UserError } from "../core/errors.ts";
 import { canonicalJson } from "../core/hash.ts";
-import { ARMS } from "../routing/arms.ts";
+import { doingOf } from "../routing/arm.ts";
+import { ARMS, armNamed } from "../routing/arms/table.ts";
 import { hashScenario, listSeeds, loadStoredScenario } from "../scenario/load.ts";
-import { type ArmName, type Scenario, scenarioSchema } from "../scenario/schema.ts";
-import { armNamed } from "../scenario/setting.ts";
+import { type Scenario, scenarioSchema } from "../scenario/schema.ts";
 import { expandSweep, plannedCells, resolvePoints, type SweepPoint } from "../scenario/sweep.ts";
 import { cellId } from "./cell-paths.ts";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "./checkpoint.ts";
@@ -31,7 +31,7 @@ export function planCells(
 ): CellPlan[] {
   const scenarioHash = hashScenario(scenario);
   return plannedCells(scenario, points).map(({ arm, seed, point, at }): CellPlan => {
-    const own: Scenario = { ...at.scenario, arms: [arm as ArmName], seeds: [seed], about: "" };
+    const own: Scenario = { ...at.scenario, arms: [arm], seeds: [seed], about: "" };
     return { id: idOf({ scenario: own, arm, seed, engine }), arm, seed, point, scenario: own, scenarioHash, engine };
   });
 }
@@ -39,7 +39,13 @@ export function planCells(
 /** The id of the cell that trains an arm with a seed on a scenario without a sweep. */
 function idOf({ scenario, arm, seed, engine }: Pick<CellPlan, "scenario" | "arm" | "seed" | "engine">): string {
   const { arms: _arms, seeds: _seeds, about: _about, name: _name, ...determining } = scenario;
-  return cellId({ format: CHECKPOINT_FORMAT, scenario: determining, arm: armNamed(arm), seed, engine });
+  return cellId({
+    format: CHECKPOINT_FORMAT,
+    scenario: determining,
+    arm: { name: arm, ...doingOf(armNamed(arm)) },
+    seed,
+    engine,
+  });
 }
 
 /**

@@ -74,16 +74,18 @@ function partial(schema: unknown): unknown {
 /** Keys by which the branches of a union are told apart. */
 const TAGS = ["kind", "algorithm"];
 
-let rootSchema: JsonSchema | undefined;
-let keyPaths: string[][] | undefined;
-function root(): JsonSchema {
-  rootSchema ??= z.toJSONSchema(scenarioSchema, { io: "input" }) as JsonSchema;
-  return rootSchema;
+/** The JSON schema of the kinds that there are, and its key paths; made anew where a kind was added. */
+let made: { readonly of: unknown; readonly root: JsonSchema; keyPaths?: string[][] } | undefined;
+function described() {
+  if (made?.of !== scenarioSchema) {
+    made = { of: scenarioSchema, root: z.toJSONSchema(scenarioSchema, { io: "input" }) as JsonSchema };
+  }
+  return made;
 }
 
 /** Every way in which a value at `path` may be described, given the scenario around it: kinds narrow the choice. */
 function schemasAt(path: readonly PropertyKey[], scenario: unknown): readonly JsonSchema[] {
-  let found: readonly JsonSchema[] = [root()];
+  let found: readonly JsonSchema[] = [described().root];
   let value: unknown = scenario;
   for (const step of path) {
     const narrowed = found.flatMap((schema) => branches(schema, value));
@@ -146,8 +148,9 @@ export function unknownKey(path: readonly PropertyKey[], scenario: unknown): Pic
   if (owners.length > 0) {
     return { message, hint: `${tag} ${show(found)} has no ${key}; it belongs to ${tag} ${owners.join(", ")}` };
   }
-  keyPaths ??= allKeyPaths(root());
-  const elsewhere = keyPaths.find((candidate) => candidate[candidate.length - 1] === key);
+  const known = described();
+  known.keyPaths ??= allKeyPaths(known.root);
+  const elsewhere = known.keyPaths.find((candidate) => candidate[candidate.length - 1] === key);
   if (elsewhere) return { message: `${message}; did you mean ${elsewhere.join(".")}?` };
   return { message, ...(siblings.size > 0 ? { hint: `allowed: ${[...siblings].join(", ")}` } : {}) };
 }

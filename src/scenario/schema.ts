@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { MOST_CONVOLUTIONS } from "../compute/engine.ts";
-import { WORLDS, type WorldOptions } from "../envs/worlds/table.ts";
+import type { WorldOptions } from "../envs/world.ts";
+import { WORLDS } from "../envs/worlds/table.ts";
+import type { OverseerOptions } from "../oversight/overseer.ts";
+import { OVERSEERS } from "../oversight/overseers/table.ts";
+import { ARMS } from "../routing/arms/table.ts";
 
 /*
  * The scenario file: one strict schema, from which scenarios/schema.json is generated (npm run schema).
@@ -13,12 +17,7 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters,
 const channels = z.number().int().min(0).max(256).optional();
 const widths = z.array(positiveInteger.max(4096)).min(1).max(8);
 
-/** Each world's own options, and its kind, which tells worlds apart. */
-const [firstWorld, ...moreWorlds] = [...WORLDS.values()].map(({ kind, options }) =>
-  z.strictObject({ kind: z.literal(kind), ...options.shape }),
-);
-const worldSchema = z.discriminatedUnion("kind", [firstWorld, ...moreWorlds]) as unknown as z.ZodType<WorldOptions>;
-
+/** What a scenario says beside a kind's own options, whatever the overseer. */
 const overseerFlags = {
   visible: z.boolean().default(true).describe("whether the policy sees the marks"),
   unlabelled: z
@@ -26,19 +25,22 @@ const overseerFlags = {
     .default("proxy")
     .describe("what `naive` is paid on unlabelled episodes: nothing is kept, 0, or the proxy goal's reward"),
 };
-const coverage = fraction.describe("probability of inspection; 1 inspects everything");
 
-const oversightSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("full"), ...overseerFlags }),
-  z.strictObject({ kind: z.literal("none"), ...overseerFlags }),
-  z.strictObject({ kind: z.literal("episode"), coverage, ...overseerFlags }),
-  z.strictObject({
-    kind: z.literal("terminal"),
-    coverage,
-    spurious: fraction.default(0).describe("probability of a mark on a cell where no episode can end"),
-    ...overseerFlags,
-  }),
-]);
+/** The part of a scenario that names a kind: the kind's own options and what all have; the kind tells them apart. */
+function kindSchema<Part>(
+  definitions: ReadonlyMap<string, { readonly options: z.ZodObject }>,
+  shared: z.ZodRawShape = {},
+): z.ZodType<Part> {
+  const [first, ...others] = [...definitions].map(([kind, { options }]) =>
+    z.strictObject({ kind: z.literal(kind), ...options.shape, ...shared }),
+  );
+  return z.discriminatedUnion("kind", [first, ...others]) as unknown as z.ZodType<Part>;
+}
+
+/** A scenario's `oversight`. */
+export interface OversightOptions extends OverseerOptions {
+  readonly unlabelled: "withheld" | "zero" | "proxy";
+}
 
 const agentSchema = z.strictObject({
   modules: z.array(name).min(2).max(8).describe("motivation modules of the routed arms"),
@@ -157,19 +159,6 @@ const trainSchema = z.discriminatedUnion("algorithm", [ppoSchema, reinforceSchem
 export const SELECTIONS = ["last", "label-legal", "oracle"] as const;
 export type Selection = (typeof SELECTIONS)[number];
 
-export const ARM_NAMES = [
-  "naive",
-  "filter",
-  "oracle",
-  "oracle-matched",
-  "route",
-  "route-random-labels",
-  "route-shuffled-labels",
-  "moe-no-route",
-  "route-no-gate",
-  "shrinkage-matched",
-] as const;
-
 /** The scenario's own distribution among the shifts: no shift may take its name. */
 export const TRAINING = "training";
 
@@ -180,77 +169,85 @@ const grid = z.record(z.string(), z.array(value).min(1));
 const inOrder = <T>(record: Record<string, T>): Record<string, T> =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-export const scenarioSchema = z.strictObject({
-  name: name.describe("names the run directory"),
-  about: z.string().max(2000).default("").describe("what it shows, for people; the first line is listed"),
-  world: worldSchema,
-  goals: z
-    .record(name, z.record(name, z.number().min(-1e6).max(1e6)))
-    .transform(inOrder)
-    .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
-  routes: z
-    .record(name, z.array(name).min(1))
-    .transform(inOrder)
-    .describe("label (an event) -> modules that may learn from it"),
-  discount: fraction.default(0.97).describe("what a reward is worth one step later, as a fraction"),
-  oversight: oversightSchema,
-  agent: agentSchema,
-  train: trainSchema.prefault({}),
-  arms: z.array(z.enum(ARM_NAMES)).min(1).describe("what is compared; see `halfwatch list arms`"),
-  seeds: z
-    .union([
-      z.number().int().min(1).max(10_000),
-      z
-        .array(
-          z
-            .number()
-            .int()
-            .min(0)
-            .max(2 ** 31),
-        )
-        .min(1)
-        .max(10_000),
-    ])
-    .default(20)
-    .describe("how many (0, 1, ...), or which"),
-  shift: z
-    .record(name, z.record(z.string(), value))
-    .default({})
-    .transform(inOrder)
-    .describe("named test distributions: key path -> value, on top of the scenario"),
-  sweep: z
-    .union([grid, z.array(grid).min(1).max(10_000)])
-    .default({})
-    .describe(
-      "key path -> values, crossed; or a list of such maps, in which arms and seeds may choose some of the scenario's",
-    ),
-  evaluation: z
-    .strictObject({
-      levels: positiveInteger.max(1_000_000).default(1000).describe("levels drawn where they cannot all be enumerated"),
-      validationEpisodes: positiveInteger
-        .max(1_000_000)
-        .default(2000)
-        .describe(
-          "episodes that each checkpoint plays for the selection `label-legal`; the inspected ones are counted as cost",
-        ),
-    })
-    .prefault({}),
-  primary: z
-    .strictObject({
-      metric: z
-        .enum(["true-return", "proxy-return"])
-        .default("true-return")
-        .describe("discounted return under which goal"),
-      shift: name.default("unseen").describe("the test distribution, a name of `shift`, or training"),
-      select: z.enum(SELECTIONS).default("last").describe("which checkpoint is reported"),
-    })
-    .prefault({})
-    .describe("the one number that is compared, fixed before the first cell"),
-});
+const composeSchema = () =>
+  z.strictObject({
+    name: name.describe("names the run directory"),
+    about: z.string().max(2000).default("").describe("what it shows, for people; the first line is listed"),
+    world: kindSchema<WorldOptions>(WORLDS),
+    goals: z
+      .record(name, z.record(name, z.number().min(-1e6).max(1e6)))
+      .transform(inOrder)
+      .describe("goal -> event -> reward; `true` is the one that is meant, `proxy` the one that anyone can see"),
+    routes: z
+      .record(name, z.array(name).min(1))
+      .transform(inOrder)
+      .describe("label (an event) -> modules that may learn from it"),
+    discount: fraction.default(0.97).describe("what a reward is worth one step later, as a fraction"),
+    oversight: kindSchema<OversightOptions>(OVERSEERS, overseerFlags),
+    agent: agentSchema,
+    train: trainSchema.prefault({}),
+    arms: z
+      .array(z.enum([...ARMS.keys()]))
+      .min(1)
+      .describe("what is compared; see `halfwatch list arms`"),
+    seeds: z
+      .union([
+        z.number().int().min(1).max(10_000),
+        z
+          .array(
+            z
+              .number()
+              .int()
+              .min(0)
+              .max(2 ** 31),
+          )
+          .min(1)
+          .max(10_000),
+      ])
+      .default(20)
+      .describe("how many (0, 1, ...), or which"),
+    shift: z
+      .record(name, z.record(z.string(), value))
+      .default({})
+      .transform(inOrder)
+      .describe("named test distributions: key path -> value, on top of the scenario"),
+    sweep: z
+      .union([grid, z.array(grid).min(1).max(10_000)])
+      .default({})
+      .describe(
+        "key path -> values, crossed; or a list of such maps, in which arms and seeds may choose some of the scenario's",
+      ),
+    evaluation: z
+      .strictObject({
+        levels: positiveInteger
+          .max(1_000_000)
+          .default(1000)
+          .describe("levels drawn where they cannot all be enumerated"),
+        validationEpisodes: positiveInteger
+          .max(1_000_000)
+          .default(2000)
+          .describe(
+            "episodes that each checkpoint plays for the selection `label-legal`; the inspected ones are counted as cost",
+          ),
+      })
+      .prefault({}),
+    primary: z
+      .strictObject({
+        metric: z
+          .enum(["true-return", "proxy-return"])
+          .default("true-return")
+          .describe("discounted return under which goal"),
+        shift: name.default("unseen").describe("the test distribution, a name of `shift`, or training"),
+        select: z.enum(SELECTIONS).default("last").describe("which checkpoint is reported"),
+      })
+      .prefault({})
+      .describe("the one number that is compared, fixed before the first cell"),
+  });
+
+/** The schema of a scenario, over the kinds that there are. */
+export const scenarioSchema = composeSchema();
 
 /** A scenario with every default filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;
-export type OversightOptions = Scenario["oversight"];
 export type AgentOptions = Scenario["agent"];
 export type TrainOptions = Scenario["train"];
-export type ArmName = (typeof ARM_NAMES)[number];

@@ -1,14 +1,15 @@
 import type { NetworkSpec } from "../compute/engine.ts";
 import type { Goal } from "../core/goal.ts";
 import { observedFeatures } from "../envs/observe.ts";
-import type { World } from "../envs/world.ts";
-import { createWorld, type WorldOptions, worldNamed } from "../envs/worlds/table.ts";
+import type { World, WorldOptions } from "../envs/world.ts";
+import { createWorld, worldNamed } from "../envs/worlds/table.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
 import type { VerdictSituations } from "../evaluation/verdict.ts";
-import { createOverseer } from "../oversight/create.ts";
 import type { Overseer } from "../oversight/overseer.ts";
-import { ARMS, type Arm, createRoutes, type Routes } from "../routing/arms.ts";
+import { createOverseer } from "../oversight/overseers/table.ts";
+import type { Arm } from "../routing/arm.ts";
+import { createRoutes, type Routes } from "../routing/routes.ts";
 import { withShift } from "./load.ts";
 import { quirksOf } from "./loop-options.ts";
 import { type Scenario, TRAINING } from "./schema.ts";
@@ -58,13 +59,6 @@ export function createSetting(scenario: Scenario): Setting {
 /** The setting under a shift of the scenario; `training`, and no name at all, is the scenario as it is. @throws UserError for a shift that it has not. */
 export const settingUnder = (scenario: Scenario, shift: string = TRAINING): Setting =>
   createSetting(withShift(scenario, shift));
-
-/** The arm of a name. @throws RangeError for a name that the schema would have refused. */
-export function armNamed(name: string): Arm {
-  const arm = ARMS.get(name);
-  if (arm === undefined) throw new RangeError(`armNamed: unknown arm ${name}`);
-  return arm;
-}
 
 /** What an arm is trained on in a setting: what {@link armOptimum} needs to know. */
 export function objectiveOf(setting: Setting, arm: Arm): Objective {

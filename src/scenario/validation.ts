@@ -3,8 +3,9 @@ import { canonicalJson } from "../core/hash.ts";
 import { Stream } from "../core/random.ts";
 import { suggest } from "../core/suggest.ts";
 import { describePlanes, observedFeatures } from "../envs/observe.ts";
-import type { World } from "../envs/world.ts";
-import { createWorld, type WorldOptions } from "../envs/worlds/table.ts";
+import type { World, WorldOptions } from "../envs/world.ts";
+import { createWorld } from "../envs/worlds/table.ts";
+import { ARMS } from "../routing/arms/table.ts";
 import { readyFor } from "./defaults.ts";
 import {
   type Entry,
@@ -24,7 +25,7 @@ import {
 } from "./located-tree.ts";
 import { quirksOf } from "./loop-options.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./messages.ts";
-import { ARM_NAMES, scenarioSchema, TRAINING } from "./schema.ts";
+import { scenarioSchema, TRAINING } from "./schema.ts";
 
 /*
  * What is checked of a scenario beyond its schema: that the names in one part are defined in another, and that it stays
@@ -355,7 +356,7 @@ function crossProblems(tree: Tree): Problem[] {
   }
   for (const goal of goals) {
     const place = placeOfKey(tree, ["goals", goal]);
-    if (goal === "random" || (ARM_NAMES as readonly string[]).includes(goal)) {
+    if (goal === "random" || ARMS.has(goal)) {
       problems.push({
         place,
         message: `goals.${goal} has the name of ${goal === "random" ? "a policy" : "an arm"}, expected another name`,

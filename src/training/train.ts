@@ -17,7 +17,7 @@ import {
 } from "../core/trajectory.ts";
 import { EnvBatch } from "../envs/batch.ts";
 import { labelEpisodes, labelTails } from "../oversight/label.ts";
-import type { Arm } from "../routing/arms.ts";
+import type { Arm } from "../routing/arm.ts";
 import { averageMasks, createLesson, type Lesson, routeLabels } from "../routing/route.ts";
 import { loopOptions } from "../scenario/loop-options.ts";
 import { networkOf, type Setting } from "../scenario/setting.ts";

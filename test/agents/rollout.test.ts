@@ -10,14 +10,14 @@ import { createObservations, type Observations } from "../../src/core/observatio
 import { Stream } from "../../src/core/random.ts";
 import { createTrajectory, type Trajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { createTerminal } from "../../src/oversight/terminal.ts";
+import { createOverseer } from "../../src/oversight/overseers/table.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
 import { createDiamondGhost } from "../envs/diamond-ghost.ts";
 import { tinyScenario } from "../scenario/tiny.ts";
 
 const world = createDiamondGhost({ size: 4, horizon: 9, walls: null, levels: "all" });
-const overseer = createTerminal(0.5, 0.2, true);
+const overseer = createOverseer({ kind: "terminal", coverage: 0.5, spurious: 0.2, visible: true });
 const CELLS = 16;
 
 function createBatch(worlds: number): EnvBatch<unknown> {

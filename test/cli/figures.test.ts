@@ -5,7 +5,13 @@ import { coverageFigure } from "../../src/report/coverage.ts";
 import { curvesFigure } from "../../src/report/curves.ts";
 import { SWEEP, tableOf } from "../report/tables.ts";
 
-const CAPTION = { title: "A title & more", lines: ["first <line>"], published: true };
+const CAPTION = {
+  title: "A title & more",
+  lines: ["first <line>"],
+  published: [
+    ...["route", "naive"].flatMap((arm) => [0.1, 0.3, 0.8, 1].map((coverage) => ({ arm, coverage, value: 0.5 }))),
+  ],
+};
 
 describe("a drawn figure", () => {
   test("is an SVG that closes what it opens, with every mark and word", async () => {

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ARM_NAMES } from "../../src/scenario/schema.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { halfwatch, MAIN } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
 
@@ -417,7 +417,7 @@ describe("what is not understood", () => {
     [["run", "s.yaml", "--arms", "a,,b"], "--arms is a,,b, expected names with commas between\n"],
     [
       ["run", "scenarios/quickstart.yaml", "--arms", "naiv"],
-      `--arms: unknown arm naiv; did you mean naive?\n  expected some of ${ARM_NAMES.join(", ")}\n`,
+      `--arms: unknown arm naiv; did you mean naive?\n  expected some of ${[...ARMS.keys()].join(", ")}\n`,
     ],
     ...["run", "levels", "play", "solve", "validate"].map((command): [string[], string] => [
       [command, "scenarios/quickstrt.yaml", ...(command === "solve" ? ["--level", "0"] : [])],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Rng, Stream } from "../../src/core/random.ts";
-import { createOverseer, OVERSEERS, type OverseerOptions } from "../../src/oversight/create.ts";
+import { type Chance, Stream } from "../../src/core/random.ts";
 import type { Overseer } from "../../src/oversight/overseer.ts";
+import { createOverseer, OVERSEERS } from "../../src/oversight/overseers/table.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
 import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
 
@@ -14,19 +14,18 @@ const terminal = (coverage: number, spurious = 0) =>
   createOverseer({ kind: "terminal", coverage, spurious, visible: true });
 
 /** Draws the given numbers, and not one more. */
-function scripted(...numbers: number[]): Rng {
-  return {
-    next: () => {
-      const number = numbers.shift();
-      if (number === undefined) throw new Error("the overseer drew a number too many");
-      return number;
-    },
+function scripted(...numbers: number[]): Chance {
+  const next = () => {
+    const number = numbers.shift();
+    if (number === undefined) throw new Error("the overseer drew a number too many");
+    return number;
   };
+  return { below: (n) => Math.floor(next() * n), flip: (p) => next() < p };
 }
 
-function marksOf(overseer: Overseer, rng: Rng): number[] {
+function marksOf(overseer: Overseer, chance: Chance): number[] {
   const marks = new Uint8Array(CELLS);
-  overseer.mark(SITES, rng, marks);
+  overseer.mark(SITES, chance, marks);
   return [...marks.keys()].filter((cell) => marks[cell]);
 }
 
@@ -201,11 +200,9 @@ test("no overseer marks more cells than it announces", () => {
 test("createOverseer makes what its options name, keeps `visible`, and refuses an unknown kind by its name", () => {
   for (const visible of [true, false]) {
     for (const kind of OVERSEERS.keys()) {
-      const overseer = createOverseer({ kind, visible, coverage: 0.5, spurious: 0 } as OverseerOptions);
+      const overseer = createOverseer({ kind, visible, coverage: 0.5, spurious: 0 });
       expect([overseer.kind, overseer.visible]).toEqual([kind, visible]);
     }
   }
-  expect(() => createOverseer({ kind: "sleepy", visible: true } as unknown as OverseerOptions)).toThrow(
-    /^createOverseer: unknown kind .*sleepy/,
-  );
+  expect(() => createOverseer({ kind: "sleepy", visible: true })).toThrow(/^createOverseer: unknown kind .*sleepy/);
 });

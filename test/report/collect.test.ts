@@ -24,7 +24,7 @@ describe("what is collected of a run", () => {
     const result = {
       ...{ cell: `${arm}-seed${seed}-00000000`, arm, seed, engine, point: { "oversight.coverage": coverage } },
       ...{
-        format: 1,
+        format: 2,
         scenarioHash: manifest.scenarioHash,
         steps: 640,
         checkpoints: { last: 640, "label-legal": 640, oracle: 640 },

@@ -1,8 +1,14 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { armsFigure } from "../../src/report/arms.ts";
 import { coverageFigure } from "../../src/report/coverage.ts";
 import { type CellCurve, curvesFigure } from "../../src/report/curves.ts";
 import { coincident, dashes, roundDomain, type Spec, spread } from "../../src/report/figure.ts";
+import { publishedFor } from "../../src/report/published.ts";
+import { readText } from "../../src/runs/files.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
+import type { Scenario } from "../../src/scenario/schema.ts";
+import { ROOT } from "../cli/halfwatch.ts";
 import { rowsOf, SWEEP, tableOf } from "./tables.ts";
 
 interface Layer {
@@ -11,7 +17,9 @@ interface Layer {
   readonly encoding: Record<string, { field?: string; scale?: { domain: unknown }; axis?: Record<string, unknown> }>;
 }
 
-const CAPTION = { title: "A title", lines: ["first", "second"], published: false };
+const DIAMOND_GHOST = loadScenario({ path: join(ROOT, "scenarios/diamond-ghost.yaml"), readText }).scenario;
+const PUBLISHED = publishedFor(DIAMOND_GHOST)?.values ?? [];
+const CAPTION = { title: "A title", lines: ["first", "second"], published: [] };
 const layersOf = (spec: Spec) => spec.layer as Layer[];
 const layerOf = (spec: Spec, yField: string, mark: string) => {
   const found = layersOf(spec).filter(({ encoding, mark: { type } }) => encoding.y?.field === yField && type === mark);
@@ -109,9 +117,21 @@ describe("the figure against coverage", () => {
     expect(axis?.title).toContain("0 % set apart");
   });
 
+  test("there are published points for the paper's setting and for no other", () => {
+    expect(PUBLISHED).toHaveLength(11);
+    const others: readonly Partial<Scenario>[] = [
+      { world: { ...DIAMOND_GHOST.world, size: 7 } },
+      { world: { ...DIAMOND_GHOST.world, kind: "other" } },
+      { world: { ...DIAMOND_GHOST.world, observe: "centred" } },
+      { oversight: { ...DIAMOND_GHOST.oversight, visible: false } },
+      { sweep: { "oversight.coverage": [0.1], "agent.gateCoef": [0.3] } },
+    ];
+    for (const other of others) expect(publishedFor({ ...DIAMOND_GHOST, ...other })).toBe(undefined);
+  });
+
   test("shows the published points, hollow, only where it is asked for, and only of arms that were run", () => {
     expect(layersOf(spec).some(({ mark }) => mark.filled === false)).toBe(false);
-    const published = coverageFigure(SWEEP, { ...CAPTION, published: true });
+    const published = coverageFigure(SWEEP, { ...CAPTION, published: PUBLISHED });
     const [hollow] = layersOf(published).filter(({ mark }) => mark.filled === false);
     expect(hollow.data.values.map(({ arm, coverage, value }) => [arm, coverage, value])).toEqual([
       ["route", 0.1, 0.507],

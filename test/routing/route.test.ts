@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
 import { createLabels, createTrajectory, NOTHING, UNLABELLED } from "../../src/core/trajectory.ts";
-import { ARMS, type Arm, createRoutes, type Routes } from "../../src/routing/arms.ts";
+import type { Arm } from "../../src/routing/arm.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { averageMasks, createLesson, routeLabels } from "../../src/routing/route.ts";
+import { createRoutes, type Routes } from "../../src/routing/routes.ts";
 import { DEVIATION_LIMIT, deviations } from "../oversight/binomial.ts";
 import { armCalled } from "../scenario/tiny.ts";
 

@@ -174,7 +174,7 @@ test("a manifest that four processes extend at the same time, from nothing, lose
      writeFileSync(run + "/ready" + INDEX, "");
      while (readdirSync(run).filter((name) => name.startsWith("ready")).length < 4) sleep(1);
      const manifest = {
-       format: 1, scenarioHash: "${"0".repeat(64)}", scenario: {}, versions: {}, points: [{}], asked: [], commands: [],
+       format: 2, scenarioHash: "${"0".repeat(64)}", scenario: {}, versions: {}, points: [{}], asked: [], commands: [],
        primary: { metric: "m", shift: "s", select: "last" },
      };
      const dir = ${JSON.stringify(dir)};

@@ -42,7 +42,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const HASH = sha256("scenario");
 const MANIFEST: Manifest = {
-  format: 1,
+  format: 2,
   scenarioHash: HASH,
   scenario: { name: "diamond-ghost" },
   primary: { metric: "true-return", shift: "unseen", select: "label-legal" },
@@ -203,7 +203,7 @@ describe("a run", () => {
     ["a list", (path) => writeFileSync(path, "[]"), "is not a file of a run: it has no format"],
     ["null", (path) => writeFileSync(path, "null"), "is not a file of a run: it has no format"],
     ["foreign", (path) => writeFileSync(path, '{"format":{"toString":1}}'), "has no format number"],
-    ["newer", (path) => reseal(path, { format: 2 }), "has format 2; this version reads format 1"],
+    ["newer", (path) => reseal(path, { format: 3 }), "has format 3; this version reads format 2"],
     ["of a wrong type", (path) => reseal(path, { seeds: "20" }), "is not valid: seeds: "],
     ["of an unknown key", (path) => reseal(path, { color: 1 }), "color"],
     [
@@ -237,7 +237,7 @@ describe("a cell", () => {
     expect(run.finished[0].evaluation).toEqual(evaluationOf(0.75));
     const { files, ...result } = run.finished[0].result;
     expect(result).toEqual({
-      ...{ format: 1, cell: cell.id, scenarioHash: HASH, arm: "route", seed: 0, point: {}, engine: "wasm", steps: 128 },
+      ...{ format: 2, cell: cell.id, scenarioHash: HASH, arm: "route", seed: 0, point: {}, engine: "wasm", steps: 128 },
       ...{ checkpoints: { last: 128, "label-legal": 0, oracle: 0 }, summary: summaryOf(0.75) },
     });
     expect(Object.keys(files).sort()).toEqual([

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Engine, Model, TrainState } from "../../src/compute/engine.ts";
-import { ARMS, type Arm } from "../../src/routing/arms.ts";
+import type { Arm } from "../../src/routing/arm.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
 import { type Trained, type Training, train } from "../../src/training/train.ts";

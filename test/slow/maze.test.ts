@@ -3,10 +3,11 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkPolicy, optimalForGoal } from "../../src/evaluation/policies.ts";
+import { armNamed } from "../../src/routing/arms/table.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { readText } from "../../src/runs/files.ts";
 import { loadScenario, withShift } from "../../src/scenario/load.ts";
-import { armNamed, createSetting, situationOf } from "../../src/scenario/setting.ts";
+import { createSetting, situationOf } from "../../src/scenario/setting.ts";
 import { train } from "../../src/training/train.ts";
 
 /*

@@ -15,7 +15,7 @@ import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../
 import { EnvBatch } from "../../src/envs/batch.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { labelEpisodes } from "../../src/oversight/label.ts";
-import { createTerminal } from "../../src/oversight/terminal.ts";
+import { createOverseer } from "../../src/oversight/overseers/table.ts";
 import { readText } from "../../src/runs/files.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
@@ -47,7 +47,7 @@ function recordTransitions(size: number, isMaze = false) {
     levels: "all",
     ...(isMaze ? { walls: { kind: "maze", loops: 0.5, ghostMayBlock: false }, observe: "centred" } : { walls: null }),
   });
-  const overseer = createTerminal(COVERAGE, 0, true);
+  const overseer = createOverseer({ kind: "terminal", coverage: COVERAGE, spurious: 0, visible: true });
   const oversight = new Stream(3, "oversight");
   const batch = new EnvBatch<DiamondGhostLevel>({
     world,

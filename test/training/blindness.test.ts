@@ -3,7 +3,7 @@ import { tailOf } from "../../src/agents/rollout.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
-import { ARMS } from "../../src/routing/arms.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { type Change, trainedBytes } from "../scenario/tiny.ts";
 
 /*

@@ -5,7 +5,7 @@ import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
 import { createLedger, createTrajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { ARMS } from "../../src/routing/arms.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../src/runs/checkpoint.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
 import { type Loop, restoreLoop, type Saved, saveLoop } from "../../src/training/loop-state.ts";

@@ -4,7 +4,7 @@ import type { Engine, UpdateStats } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
-import { ARMS } from "../../src/routing/arms.ts";
+import { ARMS } from "../../src/routing/arms/table.ts";
 import { createSetting, networkOf } from "../../src/scenario/setting.ts";
 import { moduleDiagnostics } from "../../src/training/diagnostics.ts";
 import { type Progress, updatesIn } from "../../src/training/train.ts";

@@ -1,25 +1,15 @@
-import type { World, WorldDefinition } from "../world.ts";
+import type { World, WorldDefinition, WorldOptions } from "../world.ts";
 import { diamondGhost } from "./diamond-ghost.ts";
 
-/** The worlds that there are: one file and one line each. */
-const TABLE = [diamondGhost] as const;
-
-/** A world's options as a scenario has them, its kind among them. */
-export type WorldOptions = {
-  [I in keyof typeof TABLE]: (typeof TABLE)[I] extends WorldDefinition<infer Options>
-    ? { readonly kind: string } & Options
-    : never;
-}[number];
-
-/** By kind. */
-export const WORLDS: ReadonlyMap<string, WorldDefinition<WorldOptions>> = new Map(
-  TABLE.map((definition) => [definition.kind, definition as WorldDefinition<WorldOptions>]),
+/** The worlds that there are, by kind: one file and one line each. A user's own are added when a scenario brings them. */
+export const WORLDS = new Map<string, WorldDefinition>(
+  [diamondGhost].map((definition) => [definition.kind, definition as WorldDefinition]),
 );
 
 /** The definition of a kind. @throws RangeError for one that the schema would have refused. */
-export function worldNamed(kind: string): WorldDefinition<WorldOptions> {
+export function worldNamed(kind: string): WorldDefinition {
   const definition = WORLDS.get(kind);
-  if (definition === undefined) throw new RangeError(`worldNamed: unknown world ${kind}`);
+  if (definition === undefined) throw new RangeError(`worldNamed: unknown world ${JSON.stringify(kind)}`);
   return definition;
 }
 

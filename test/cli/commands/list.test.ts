@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSyn
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ENGINES } from "../../../src/compute/choice.ts";
-import { ARM_NAMES } from "../../../src/scenario/schema.ts";
+import { ARMS } from "../../../src/routing/arms/table.ts";
 import { hasCompiler } from "../../compute/compiler.ts";
 import { ESCAPE, halfwatch, inFolder, MAIN, ROOT } from "../halfwatch.ts";
 import { halfwatchHere } from "../here.ts";
@@ -29,7 +29,7 @@ describe("list", () => {
     const namesOf = (topic: string): string[] => lists[topic].map(({ name }: { name: string }) => name);
     expect(namesOf("worlds")).toEqual(kindsOf("world"));
     expect(namesOf("overseers")).toEqual(kindsOf("oversight"));
-    expect(namesOf("arms")).toEqual([...ARM_NAMES]);
+    expect(namesOf("arms")).toEqual([...ARMS.keys()]);
     for (const { about } of Object.values(lists).flat() as { about: string }[]) expect(about).toMatch(/^[^\n]+$/);
   });
 
@@ -39,7 +39,7 @@ describe("list", () => {
     expect(stdout.split("\n")[0]).toBe(
       "naive                  true reward where labelled, the proxy's elsewhere; one module",
     );
-    expect(stdout.trimEnd().split("\n")).toHaveLength(ARM_NAMES.length);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(ARMS.size);
     expect(stdout).not.toContain(ESCAPE);
     expect(await json(["list", "arms"])).toEqual({ arms: (await json(["list"])).arms });
   });

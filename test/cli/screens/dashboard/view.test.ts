@@ -7,9 +7,9 @@ import { cellAt, dashboardView } from "../../../../cli/screens/dashboard/view.ts
 import { PLAIN } from "../../../../cli/text/capabilities.ts";
 import { toText } from "../../../../cli/tui/ansi.ts";
 import { fitFrame } from "../../../../cli/tui/span.ts";
+import { ARMS } from "../../../../src/routing/arms/table.ts";
 import type { CellOutcome } from "../../../../src/runs/outcome.ts";
 import { type CellPlan, planCells } from "../../../../src/runs/plan.ts";
-import { ARM_NAMES } from "../../../../src/scenario/schema.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../../tui/fake-terminal.ts";
 import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 
@@ -23,6 +23,7 @@ function model(change: Partial<Dashboard> = {}): Dashboard {
   const done = [...told, { kind: "bounds" as const, point: 0, bounds }].reduce(reduce, start);
   return { ...done, arm: 1, seed: 1, isLive: false, ...change };
 }
+const ARM_NAMES = [...ARMS.keys()];
 const draw = (shown: Dashboard, columns: number, rows: number, capabilities = PLAIN): string[] => {
   const size = { columns, rows };
   return toText(fitFrame(dashboardView(shown, size, capabilities), size), capabilities).map((row) => row.trimEnd());
@@ -242,7 +243,7 @@ test("the help explains every sign of the legend, with or without Unicode, and n
 });
 
 test("in ASCII every row is, whatever stands in it", () => {
-  const long = { ...SCENARIO, arms: [...ARM_NAMES], seeds: 40 };
+  const long = { ...SCENARIO, arms: [...ARMS.keys()], seeds: 40 };
   const many = beginDashboard(long, beginRun(planCells(long, "wasm"), new Map()), {
     ...{ title: "halfwatch run: a-name-that-is-longer-than-most", role: "run", engine: ENGINE },
   });
@@ -375,7 +376,7 @@ test("many seeds are a sign each, a window of them around the selected one", () 
 });
 
 test("however many arms there are, the frame has no more rows than the screen, and the selected arm is in it", () => {
-  const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
+  const scenario = { ...SCENARIO, arms: [...ARMS.keys()] };
   const plans = planCells(scenario, "wasm");
   const start = beginDashboard(scenario, beginRun(plans, new Map()), { title: "t", role: "run", engine: ENGINE });
   for (const rows of [19, 23, 39]) {
@@ -390,7 +391,7 @@ test("however many arms there are, the frame has no more rows than the screen, a
 });
 
 test("what is drawn at a place is what a click there means, at every size, and nothing is meant elsewhere", () => {
-  const scenario = { ...SCENARIO, arms: [...ARM_NAMES] };
+  const scenario = { ...SCENARIO, arms: [...ARMS.keys()] };
   const few = beginDashboard(scenario, beginRun(planCells(scenario, "wasm"), new Map()), {
     ...{ title: "t", role: "run", engine: ENGINE },
   });

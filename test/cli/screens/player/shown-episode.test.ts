@@ -20,7 +20,7 @@ import { evaluate } from "../../../../src/evaluation/evaluate.ts";
 import { type Mind, optimalMind } from "../../../../src/evaluation/mind.ts";
 import { networkPolicy } from "../../../../src/evaluation/policies.ts";
 import { drawBeginning, playAll, retrace, type Stage, standingsOf } from "../../../../src/evaluation/record.ts";
-import { createOverseer } from "../../../../src/oversight/create.ts";
+import { createOverseer } from "../../../../src/oversight/overseers/table.ts";
 import { parseView } from "../../../../src/routing/views.ts";
 import { createSetting, networkOf, situationOf } from "../../../../src/scenario/setting.ts";
 import { createCorridor } from "../../../envs/specimens.ts";

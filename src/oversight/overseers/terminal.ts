@@ -1,4 +1,10 @@
-import type { Marking, Overseer } from "./overseer.ts";
+import { z } from "zod";
+import { type Marking, type OverseerDefinition, probabilityOfInspection } from "../overseer.ts";
+
+const options = z.strictObject({
+  coverage: probabilityOfInspection,
+  spurious: z.number().min(0).max(1).default(0).describe("probability of a mark on a cell where no episode can end"),
+});
 
 /**
  * One coin per site, heads with probability `coverage`: an episode is inspected if and only if the cell on which it ended is
@@ -6,23 +12,26 @@ import type { Marking, Overseer } from "./overseer.ts";
  *
  * Cloud et al. 2024 (arXiv:2410.04332), section 4.3: the label depends on which terminal the policy chose to reach.
  */
-export function createTerminal(coverage: number, spurious: number, visible: boolean): Overseer {
-  return {
+export const terminal: OverseerDefinition<z.output<typeof options>> = {
+  kind: "terminal",
+  about: "one coin per terminal decides whether an end there is inspected; timeouts always are",
+  options,
+  create: ({ coverage, spurious, visible }) => ({
     kind: "terminal",
     visible,
     mostMarks: (cells, sites) => (spurious > 0 ? cells : sites),
-    mark: (sites, rng, marks) => {
+    mark: (sites, chance, marks) => {
       // Sites draw first: the same episode has the same marks on them whatever `spurious` is.
-      for (const site of sites) marks[site] = rng.next() < coverage ? 1 : 0;
+      for (const site of sites) marks[site] = chance.flip(coverage) ? 1 : 0;
       if (spurious === 0) return;
       for (let cell = 0; cell < marks.length; cell++) {
-        if (!sites.includes(cell)) marks[cell] = rng.next() < spurious ? 1 : 0;
+        if (!sites.includes(cell)) marks[cell] = chance.flip(spurious) ? 1 : 0;
       }
     },
     inspects: ({ marks, cell, truncated }) => truncated || marks[cell] === 1,
     markings: (sites) => (spurious > 0 ? null : subsets(sites, coverage)),
-  };
-}
+  }),
+};
 
 /** All subsets of the sites, each site in with probability p independently; impossible ones are left out. */
 function subsets(sites: readonly number[], p: number): Marking[] {

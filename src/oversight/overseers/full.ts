@@ -1,0 +1,19 @@
+import { z } from "zod";
+import type { OverseerDefinition } from "../overseer.ts";
+
+/** Sees every episode; every site is marked. */
+export const full: OverseerDefinition = {
+  kind: "full",
+  about: "inspects every episode",
+  options: z.strictObject({}),
+  create: ({ visible }) => ({
+    kind: "full",
+    visible,
+    mostMarks: (_cells, sites) => sites,
+    mark: (sites, _chance, marks) => {
+      for (const site of sites) marks[site] = 1;
+    },
+    inspects: () => true,
+    markings: (sites) => [{ probability: 1, cells: sites }],
+  }),
+};
