@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type EngineChoice, reasonFor, resolveEngine, shownName } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
+import { ensureLater } from "../../src/core/cleanup.ts";
 import { counted, grouped } from "../../src/report/format.ts";
 import { summarise } from "../../src/report/summary.ts";
-import { launchLocal } from "../../src/runner/launcher.ts";
+import { localLauncher } from "../../src/runner/launcher.ts";
 import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/runs/control.ts";
 import { type Claim, guardBy, holderOf, takeLock } from "../../src/runs/lock.ts";
@@ -21,16 +22,17 @@ import { cacheFolder } from "../engine/cache.ts";
 import { Interrupted } from "../errors.ts";
 import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { packageVersion } from "../package.ts";
-import { type RunDisplay, type SafeDisplay, type ScreenTrouble, showRun } from "../run/display.ts";
+import type { RunDisplay, ScreenTrouble } from "../run/display.ts";
 import { estimateRun, tellEstimate } from "../run/estimate.ts";
 import { DISCOUNTED, nameOf, remarkOn, thinEvaluations } from "../run/event-lines.ts";
 import { pastOf } from "../run/follower.ts";
 import { ownClaim, sleepHere } from "../run/lock-owner.ts";
-import { withOutcomeOf, withOutcomes } from "../run/outcomes.ts";
+import { withOutcomes } from "../run/outcomes.ts";
 import { togglePause } from "../run/pause.ts";
 import { cellEntry, divideCells, pause } from "../run/processes.ts";
-import { advance, beginRun, countCells, goOn, type RunView, STOPPED_CLOCK, secondsLeft } from "../run/progress.ts";
+import { beginRun, countCells, goOn, type RunView, STOPPED_CLOCK, secondsLeft } from "../run/progress.ts";
 import { renderTables } from "../run/results-table.ts";
+import { showSession } from "../run/session.ts";
 import { listenForStop } from "../run/stop-request.ts";
 import { openDashboard } from "../screens/dashboard/dashboard.ts";
 import { type Capabilities, liveCapabilities } from "../text/capabilities.ts";
@@ -99,54 +101,50 @@ export async function run(
   if (isLong(waiting)) say(`estimate: ${tellEstimate(await estimateRun(waiting, options.engine, { jobs, threads }))}`);
 
   const returns = new Map([...results].map(([id, result]) => [id, primaryReturn(result, shift)]));
-  let view = beginRun(plans, returns);
+  const before = beginRun(plans, returns);
   const stopping = listenForStop();
   const heard = goOnUnheard();
-  let display: SafeDisplay | null = null;
-  if (waiting.length > 0) {
+  const entry = cellEntry();
+  const launcher = localLauncher({
+    run: dir,
+    engine: options.engine,
+    jobs,
+    threads,
+    entry,
+    claim,
+    pause,
+    kill: stopping.kill,
+  });
+  const showWaiting = () => {
     const steps = updatesIn(scenario.train) * scenario.train.worlds * scenario.train.rollout;
     const isGrouped = groups.some(({ length }) => length > 1);
     const spread = isGrouped ? sideBySide(groups, jobs) : `${counted(jobs, "cell")} x ${counted(threads, "thread")}`;
-    const chosen = { name: engineName, spread, why: reasonFor(options.engine) };
+    const engine = { name: engineName, spread, why: reasonFor(options.engine) };
     const title = [
       `halfwatch run: ${runName(scenario)}`,
       `${counted(plans.length, "cell")}${results.size > 0 ? ` (${results.size} done before)` : ""} of ${grouped(steps)} steps`,
       `${engineName}, ${sideBySide(groups, jobs)}${threads > 1 ? `, ${threads} threads each` : ""}`,
     ].join("  ");
     const capabilities = showing.capabilities(options);
-    const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) => {
-      view = withOutcomes(beginRun(plans, returns, pastOf(dir, plans)), dir, results.keys());
-      return showing.openDashboard(scenario, view, {
-        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", dir, capabilities: shown, engine: chosen },
+    // Lines need nothing of what logs and results say of earlier attempts.
+    const view =
+      capabilities === null ? before : withOutcomes(beginRun(plans, returns, pastOf(dir, plans)), dir, results.keys());
+    const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) =>
+      showing.openDashboard(scenario, view, {
+        ...{ title: `halfwatch run: ${runName(scenario)}`, role: "run", dir, capabilities: shown, engine },
         ...{ onStop: stopping.request, onPause: () => togglePause(dir, claim), ...trouble },
       });
-    };
     const screen = capabilities === null ? null : openScreen(capabilities);
-    display = await showRun(screen, () => plainDisplay(title, shift), "the training");
-    display.update(view, null);
-  }
-  try {
-    await launchLocal({
-      run: dir,
-      groups,
-      engine: options.engine,
-      jobs,
-      threads,
-      entry: cellEntry(),
-      claim,
-      pause,
-      signal: stopping.signal,
-      kill: stopping.kill,
-      onEvent: (event) => {
-        view = withOutcomeOf(advance(view, event), dir, event);
-        display?.update(view, event);
-      },
-    });
-  } finally {
-    stopping.end();
-    await display?.end(stopping.signal.aborted);
-    heard();
-  }
+    const session = { dir, view, screen, lines: () => plainDisplay(title, shift), work: "the training", stopping };
+    return showSession(session, (tell) => launcher.start(groups, tell, stopping.signal));
+  };
+  const view = await ensureLater(
+    async () => (waiting.length > 0 ? showWaiting() : before),
+    () => {
+      stopping.end();
+      heard();
+    },
+  );
 
   const counts = countCells(view);
   if (stopping.signal.aborted) {

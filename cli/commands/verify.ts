@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { sha256 } from "../../src/core/hash.ts";
-import { type CellEvent, launchLocal } from "../../src/runner/launcher.ts";
+import { type CellEvent, localLauncher } from "../../src/runner/launcher.ts";
 import { cellPaths, checkpointPath } from "../../src/runs/cell-paths.ts";
 import { readBytes } from "../../src/runs/files.ts";
 import { type CellPlan, planOf, runPlanOf } from "../../src/runs/plan.ts";
@@ -148,22 +148,14 @@ async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
     }
     const { jobs, threads } = divideCores(plans.length);
     for (const engine of ENGINE_NAMES) {
-      await launchLocal({
-        run: folder,
-        groups: plans.filter((plan) => plan.engine === engine).map((plan) => [plan]),
-        engine,
-        jobs,
-        threads,
-        entry: cellEntry(),
-        claim: ownClaim(),
-        pause,
-        signal: stopping.signal,
-        kill: stopping.kill,
-        onEvent: (event: CellEvent) => {
-          if (event.kind === "started") say(`training ${event.plan.id} again`);
-          if (event.kind === "failed") failures.set(event.plan.id, `${event.message} (${event.where})`);
-        },
-      });
+      const { kill, signal } = stopping;
+      const machine = { run: folder, engine, jobs, threads, entry: cellEntry(), claim: ownClaim(), pause, kill };
+      const groups = plans.filter((plan) => plan.engine === engine).map((plan) => [plan]);
+      const tell = (event: CellEvent) => {
+        if (event.kind === "started") say(`training ${event.plan.id} again`);
+        if (event.kind === "failed") failures.set(event.plan.id, `${event.message} (${event.where})`);
+      };
+      await localLauncher(machine).start(groups, tell, signal);
     }
     if (stopping.signal.aborted) throw new Interrupted("stopped: nothing was changed");
     return cells.map(({ paths, result }) => {

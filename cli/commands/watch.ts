@@ -10,15 +10,15 @@ import { readRun } from "../../src/runs/store.ts";
 import { nameInFull } from "../../src/scenario/sweep.ts";
 import { checkRun } from "../arguments/run-directories.ts";
 import { print, printJson, say } from "../output.ts";
-import { type RunDisplay, type ScreenTrouble, showRun } from "../run/display.ts";
+import type { RunDisplay, ScreenTrouble } from "../run/display.ts";
 import { DISCOUNTED, findingOn, nameOf, remarkOn, thinEvaluations } from "../run/event-lines.ts";
 import { RunFollower } from "../run/follower.ts";
 import { ownClaim } from "../run/lock-owner.ts";
-import { withOutcomeOf } from "../run/outcomes.ts";
 import { togglePause } from "../run/pause.ts";
 import { pause } from "../run/processes.ts";
 import { advance, beginRun, countCells } from "../run/progress.ts";
 import { renderTables } from "../run/results-table.ts";
+import { type Source, showSession } from "../run/session.ts";
 import { listenForStop } from "../run/stop-request.ts";
 import { openDashboard } from "../screens/dashboard/dashboard.ts";
 import { type Capabilities, liveCapabilities } from "../text/capabilities.ts";
@@ -62,7 +62,7 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
   }
   const leaving = listenForStop();
   const title = `halfwatch watch: ${dir}  ${counted(plans.length, "cell")}`;
-  let view = beginRun(plans, new Map());
+  const view = beginRun(plans, new Map());
   const capabilities = liveCapabilities({ plain: plain === true });
   const openScreen = (shown: Capabilities) => (trouble: ScreenTrouble) =>
     openDashboard(scenario, view, {
@@ -70,31 +70,23 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
       ...{ onStop: leaving.request, onPause: () => togglePause(dir, claim), ...trouble },
     });
   const screen = capabilities === null ? null : openScreen(capabilities);
-  const display = await showRun(screen, () => plainDisplay(title, said), "watching");
-  let seen = performance.now();
   let isAbandoned = false;
-  let isFirst = true;
-  // On a screen a run that was complete before is there to be looked at, until the person leaves.
-  let isExhibit = true;
-  try {
-    while (!leaving.signal.aborted) {
-      for (const event of follower.look()) {
-        view = withOutcomeOf(advance(view, event), dir, event);
-        display.update(view, event, isFirst);
-      }
-      isFirst = false;
-      display.update(view, null);
+  const follow: Source = async (tell, display) => {
+    let seen = performance.now();
+    // On a screen a run that was complete before is there to be looked at, until the person leaves.
+    let isExhibit = true;
+    for (let isFirst = true; !leaving.signal.aborted; isFirst = false) {
+      for (const event of follower.look()) tell(event, isFirst);
       isExhibit &&= display.isOnScreen() && follower.isComplete();
-      if (follower.isComplete() && !isExhibit) break;
+      if (follower.isComplete() && !isExhibit) return;
       if (follower.trained() > 0) seen = performance.now();
       isAbandoned = !isExhibit && performance.now() - seen > ABANDONED * 1000;
-      if (isAbandoned) break;
+      if (isAbandoned) return;
       await pause();
     }
-  } finally {
-    leaving.end();
-    await display.end(leaving.signal.aborted);
-  }
+  };
+  const lines = () => plainDisplay(title, said);
+  const last = await showSession({ dir, view, screen, lines, work: "watching", stopping: leaving }, follow);
   if (leaving.signal.aborted && !follower.isComplete()) return;
   const { finished } = readRun(dir);
   const tables = await summarise(
@@ -104,7 +96,7 @@ export async function run([dir]: readonly string[], { plain, json }: WatchOption
     nameInFull(points),
   );
   for (const lines of renderTables(scenario, tables, process.stdout.columns ?? 100)) print(["", ...lines].join("\n"));
-  const { done, failed } = countCells(view);
+  const { done, failed } = countCells(last);
   if (!isAbandoned) return say(`complete: ${done} of ${plans.length} cells are done`);
   const lost = failed > 0 ? `, ${failed} failed` : "";
   say(

@@ -56,10 +56,19 @@ export type CellEvent = { readonly plan: CellPlan } & (
   | { readonly kind: "failed"; readonly where: string; readonly message: string; readonly hint?: string | undefined }
 );
 
-export interface Launch {
+/** A place where cells are trained: this machine, or another. */
+export interface Launcher {
+  /**
+   * Train groups of cells, those of a group together. `tell` hears what happens to each cell.
+   *
+   * Resolves when every cell is finished or failed, or the signal came: then running cells save and stop, and no further one is started.
+   * A cell that fails is told, and the others go on.
+   */
+  start(groups: readonly (readonly CellPlan[])[], tell: (event: CellEvent) => void, signal: AbortSignal): Promise<void>;
+}
+
+export interface LocalOptions {
   readonly run: string;
-  /** Cells that one process trains together; one in each, on most engines (group.ts). */
-  readonly groups: readonly (readonly CellPlan[])[];
   readonly engine: EngineChoice;
   /** Processes side by side. */
   readonly jobs: number;
@@ -67,32 +76,38 @@ export interface Launch {
   readonly threads: number;
   /** Program and first arguments of the process that trains cells. */
   readonly entry: { readonly path: string; readonly args: readonly string[] };
-  readonly onEvent: (event: CellEvent) => void;
   /** To see which cells other processes train. */
   readonly claim: Claim;
   /** Resolves after a moment; between two looks at cells that other processes train. */
   readonly pause: () => Promise<void>;
-  /** Aborted: running cells save and stop, no further one is started. */
-  readonly signal: AbortSignal;
   /** Aborted: running cells end at once, and lose what they did since they were saved last. */
   readonly kill: AbortSignal;
 }
 
+/** What one start hands to its processes. */
+interface Launch extends LocalOptions {
+  readonly tell: (event: CellEvent) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Train groups of cells side by side, each group in a process of its own: a crash costs one group, memory is clean, and a cluster uses the
- * same entry.
+ * Trains groups side by side on this machine, each in a process of its own: a crash costs one group, memory is clean, and a cluster uses
+ * the same entry.
  *
- * Cells that other processes train are left to them; where those fail or are killed, the cell is taken up here. Resolves when every cell is
- * finished or failed, or the signal came; a cell that fails is reported and the others go on.
+ * Cells that other processes train are left to them; where those fail or are killed, the cell is taken up here.
  */
-export async function launchLocal(launch: Launch): Promise<void> {
-  const { run, claim, signal, onEvent } = launch;
-  const waiting = [...launch.groups];
+export function localLauncher(options: LocalOptions): Launcher {
+  return { start: (groups, tell, signal) => startHere({ ...options, tell, signal }, groups) };
+}
+
+async function startHere(launch: Launch, groups: readonly (readonly CellPlan[])[]): Promise<void> {
+  const { run, claim, signal, tell } = launch;
+  const waiting = [...groups];
   const held: CellPlan[] = [];
   const told = new Set<string>();
   const tellHeld = (plan: CellPlan, holder: Owner | null) => {
     held.push(plan);
-    if (!told.has(plan.id)) onEvent({ plan, kind: "held", holder });
+    if (!told.has(plan.id)) tell({ plan, kind: "held", holder });
     told.add(plan.id);
   };
   const worker = async () => {
@@ -106,7 +121,7 @@ export async function launchLocal(launch: Launch): Promise<void> {
       }
       const free = group.filter((plan) => {
         if (pathExists(cellPaths(run, plan.id).result)) {
-          onEvent({ plan, kind: "found" });
+          tell({ plan, kind: "found" });
           return false;
         }
         const holder = holderOf(run, plan.id, claim);
@@ -117,7 +132,7 @@ export async function launchLocal(launch: Launch): Promise<void> {
       for (const [plan, holder] of await runProcess(launch, free)) tellHeld(plan, holder);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(launch.jobs, launch.groups.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(launch.jobs, groups.length) }, worker));
 }
 
 /** How a process ends that the system, or somebody, kills outright. */
@@ -138,7 +153,7 @@ interface Told {
 
 /** Resolves when the process has ended: to who holds the cells that it therefore left alone. */
 function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<CellPlan, Owner | null>> {
-  const { run, engine, threads, entry, onEvent, signal, kill } = launch;
+  const { run, engine, threads, entry, tell, signal, kill } = launch;
   return new Promise((resolve) => {
     const child = fork(entry.path, [...entry.args], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -151,7 +166,7 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
       cell.settled = true;
       const failure = { where: whereAfter(cell.done), message, ...(hint !== undefined && { hint }) };
       leaveWord(launch, cell.plan, failure);
-      onEvent({ plan: cell.plan, kind: "failed", ...failure });
+      tell({ plan: cell.plan, kind: "failed", ...failure });
     };
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-4000);
@@ -166,7 +181,7 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
       else if (report.kind === "stopped" && !signal.aborted)
         fail(cell, "its process was told to stop by somebody else");
       else if (report.kind === "held") holders.set(cell.plan, report.holder);
-      else onEvent({ plan: cell.plan, ...report });
+      else tell({ plan: cell.plan, ...report });
       if (!UNDERWAY.has(report.kind)) cell.settled = true;
     });
     const forget = passOn(child, signal, kill);
@@ -183,7 +198,7 @@ function runProcess(launch: Launch, plans: readonly CellPlan[]): Promise<Map<Cel
     };
     child.on("error", (error) => close(`could not be started: ${error.message}`));
     child.on("close", (code, killer) => close(killer === null ? `ended with code ${code}` : `was killed by ${killer}`));
-    for (const plan of plans) onEvent({ plan, kind: "started" });
+    for (const plan of plans) tell({ plan, kind: "started" });
     const order: CellOrder = { run, plans, engine, threads };
     child.send(order, () => {});
   });
