@@ -1,14 +1,14 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
+import { median, Terminal } from "./terminal.ts";
 
 /*
  * What the player costs on a terminal of 120 x 40: from a key to the screen, until the list of a long file is complete, memory, and the
- * share of a core while it plays. The terminal is util-linux's `script`, which does nothing but hand bytes on, so what a real one needs
- * to draw them is not counted. Run `npm run build:ts` first.
+ * share of a core while it plays. bench/screens.ts measures the other screens. Run `npm run build:ts` first.
  *
  *     node bench/player.ts [main.js]
  */
@@ -17,9 +17,6 @@ const MAIN = process.argv[2] ?? join(import.meta.dirname, "../dist/cli/main.js")
 const REPEATS = 12;
 const EPISODES = 10_000;
 const PLAYED_SECONDS = 8;
-/** Ends what is written of a frame: see cli/tui/rows.ts. */
-const FRAME_END = "\u001b[?2026l";
-const RIGHT_AFTER = 400;
 
 const WORLDS = {
   "5 x 5": ["diamond-ghost.yaml"],
@@ -31,103 +28,31 @@ const WORLDS = {
 } as const;
 const SMALL = ["train.steps=4096", "train.worlds=16", "train.rollout=32", "evaluation.levels=8"];
 
-class Terminal {
-  private readonly child: ChildProcess;
-  private readonly begun = performance.now();
-  /** When each frame's last byte came, milliseconds, and all that was written until then. */
-  private frames: { readonly at: number; readonly text: string }[] = [];
-  private text = "";
-
-  constructor(args: readonly string[], folder: string) {
-    const quoted = [process.execPath, MAIN, ...args].map((each) => `'${each}'`).join(" ");
-    const command = `stty cols 120 rows 40; exec ${quoted}`;
-    this.child = spawn("script", ["-qfec", command, "/dev/null"], {
-      cwd: folder,
-      env: { ...process.env, TERM: "xterm-256color" },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      this.text += text;
-      if (!this.text.includes(FRAME_END)) return;
-      this.frames.push({ at: performance.now(), text: this.text });
-      this.text = "";
-    });
-  }
-
-  /** Milliseconds from the start to the first frame that shows it. */
-  async shows(pattern: RegExp, from = this.begun, after = 0): Promise<number> {
-    for (let tries = 0; tries < 20_000; tries++) {
-      const found = this.frames.slice(after).find(({ text }) => pattern.test(text));
-      if (found !== undefined) return found.at - from;
-      await wait(1);
-    }
-    throw new Error(`the player never showed ${pattern}`);
-  }
-
-  /** Press a key; milliseconds to the first frame that shows it. */
-  async press(key: string, pattern: RegExp): Promise<number> {
-    const after = this.frames.length;
-    const from = performance.now();
-    this.child.stdin?.write(key);
-    const first = await this.shows(pattern, from, after);
-    // What else comes of it is done before the next one.
-    await wait(RIGHT_AFTER);
-    return first;
-  }
-
-  /** The player's own process: `script` has one child, the shell that became it. */
-  get pid(): number {
-    return Number(readFileSync(`/proc/${this.child.pid}/task/${this.child.pid}/children`, "utf8").trim());
-  }
-
-  /** Seconds of computing so far. */
-  computed(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  }
-
-  /** Resident memory at most, MB. */
-  peak(): number {
-    const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, "utf8")) ?? [];
-    return Number(kilobytes) / 1000;
-  }
-
-  count(): number {
-    return this.frames.length;
-  }
-
-  async end(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.on("close", resolve));
-    this.child.stdin?.write("q");
-    await ended;
-  }
-}
-
 const halfwatch = (args: readonly string[], folder: string) =>
   execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const has = (pattern: RegExp) => (text: string) => pattern.test(text);
 /** `computed` in seconds over all: what does not depend on who else computes. */
 const told = (values: readonly number[], computed: number): string =>
   `${median(values).toFixed(1).padStart(7)} ms (at most ${Math.max(...values).toFixed(1)}), computing ${((1000 * computed) / values.length).toFixed(1)} ms`;
 
 /** Keys, memory and playing on a run's own episodes. */
 async function measurePlayer(run: string, folder: string): Promise<void> {
-  const terminal = new Terminal(["replay", run, "--shift", "unseen", "--view", "full"], folder);
-  const first = await terminal.shows(/episode 0 /);
-  const listed = await terminal.shows(/1,024 episodes/);
+  const terminal = new Terminal(MAIN, ["replay", run, "--shift", "unseen", "--view", "full"], folder);
+  const first = await terminal.shows(has(/episode 0 /));
+  const listed = await terminal.shows(has(/1,024 episodes/));
   // A key right after a frame waits for the next one, 33 ms at most: that is no computing.
-  await wait(RIGHT_AFTER);
+  await wait(1000);
   console.log(`  first frame ${first.toFixed(0)} ms, list of 1,024 complete ${listed.toFixed(0)} ms`);
-  const keys: readonly (readonly [string, (n: number) => string, (n: number) => RegExp])[] = [
+  const keys: readonly (readonly [string, (n: number) => string, ((n: number) => RegExp)?])[] = [
     ["next episode", () => "]", (n) => new RegExp(`episode ${n} `)],
     ["a step", (n) => (n % 2 === 1 ? "." : ","), (n) => new RegExp(`step +${n % 2} `)],
-    ["an overlay", () => "v", () => /./],
+    ["an overlay", () => "v"],
   ];
   for (const [name, key, shown] of keys) {
     const presses: number[] = [];
     const computed = terminal.computed();
-    for (let n = 1; n <= REPEATS; n++) presses.push(await terminal.press(key(n), shown(n)));
+    for (let n = 1; n <= REPEATS; n++) presses.push(await terminal.press(key(n), shown && has(shown(n))));
     console.log(`  ${name.padEnd(13)} ${told(presses, terminal.computed() - computed)}`);
   }
   // Loop over all episodes at 8 steps a second, then at 16: 10 frames a second lie between.
@@ -135,7 +60,7 @@ async function measurePlayer(run: string, folder: string): Promise<void> {
     ["ll>> ", 8],
     [">", 16],
   ] as const) {
-    await terminal.press(keys, /./);
+    await terminal.type(keys);
     const [computed, frames, from] = [terminal.computed(), terminal.count(), performance.now()];
     await wait(PLAYED_SECONDS * 1000);
     const seconds = (performance.now() - from) / 1000;
@@ -153,8 +78,8 @@ async function measureList(name: string, args: readonly string[], folder: string
   let peak = 0;
   let computed = 0;
   for (let n = 0; n < 3; n++) {
-    const terminal = new Terminal(["replay", ...args], folder);
-    complete.push(await terminal.shows(/ 10,000 episodes/));
+    const terminal = new Terminal(MAIN, ["replay", ...args], folder);
+    complete.push(await terminal.shows(has(/ 10,000 episodes/)));
     peak = Math.max(peak, terminal.peak());
     computed += terminal.computed();
     await terminal.end();

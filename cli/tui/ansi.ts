@@ -18,18 +18,33 @@ export function toAnsi(frame: Frame, capabilities: Capabilities): string[] {
   return frame.map((row) => paintRow(row, capabilities));
 }
 
-/** Neighbours that look alike are painted in one go: codes are what a slow line and Ink spend their time on. */
+/**
+ * Neighbours that look alike are painted in one go, blanks as the text before them, and none at the end: Ink spends its time on characters
+ * and changes of style, and a slow line on codes.
+ */
 function paintRow(row: Row, { colours, unicode }: Capabilities): string {
   let painted = "";
-  let before = "";
-  for (const { text, style } of row) {
-    if (text === "") continue;
-    const codes = style === undefined ? "" : codesOf(style, colours).join(";");
-    if (codes !== before) painted += `${before === "" ? "" : RESET}${codes === "" ? "" : `\u001b[${codes}m`}`;
-    before = codes;
+  let before = { codes: "", hasGround: false };
+  let blanks = "";
+  for (const { text, style = {} } of row) {
+    const hasGround = style.inverse === true || style.heat !== undefined;
+    if (!hasGround && /^ *$/.test(text)) {
+      blanks += text;
+      continue;
+    }
+    const codes = codesOf(style, colours).join(";");
+    if (blanks !== "" && !before.hasGround) painted += blanks;
+    if (codes !== before.codes || (blanks !== "" && before.hasGround)) {
+      painted += before.codes === "" ? "" : RESET;
+      if (before.hasGround) painted += blanks;
+      painted += codes === "" ? "" : `\u001b[${codes}m`;
+    }
+    blanks = "";
+    before = { codes, hasGround };
     painted += unicode ? printable(text) : inAscii(printable(text));
   }
-  return before === "" ? painted : painted + RESET;
+  if (before.codes !== "") return painted + RESET;
+  return painted.trimEnd();
 }
 
 const RESET = "\u001b[0m";

@@ -6,10 +6,12 @@ import { MOUSE_OFF, MOUSE_ON } from "./mouse.ts";
  * ends the program; only SIGKILL cannot be heard.
  */
 
-/** Other screen, cursor hidden, no wrap at the right edge. */
-const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[H\u001b[2J";
-/** All of it back, in the reverse order, plain letters first. */
-const LEAVE = "\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l";
+/** Terminals that know DEC mode 2026 show what is between the two at once; the others take no notice. */
+export const SYNCHRONIZED = { begin: "\u001b[?2026h", end: "\u001b[?2026l" };
+/** Other screen, cursor hidden, no wrap at the right edge, pastes marked as such. */
+const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[?2004h\u001b[H\u001b[2J";
+/** All of it back, in the reverse order; before that the end of a frame that was not written whole, and plain letters. */
+const LEAVE = `${SYNCHRONIZED.end}\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l`;
 
 /** The part of `process.stdin` that is needed here. */
 export interface TerminalInput extends NodeJS.ReadableStream {
@@ -46,12 +48,13 @@ export interface TerminalOptions {
    * owner decides, for example saves its work first.
    */
   readonly onSignal?: ((signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void) | undefined;
-  /** Before the program is suspended, and after it goes on. */
-  readonly onSuspend: () => void;
+  /** After the program was suspended and goes on: the terminal has been taken again. */
   readonly onResume: () => void;
 }
 
 export interface Terminal {
+  /** False while the program is suspended, and once the terminal has been given back. */
+  isOurs(): boolean;
   /** Suspend the program as the shell's Ctrl-Z does. */
   suspend(): void;
   /** Give everything back; the second time does nothing. */
@@ -61,7 +64,7 @@ export interface Terminal {
 const ENDS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Take the terminal; every way out gives it back. */
-export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks }: TerminalOptions): Terminal {
+export function takeTerminal({ stdin, stdout, process, mouse, onSignal, onResume }: TerminalOptions): Terminal {
   let isOurs = false;
   const take = () => {
     if (isOurs) return;
@@ -81,7 +84,6 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
     if (onSignal === undefined) process.exit(ENDS[signal]);
   };
   const stop = () => {
-    hooks.onSuspend();
     leave();
     // The one signal that stops and cannot be caught: SIGTSTP itself is caught here.
     process.kill(process.pid, "SIGSTOP");
@@ -89,7 +91,7 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
   const goOn = () => {
     if (isOurs) return;
     take();
-    hooks.onResume();
+    onResume();
   };
   const listeners: (readonly [string, () => void])[] = [
     ["exit", leave],
@@ -106,6 +108,7 @@ export function takeTerminal({ stdin, stdout, process, mouse, onSignal, ...hooks
   for (const [event, listener] of listeners) process.on(event, listener);
   take();
   return {
+    isOurs: () => isOurs,
     suspend: () => {
       // The whole group, as the terminal does it: a shell waits for npx, not for us.
       if (process.platform !== "win32") process.kill(0, "SIGTSTP");

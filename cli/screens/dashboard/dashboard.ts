@@ -19,8 +19,7 @@ import { dashboardProgram, type Hooks } from "./program.ts";
 import { createRehearsal, keepPlaying } from "./rehearsal.ts";
 import { layoutOf } from "./view.ts";
 
-/** Frames a second at most, so that keys are answered at once; and news of the run a second, of which each is a frame. */
-const FRAMES = 8;
+/** News of the run a second. Each is a frame. */
 const NEWS = 1;
 /** Episodes that the player lists, as the command `replay` does. */
 const EPISODES = 1024;
@@ -66,7 +65,6 @@ export async function openDashboard(scenario: Scenario, run: RunView, options: D
   const screen = await openScreen(program, {
     ...options.terminal,
     capabilities,
-    maxFps: FRAMES,
     // Ctrl-C and SIGTERM are heard by whoever trains or follows; a terminal that has gone is like the key.
     onSignal: (signal) => {
       if (signal === "SIGHUP") onStop();

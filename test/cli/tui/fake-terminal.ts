@@ -57,6 +57,8 @@ class FakeOutput extends Writable {
   /** Whether the terminal has gone: writing to it fails. */
   gone = false;
   private readonly terminal: xterm.Terminal;
+  /** Settles when the terminal takes bytes again. */
+  private held: Promise<void> = Promise.resolve();
 
   constructor(terminal: xterm.Terminal, { columns, rows }: Size) {
     super({ decodeStrings: false });
@@ -65,13 +67,22 @@ class FakeOutput extends Writable {
     this.rows = rows;
   }
 
+  /** Take nothing more, as a terminal over a slow line, until the returned function is called. */
+  hold(): () => void {
+    let go = (): void => {};
+    this.held = new Promise((resolve) => {
+      go = resolve;
+    });
+    return go;
+  }
+
   override _write(chunk: string | Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     if (this.gone) {
       done(Object.assign(new Error("write EIO"), { code: "EIO" }));
       return;
     }
     this.written += String(chunk);
-    this.terminal.write(String(chunk), () => done());
+    void this.held.then(() => this.terminal.write(String(chunk), () => done()));
   }
 }
 

@@ -1,4 +1,3 @@
-import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "../../../cli/text/capabilities.ts";
 import { within } from "../../../cli/text/numbers.ts";
@@ -12,7 +11,6 @@ import { mouseIn } from "../../../cli/tui/mouse.ts";
 import { heatColour, TONE_COLOURS } from "../../../cli/tui/palette.ts";
 import { badge, box, choice, heading, rule } from "../../../cli/tui/parts.ts";
 import { type PlotOptions, plot, type Series } from "../../../cli/tui/plot.ts";
-import { createRowWriter } from "../../../cli/tui/rows.ts";
 import {
   beside,
   fitFrame,
@@ -20,6 +18,7 @@ import {
   fitTo,
   indent,
   line,
+  type Row,
   rowOf,
   rowWidth,
   span,
@@ -77,13 +76,24 @@ describe("paint", () => {
 
   test("truecolor, 256, 16 and no colours; bold is no colour", () => {
     expect(toAnsi(frame, COLOURS)).toEqual([
-      `${ESC}[1;38;2;36;135;213mD${ESC}[0m ${ESC}[48;2;254;232;56;38;5;16m.5${ESC}[0m`,
+      `${ESC}[1;38;2;36;135;213mD ${ESC}[0m${ESC}[48;2;254;232;56;38;5;16m.5${ESC}[0m`,
     ]);
     expect(toAnsi(frame, { ...COLOURS, colours: "256" })).toEqual([
-      `${ESC}[1;38;5;32mD${ESC}[0m ${ESC}[48;5;227;38;5;16m.5${ESC}[0m`,
+      `${ESC}[1;38;5;32mD ${ESC}[0m${ESC}[48;5;227;38;5;16m.5${ESC}[0m`,
     ]);
-    expect(toAnsi(frame, { ...COLOURS, colours: "16" })).toEqual([`${ESC}[1;36mD${ESC}[0m ${ESC}[7m.5${ESC}[0m`]);
-    expect(toAnsi(frame, PLAIN)).toEqual([`${ESC}[1mD${ESC}[0m .5`]);
+    expect(toAnsi(frame, { ...COLOURS, colours: "16" })).toEqual([`${ESC}[1;36mD ${ESC}[0m${ESC}[7m.5${ESC}[0m`]);
+    expect(toAnsi(frame, PLAIN)).toEqual([`${ESC}[1mD ${ESC}[0m.5`]);
+  });
+
+  test("blanks change no style and are not written at a row's end, but for those on a ground", () => {
+    const tone = (text: string) => span(text, { tone: "true" });
+    const paint = (...row: Row) => toAnsi([row], { ...COLOURS, colours: "256" })[0].replaceAll(ESC, "");
+    expect(paint(tone("a"), span("  "), tone("b"), span("   "))).toBe("[38;5;32ma  b[0m");
+    expect(paint(span("a"), tone(" "), span("b  "), span(" "))).toBe("a b");
+    const ground = (text: string) => span(text, { heat: 1 });
+    expect(paint(ground("a"), span(" "), ground("b"), ground(" "), span(" "))).toBe(
+      "[48;5;227;38;5;16ma[0m [48;5;227;38;5;16mb [0m",
+    );
   });
 
   test("control characters of a file are never obeyed", () => {
@@ -107,24 +117,6 @@ describe("paint", () => {
       [14 + 8 * 8.4, "c"],
     ]);
   });
-});
-
-test("rows are written where they stand, those alone that changed; after somebody else has written, all of them", () => {
-  let written = "";
-  const stdout = new PassThrough();
-  stdout.on("data", (bytes) => {
-    written += bytes;
-  });
-  const rows = createRowWriter(stdout);
-  const shows = (...lines: string[]) => {
-    written = "";
-    return [rows.show(lines), written.replaceAll(ESC, "")];
-  };
-  expect(shows("one ", "two")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1Htwo[K[?2026l"]);
-  expect(shows("one ", "2")).toEqual([true, "[?2026h[2;1H2[K[?2026l"]);
-  expect(shows("one ", "2")).toEqual([false, ""]);
-  rows.forget();
-  expect(shows("one ", "2")).toEqual([true, "[?2026h[2J[1;1Hone[K[2;1H2[K[?2026l"]);
 });
 
 describe("palette", () => {
