@@ -1,6 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // Kinds of a user's own import the package by its name.
+  resolve: { alias: { halfwatch: fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     exclude: ["test/slow/**"],

@@ -3,7 +3,7 @@ import { ENGINES } from "../src/compute/choice.ts";
 import { UserError } from "../src/core/errors.ts";
 import { suggest } from "../src/core/suggest.ts";
 import { wordsIn } from "./arguments/names.ts";
-import { isRun, newestRun } from "./arguments/run-directories.ts";
+import { isRun, mayHaveCode, newestRun } from "./arguments/run-directories.ts";
 import { complaintOf, failureDocument, Interrupted, isTheirs, TerminalGone } from "./errors.ts";
 import { endWhenUnheard, printJson, printWhole, say } from "./output.ts";
 import { packageVersion } from "./package.ts";
@@ -34,6 +34,11 @@ const SCENARIO = ["<SCENARIO>", "scenario file (YAML); see `halfwatch list scena
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const setOption = () =>
   new Option("--set <key.path=value>", "change the scenario before it is checked; may be repeated").argParser(collect);
+const codeOption = () =>
+  new Option(
+    "--allow-code",
+    "load the TypeScript or JavaScript that the scenario or the run brings; it can do whatever you can",
+  );
 const jsonOption = () => new Option("--json", "one JSON document on stdout, also about what is wrong");
 const plainOption = () => new Option("--plain", "lines instead of a dashboard, also on a terminal");
 const shiftOption = (what: string) => new Option("--shift <name>", what);
@@ -66,6 +71,7 @@ const COMMANDS: readonly CommandSpec[] = [
     about: "Train every cell (arm, seed, point of the sweep) that has no result yet, evaluate it, print the table.",
     options: [
       setOption(),
+      codeOption(),
       new Option("--arms <a,b>", "only these arms of the scenario").argParser(names("--arms")),
       new Option("--seeds <seeds>", "how many (20), a range (0..19) or a list (0,3,7); default: the scenario's"),
       new Option("--out <folder>", "where run directories are").default("runs"),
@@ -87,7 +93,11 @@ const COMMANDS: readonly CommandSpec[] = [
     name: "watch",
     args: [["<RUN>", "a run directory"]],
     about: "Follow a run that another process trains; pause it, or leave it, without harm.",
-    options: [plainOption(), new Option("--json", "the state of the run now, as one JSON document on stdout")],
+    options: [
+      codeOption(),
+      plainOption(),
+      new Option("--json", "the state of the run now, as one JSON document on stdout"),
+    ],
     example: "halfwatch watch runs/quickstart-5f2c81aa --plain",
     load: () => import("./commands/watch.ts"),
   },
@@ -101,6 +111,7 @@ const COMMANDS: readonly CommandSpec[] = [
       new Option("--view <view>", "full, only:<module>, ablate:<module> or steer:<module>=<scale>"),
       shiftOption("a test distribution of the scenario; default: the training distribution"),
       setOption(),
+      codeOption(),
       new Option("--greedy", "always take the likeliest action"),
       new Option(
         "--metric <name>",
@@ -123,6 +134,7 @@ const COMMANDS: readonly CommandSpec[] = [
       ),
       seedOption(),
       setOption(),
+      codeOption(),
       jsonOption(),
     ],
     example: "halfwatch solve scenarios/diamond-ghost.yaml --level 3",
@@ -137,6 +149,7 @@ const COMMANDS: readonly CommandSpec[] = [
       shiftOption("draw from a test distribution of the scenario"),
       seedOption(),
       setOption(),
+      codeOption(),
       new Option("--plain", "print levels also on a terminal, where they are browsed otherwise"),
       jsonOption(),
     ],
@@ -154,6 +167,7 @@ const COMMANDS: readonly CommandSpec[] = [
       seedOption(),
       shiftOption("play in a test distribution of the scenario; default: as in training"),
       setOption(),
+      codeOption(),
       new Option("--plain", "read moves from standard input, a letter a move, a level a line"),
       new Option("--json", "as --plain, with the games and scores as one JSON document on stdout"),
     ],
@@ -185,6 +199,7 @@ const COMMANDS: readonly CommandSpec[] = [
         .argParser(integer("--episodes", 1, 100_000)),
       new Option("--record <file>", "write the episodes into a file instead of showing them"),
       setOption(),
+      codeOption(),
       plainOption(),
       jsonOption(),
     ],
@@ -212,6 +227,7 @@ const COMMANDS: readonly CommandSpec[] = [
     options: [
       shiftOption("the test distribution that figures show; default: the primary one"),
       new Option("--out <folder>", "where to write; default: report/ in the run directory"),
+      codeOption(),
       jsonOption(),
     ],
     example: "halfwatch report runs/diamond-ghost-5f2c81aa",
@@ -225,6 +241,7 @@ const COMMANDS: readonly CommandSpec[] = [
       new Option("--rerun <number>", "how many finished cells to train again, spread over the arms")
         .default(0)
         .argParser(integer("--rerun", 0, 1_000_000)),
+      codeOption(),
       jsonOption(),
     ],
     example: "halfwatch verify runs/quickstart-5f2c81aa --rerun 2",
@@ -242,7 +259,7 @@ const COMMANDS: readonly CommandSpec[] = [
     name: "validate",
     args: [["<FILE>", "scenario file (YAML)"]],
     about: "Check a scenario file, every error with its line and column; and estimate how long it will train here.",
-    options: [setOption(), jsonOption()],
+    options: [setOption(), codeOption(), jsonOption()],
     example: "halfwatch validate scenarios/quickstart.yaml --set oversight.coverage=0.3",
     load: () => import("./commands/validate.ts"),
   },
@@ -329,7 +346,13 @@ function createProgram(argv: readonly string[]): Command {
     for (const option of spec.options) command.addOption(option);
     command.action(async () => {
       const { run } = await spec.load();
-      await run(command.args, { ...(command.opts() as object), commandLine: commandLineOf(argv) } as never);
+      const options: { readonly allowCode?: boolean } = command.opts();
+      // Looked for cheaply: most runs bring no code, and most commands read no run.
+      if (command.args.some(mayHaveCode)) {
+        const { loadCodeOf } = await import("./arguments/run-code.ts");
+        for (const path of command.args) loadCodeOf(path, options.allowCode === true);
+      }
+      await run(command.args, { ...options, commandLine: commandLineOf(argv) } as never);
     });
   }
   return program;

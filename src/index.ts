@@ -9,8 +9,10 @@
 
 // Scenarios: an experiment as data. `readText` reads files, for `loadScenario`. What is wrong with an input is a UserError.
 
+export { z } from "zod";
 export { UserError } from "./core/errors.ts";
 export { readText } from "./runs/files.ts";
+export { allowCode } from "./runs/own-code.ts";
 export {
   hashScenario,
   type LoadedScenario,
@@ -41,6 +43,7 @@ export {
 export { everyWay } from "./envs/chance.ts";
 export { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "./envs/graph.ts";
 export { type GridLevel, type GridSpec, gridWorld } from "./envs/grid-world.ts";
+export { checkSets, type SetCheck } from "./envs/level-sets.ts";
 export {
   actionValuesInto,
   bestActions,
@@ -57,7 +60,7 @@ export { createWorld, WORLDS } from "./envs/worlds/table.ts";
 
 // Overseers: who sees what.
 
-export type { EpisodeEnd, Marking, Overseer, OverseerOptions } from "./oversight/overseer.ts";
+export type { EpisodeEnd, Marking, Overseer, OverseerDefinition, OverseerOptions } from "./oversight/overseer.ts";
 export { createOverseer, OVERSEERS } from "./oversight/overseers/table.ts";
 
 // Arms, routes, views, and the measures of routing.

@@ -13,6 +13,11 @@ const manifestOf = (path: string): string => join(path, "manifest.json");
 
 export const isRun = (path: string): boolean => existsSync(manifestOf(path));
 
+/** Whether a path lies in a run that brings code, or is one; at a glance. */
+export function mayHaveCode(path: string): boolean {
+  return ["", "..", "../..", "../../..", "../../../.."].some((up) => existsSync(join(path, up, "code", "index.json")));
+}
+
 export const isFile = (path: string): boolean => existsSync(path) && !statSync(path).isDirectory();
 
 /** The run of which the manifest was written last, by the files' clock; undefined where none of the paths is a run. */
@@ -44,6 +49,9 @@ export function whereRunsAre(path: string): string {
   }
   return `\`halfwatch run\` writes run directories into ${RUNS}/, or where --out says`;
 }
+
+/** The runs in a folder. */
+export const runsIn = (folder: string): string[] => foldersIn(folder).filter(isRun);
 
 function foldersIn(path: string): string[] {
   try {

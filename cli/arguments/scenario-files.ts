@@ -2,6 +2,8 @@ import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
+import { allowCode, refuseCode } from "../../src/runs/own-code.ts";
+import { type LoadedScenario, loadScenario } from "../../src/scenario/load.ts";
 import { packageRoot } from "../package.ts";
 import { readInputText } from "./input-file.ts";
 
@@ -16,6 +18,21 @@ export function scenarioFiles(): string[] {
     if (!found.has(real)) found.set(real, path);
   }
   return [...found.values()].sort();
+}
+
+/** What commands that read a scenario have in common. */
+export interface ScenarioOptions {
+  readonly set?: readonly string[];
+  readonly allowCode?: boolean;
+}
+
+/** Read a scenario file, `--set` and all; without `sweep` where a command looks at one point. @throws UserError with all that is wrong. */
+export function readScenario(
+  path: string,
+  { set = [], allowCode: isAllowed = false }: ScenarioOptions,
+  sweep: "keep" | "ignore" = "ignore",
+): LoadedScenario {
+  return loadScenario({ path, readText: readScenarioText, set, sweep, bring: isAllowed ? allowCode : refuseCode });
 }
 
 /** The text of a scenario file; where there is none, the message names the one that was probably meant. @throws UserError */

@@ -13,7 +13,6 @@ import type { Arm } from "../../src/routing/arm.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
-import { loadScenario } from "../../src/scenario/load.ts";
 import { quirksOf } from "../../src/scenario/loop-options.ts";
 import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
 import {
@@ -28,7 +27,7 @@ import { cacheFolder } from "../engine/cache.ts";
 import "../engine/float32.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import { isFile, isRun, noRun } from "../arguments/run-directories.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { readScenario, readScenarioText, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson } from "../output.ts";
 import { checkReadable, isCheckpointPath } from "../policy/checkpoint.ts";
 import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../policy/choice.ts";
@@ -36,14 +35,13 @@ import { alignColumns } from "../text/columns.ts";
 import { short } from "../text/numbers.ts";
 import { verdictDocument, verdictTable } from "../text/verdict-table.ts";
 
-export interface EvalOptions {
+export interface EvalOptions extends ScenarioOptions {
   readonly policy?: string;
   readonly arm?: string;
   readonly seed?: number;
   readonly point?: readonly string[];
   readonly view?: string;
   readonly shift?: string;
-  readonly set?: readonly string[];
   readonly greedy?: boolean;
   readonly metric?: "stepwise";
   readonly engine: EngineChoice;
@@ -126,7 +124,7 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
       "its only view is full",
     );
   }
-  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = readScenario(path, options);
   const training = createSetting(scenario);
   const { situation } = testOf(scenario, options.shift);
   const policy = scripted(options.policy, training, situation);

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
+import { spacedMap } from "../../src/envs/maps.ts";
 import { createWorld } from "../../src/envs/worlds/table.ts";
-import { loadScenario, withShift } from "../../src/scenario/load.ts";
+import { withShift } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
 import { drawLevel, fewestSteps } from "../arguments/levels.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson, say } from "../output.ts";
 import { beginBrowser, type Shelf } from "../screens/browse/browser.ts";
 import { browserProgram } from "../screens/browse/program.ts";
@@ -12,12 +13,11 @@ import { liveCapabilities } from "../text/capabilities.ts";
 import { alignColumns } from "../text/columns.ts";
 import { openScreen } from "../tui/screen.ts";
 
-export interface LevelsOptions {
+export interface LevelsOptions extends ScenarioOptions {
   /** How many. */
   readonly number: number;
   readonly shift?: string;
   readonly seed: number;
-  readonly set?: readonly string[];
   readonly plain?: boolean;
   readonly json?: boolean;
 }
@@ -26,7 +26,7 @@ const WIDTH = 100;
 
 /** Page through levels on a terminal; else print them as maps, with the fewest steps to each event. */
 export async function run([path]: readonly string[], options: LevelsOptions): Promise<void> {
-  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = readScenario(path, options);
   const shifted = options.shift === undefined ? scenario : withShift(scenario, options.shift);
   const capabilities = liveCapabilities(options);
   if (capabilities !== null) {
@@ -60,7 +60,7 @@ export async function run([path]: readonly string[], options: LevelsOptions): Pr
   }
   const blocks = levels.map(({ level, map, steps }) => [
     `level ${level}`,
-    ...map.map((row) => [...row].join(" ")),
+    ...spacedMap(map.join("\n")),
     ...alignColumns(
       Object.entries(steps ?? {}).map(([event, fewest]) => [event, fewest === null ? "never" : `${fewest}`]),
     ),

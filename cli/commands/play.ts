@@ -1,8 +1,7 @@
 import { UserError } from "../../src/core/errors.ts";
-import { loadScenario } from "../../src/scenario/load.ts";
 import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson, say } from "../output.ts";
 import { checkPlayable, inspection, seenBy, wholeOf } from "../screens/play/game.ts";
 import { ending, lettersOf, overseerSaid, paysOf, playProgram } from "../screens/play/program.ts";
@@ -12,11 +11,10 @@ import { alignColumns } from "../text/columns.ts";
 import { short } from "../text/numbers.ts";
 import { openScreen } from "../tui/screen.ts";
 
-export interface PlayOptions {
+export interface PlayOptions extends ScenarioOptions {
   readonly level: number;
   readonly seed: number;
   readonly shift?: string;
-  readonly set?: readonly string[];
   readonly plain?: boolean;
   readonly json?: boolean;
 }
@@ -25,7 +23,7 @@ const MOST_MOVES = 100_000;
 
 /** A person plays a scenario's levels as an agent would, and is scored against the exact optimum of each goal. */
 export async function run([path]: readonly string[], options: PlayOptions): Promise<void> {
-  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = readScenario(path, options);
   const setting = settingUnder(scenario, options.shift);
   checkPlayable(setting);
   const session = beginSession({ setting, seed: options.seed }, options.level);

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
+import { spacedMap } from "../../src/envs/maps.ts";
 import { type Episode, type EpisodeStep, playEpisode } from "../../src/evaluation/episode.ts";
 import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
@@ -155,7 +156,7 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   print(
     [
       "",
-      ...spaced(episode.finalMap),
+      ...spacedMap(episode.finalMap),
       `${episode.outcome} after ${episode.steps.length} steps · label ${episode.label} · return (discounted): ${returns.join(", ")}`,
     ].join("\n"),
   );
@@ -181,11 +182,9 @@ function tellStep(step: EpisodeStep, actions: readonly string[]): string[] {
     ...(gate.length > 1 ? [`gate  ${gate.join("  ")}`] : []),
     `value ${short(step.value)}`,
   ];
-  const map = spaced(step.map);
+  const map = spacedMap(step.map);
   const mapWidth = Math.max(...map.map((row) => row.length));
   return Array.from({ length: Math.max(map.length, text.length) }, (_, i) =>
     `${(map[i] ?? "").padEnd(mapWidth)}    ${text[i] ?? ""}`.trimEnd(),
   );
 }
-
-const spaced = (map: string): string[] => map.split("\n").map((row) => [...row].join(" "));

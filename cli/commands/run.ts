@@ -9,15 +9,17 @@ import { localLauncher } from "../../src/runner/launcher.ts";
 import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { controlPath, readControl, unpauseRun } from "../../src/runs/control.ts";
 import { type Claim, guardBy, holderOf, takeLock } from "../../src/runs/lock.ts";
-import { openRun } from "../../src/runs/manifest.ts";
+import { openRun, readManifest } from "../../src/runs/manifest.ts";
+import { keepCode, refuseChangedCode } from "../../src/runs/own-code.ts";
 import { type CellPlan, manifestOf, planCells, runName } from "../../src/runs/plan.ts";
 import type { CellResult } from "../../src/runs/results.ts";
 import { isUntidy, readResult, tidyCell } from "../../src/runs/store.ts";
-import { loadScenario, parseSeeds } from "../../src/scenario/load.ts";
+import { determining, parseSeeds } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { updatesIn } from "../../src/training/train.ts";
 import { checkedArms } from "../arguments/arms.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { runsIn } from "../arguments/run-directories.ts";
+import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { cacheFolder } from "../engine/cache.ts";
 import { Interrupted } from "../errors.ts";
 import { goOnUnheard, print, printJson, say } from "../output.ts";
@@ -37,8 +39,7 @@ import { listenForStop } from "../run/stop-request.ts";
 import { openDashboard } from "../screens/dashboard/dashboard.ts";
 import { type Capabilities, liveCapabilities } from "../text/capabilities.ts";
 
-export interface RunOptions {
-  readonly set?: readonly string[];
+export interface RunOptions extends ScenarioOptions {
   readonly arms?: readonly string[];
   readonly seeds?: string;
   readonly out: string;
@@ -64,7 +65,7 @@ export async function run(
   options: RunOptions,
   showing: Showing = { capabilities: liveCapabilities, openDashboard },
 ): Promise<void> {
-  const loaded = loadScenario({ path, readText: readScenarioText, set: options.set ?? [] });
+  const loaded = readScenario(path, options, "keep");
   const scenario: Scenario = {
     ...loaded.scenario,
     ...(options.arms && { arms: checkedArms(options.arms) }),
@@ -82,6 +83,8 @@ export async function run(
   const plans = planCells(scenario, resolveEngine(options.engine));
   const dir = join(options.out, runName(scenario));
   const claim = ownClaim();
+  refuseChangedCode(runsIn(options.out), determining(scenario), (run) => determining(readManifest(run).scenario));
+  keepCode(dir, scenario);
   openRun(
     dir,
     manifestOf(scenario, packageVersion(), options.commandLine),

@@ -1,22 +1,21 @@
 import { UserError } from "../../src/core/errors.ts";
 import { enumerateStates, rewardTable } from "../../src/envs/graph.ts";
+import { mapParts, spacedMap } from "../../src/envs/maps.ts";
 import { bestActions, solve } from "../../src/envs/solver.ts";
 import type { World, WorldOptions } from "../../src/envs/world.ts";
 import { createWorld, worldNamed } from "../../src/envs/worlds/table.ts";
-import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
 import { readInputText } from "../arguments/input-file.ts";
 import { drawLevel } from "../arguments/levels.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson } from "../output.ts";
 import { alignColumns } from "../text/columns.ts";
 
-export interface SolveOptions {
+export interface SolveOptions extends ScenarioOptions {
   readonly map?: string;
   readonly level?: number;
   readonly seed: number;
-  readonly set?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -35,19 +34,14 @@ export async function run([path]: readonly string[], options: SolveOptions): Pro
   if ((options.map === undefined) === (options.level === undefined)) {
     throw new UserError("solve needs a level: give either --map FILE or --level N");
   }
-  const { scenario } = loadScenario({ path, readText: readScenarioText, set: options.set ?? [], sweep: "ignore" });
+  const { scenario } = readScenario(path, options);
   const { world, map } = options.map === undefined ? drawn(scenario, options) : written(scenario, options.map);
   const goals = solveMap(world, map, scenario);
   if (options.json) {
     printJson({ goals: Object.fromEntries(goals) });
     return;
   }
-  print(
-    [...map]
-      .map((letter) => (letter === "\n" ? letter : `${letter} `))
-      .join("")
-      .replace(/ +$/gm, ""),
-  );
+  print(spacedMap(map).join("\n"));
   for (const [goal, solved] of goals) {
     print(`\n${goal}: ${solved.value.toFixed(4)}, best first: ${solved.bestActions.join(", ")}`);
     const cells = solved.values.map((row) => row.map((value) => (value === null ? "#" : value.toFixed(3)).padStart(6)));
@@ -64,7 +58,7 @@ function drawn(scenario: Scenario, { level = 0, seed }: SolveOptions): { world: 
 function written(scenario: Scenario, file: string): { world: World; map: string } {
   const given = readInputText(file);
   try {
-    const text = mapIn(given);
+    const text = mapIn(given, createWorld(scenario.world).letters);
     const world = createWorld(fitted(scenario.world, text));
     const start = new Int32Array(world.stateSize);
     return { world, map: world.print(world.parse(text, start), start) };
@@ -74,25 +68,25 @@ function written(scenario: Scenario, file: string): { world: World; map: string 
   }
 }
 
-/** A row of a map as commands print it: letters apart by blanks, or by the stars of marked cells; what stands beside it is set off. */
-const PRINTED_ROW = /^\s*([AGD.#](?:[ *][AGD.#])+)(?:[ *]?\s*$|[ *]?\s{2,}.*$)/;
-
 /**
  * The map in a text: the text itself, a map with blanks between its letters, or the one that a command printed.
  *
  * @throws UserError for several maps.
  */
-export function mapIn(text: string): string {
+export function mapIn(text: string, letters: ReadonlyMap<string, string>): string {
+  // A row as commands print it: letters apart by blanks, or by the stars of marked cells; what stands beside it is set off.
+  const letter = `[${[...letters.keys()].join("").replace(/[\\\]^-]/g, "\\$&")}]`;
+  const printedRow = new RegExp(`^\\s*(${letter}(?:[ *]${letter})+)(?:[ *]?\\s*$|[ *]?\\s{2,}.*$)`);
   const lines = text.split("\n").map((each) => each.replace(/^\s*[|│║](.*)[|│║]\s*$/u, "$1").trimEnd());
   const said = lines.filter((each) => each.trim() !== "");
   // Every cell apart: whatever is wrong in it is found at its place.
   if (said.every((each) => /^\s*\S( \S)+$/.test(each))) return said.map((each) => each.replace(/\s/g, "")).join("\n");
-  if (!lines.some((each) => PRINTED_ROW.test(each))) return text;
+  if (!lines.some((each) => printedRow.test(each))) return text;
   const maps: string[][] = [];
   lines.forEach((each, l) => {
-    const row = PRINTED_ROW.exec(each)?.[1];
+    const row = printedRow.exec(each)?.[1];
     if (row === undefined) return;
-    if (l === 0 || !PRINTED_ROW.test(lines[l - 1])) maps.push([]);
+    if (l === 0 || !printedRow.test(lines[l - 1])) maps.push([]);
     maps.at(-1)?.push(row.replace(/[ *]/g, ""));
   });
   if (maps.length === 1) return maps[0].join("\n");
@@ -114,13 +108,13 @@ function solveMap(world: World, map: string, scenario: Scenario): Map<string, So
   const level = world.parse(map, state);
   starts.push(...state);
   cells.push(world.cell(level, state));
-  const rows = map.split("\n");
+  const { rows, notes } = mapParts(map);
   const floor = rows.map((row) => row.replace("A", "."));
   for (let cell = 0; cell < height * width; cell++) {
     const row = Math.floor(cell / width);
     if (rows[row][cell % width] !== ".") continue;
     const moved = floor.with(row, `${floor[row].slice(0, cell % width)}A${floor[row].slice((cell % width) + 1)}`);
-    world.parse(moved.join("\n"), state);
+    world.parse([...moved, ...notes].join("\n"), state);
     starts.push(...state);
     cells.push(cell);
   }

@@ -1,22 +1,21 @@
 import { resolveEngine } from "../../src/compute/choice.ts";
 import { counted } from "../../src/report/format.ts";
 import { planCells } from "../../src/runs/plan.ts";
-import { listSeeds, loadScenario } from "../../src/scenario/load.ts";
+import { listSeeds } from "../../src/scenario/load.ts";
 import { expandSweep } from "../../src/scenario/sweep.ts";
 import { estimateRun, tellEstimate } from "../run/estimate.ts";
 import "../engine/float32.ts";
-import { readScenarioText } from "../arguments/scenario-files.ts";
+import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson } from "../output.ts";
 import { divideCells } from "../run/processes.ts";
 
-export interface ValidateOptions {
-  readonly set?: readonly string[];
+export interface ValidateOptions extends ScenarioOptions {
   readonly json?: boolean;
 }
 
 /** Check a scenario file; what is wrong with it is thrown. */
-export async function run([path]: readonly string[], { set = [], json }: ValidateOptions): Promise<void> {
-  const { scenario, hash } = loadScenario({ path, readText: readScenarioText, set });
+export async function run([path]: readonly string[], options: ValidateOptions): Promise<void> {
+  const { scenario, hash } = readScenario(path, options, "keep");
   const arms = scenario.arms.length;
   const seeds = listSeeds(scenario.seeds).length;
   const swept = expandSweep(scenario);
@@ -25,7 +24,7 @@ export async function run([path]: readonly string[], { set = [], json }: Validat
   const cells = plans.length;
   const { jobs, threads } = divideCells(plans, "auto", {});
   const estimate = await estimateRun(plans, "auto", { jobs, threads });
-  if (json) {
+  if (options.json) {
     printJson({ valid: true, path, hash, arms, seeds, points, cells, estimate, scenario });
     return;
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENGINE_NAMES } from "../../src/compute/choice.ts";
@@ -72,7 +72,7 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   if (rerun > 0 && version !== packageVersion()) {
     say(`the run was made by halfwatch ${version}, this is ${packageVersion()}: other bytes are no proof of anything`);
   }
-  const repeated = await repeat(spreadOverArms(repeatable, rerun));
+  const repeated = await repeat(dir, spreadOverArms(repeatable, rerun));
 
   const differing = repeated.flatMap((repetition) => repetition.differing);
   const isSound =
@@ -130,9 +130,10 @@ function spreadOverArms(cells: readonly FinishedCell[], count: number): Finished
 }
 
 /** Train cells again in a folder of their own, and compare all that they wrote. */
-async function repeat(cells: readonly FinishedCell[]): Promise<Repetition[]> {
+async function repeat(run: string, cells: readonly FinishedCell[]): Promise<Repetition[]> {
   if (cells.length === 0) return [];
   const folder = mkdtempSync(join(tmpdir(), "halfwatch-verify-"));
+  if (existsSync(join(run, "code"))) cpSync(join(run, "code"), join(folder, "code"), { recursive: true });
   const stopping = listenForStop();
   try {
     const failures = new Map<string, string>();

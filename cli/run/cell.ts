@@ -12,6 +12,7 @@ import type { CellMessage, CellOrder, CellReport } from "../../src/runner/launch
 import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { type Control, readControl } from "../../src/runs/control.ts";
 import { type Lock, takeLock } from "../../src/runs/lock.ts";
+import { loadKeptCode } from "../../src/runs/own-code.ts";
 import type { CellPlan } from "../../src/runs/plan.ts";
 import { readResult, readTiming, tidyCell, writeTiming } from "../../src/runs/store.ts";
 import { cacheFolder } from "../engine/cache.ts";
@@ -53,6 +54,7 @@ interface Taken {
 /** Lock a cell that is still to be trained; empty if there is nothing to do for it. */
 function take(run: string, plan: CellPlan): Taken[] {
   try {
+    loadKeptCode(run);
     const lock = takeLock(run, plan.id, ownClaim());
     if ("holder" in lock) {
       send(plan, { kind: "held", holder: lock.holder });

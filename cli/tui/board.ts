@@ -1,3 +1,4 @@
+import { mapParts } from "../../src/envs/maps.ts";
 import type { Capabilities } from "../text/capabilities.ts";
 import { arrow, type Glyphs, glyphsOf } from "./glyphs.ts";
 import { type Frame, type Row, type Span, type Style, span, type Tone, toned } from "./span.ts";
@@ -56,7 +57,7 @@ export function drawBoard(
   capabilities: Capabilities,
 ): Frame {
   const glyphs = glyphsOf(capabilities);
-  const rows = board.map.split("\n");
+  const { rows, notes } = mapParts(board.map);
   const columns = rows[0].length;
   const lines = rows.map((letters, r): Row => {
     const cells = [...letters].map((letter, c) => drawCell(board, letter, r * columns + c, width, glyphs));
@@ -64,9 +65,10 @@ export function drawBoard(
     return axes ? [number, ...cells] : cells;
   });
   const body = tall ? lines.flatMap((row, r) => (r === 0 ? [row] : [[], row])) : lines;
-  if (!axes) return body;
+  const words = notes.length > 0 ? [[span(notes.join(" · "), { tone: "muted" })]] : [];
+  if (!axes) return [...body, ...words];
   const numbers = Array.from({ length: columns }, (_, c) => centred(String(c % 10), width)).join("");
-  return [[span("   "), span(numbers, { tone: "muted" })], ...body];
+  return [[span("   "), span(numbers, { tone: "muted" })], ...body, ...words];
 }
 
 function drawCell(board: Board, letter: string, cell: number, width: number, glyphs: Glyphs): Span {

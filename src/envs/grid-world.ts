@@ -266,6 +266,7 @@ export function gridWorld<O extends string>(spec: GridSpec<O>): World<GridLevel<
     planes,
     features: planes.length * places,
     maxActive: sight.maxActive + sumOf(kinds.map(({ most }) => most)) + sumOf(shown.map((word) => word.shown)),
+    hasWalls,
     mostSites: spec.mostSites,
     stateSize: 1 + words.length,
     deterministic: spec.isStochastic !== true,

@@ -14,6 +14,20 @@ export interface WrittenMap {
   readonly notes: ReadonlyMap<string, string>;
 }
 
+/** A map as a world prints it, in its two parts: a letter a cell, and the lines below it. */
+export function mapParts(printed: string): { readonly rows: readonly string[]; readonly notes: readonly string[] } {
+  const lines = printed.split("\n");
+  const first = lines.findIndex((line) => NOTE.test(line));
+  return first < 0 ? { rows: lines, notes: [] } : { rows: lines.slice(0, first), notes: lines.slice(first) };
+}
+
+/** A map for people: its letters apart, and below it the words of the state; where hidden objects lie is not among them. */
+export function spacedMap(printed: string): string[] {
+  const { rows, notes } = mapParts(printed);
+  const words = notes.flatMap((note) => note.split(" · ")).filter((note) => !note.includes(" at "));
+  return [...rows.map((row) => [...row].join(" ")), ...(words.length > 0 ? [words.join(" · ")] : [])];
+}
+
 const NOTE = /^(\S+?)(?:: | at )(.*)$/;
 
 /**

@@ -28,6 +28,8 @@ export interface World<Level = unknown> {
   readonly features: number;
   /** The most features that are active at once, marks excluded. */
   readonly maxActive: number;
+  /** Whether its levels may have walls. */
+  readonly hasWalls: boolean;
   /** The most sites that a level has. */
   readonly mostSites: number;
   /** Int32 words of a state. */

@@ -111,7 +111,7 @@ function refuseStrangers(dir: string): void {
   const cells = pathExists(join(dir, "cells")) ? listFolder(join(dir, "cells")) : [];
   const isLost = cells.length > 0 && cells.every((id) => CELL_ID.test(id));
   // Another command may have written the manifest since it was looked for.
-  const own = new Set(["manifest.json", LOCKS, ...(isLost ? ["cells", "report", "control.json"] : [])]);
+  const own = new Set(["manifest.json", LOCKS, "code", ...(isLost ? ["cells", "report", "control.json"] : [])]);
   const stranger = listFolder(dir).find((name) => !own.has(name));
   if (stranger === undefined) return;
   throw new UserError(

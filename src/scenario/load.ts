@@ -21,6 +21,7 @@ import {
 } from "./located-tree.ts";
 import { parseTree } from "./located-yaml.ts";
 import { isKeyPath, schemaProblems, unknownKey } from "./messages.ts";
+import { type Bring, broughtKinds } from "./own-kinds.ts";
 import { type Scenario, scenarioSchema, TRAINING } from "./schema.ts";
 import { parentsFirst, scenarioProblems } from "./validation.ts";
 
@@ -33,6 +34,8 @@ export interface LoadOptions extends Adjustments {
 }
 
 interface Adjustments {
+  /** How files that are named as kinds are brought; where it is left out, they are refused. */
+  readonly bring?: Bring;
   /** `--set` options, `key.path=value`, the value in YAML; later ones win. */
   readonly set?: readonly string[];
   /**
@@ -74,7 +77,11 @@ export function loadStoredScenario(json: unknown, path: string, adjustments: Adj
   return adjusted(asMap(toTree(json, { text: oneLine(path), order: [path, 0, 0] })), path, adjustments);
 }
 
-function adjusted(given: MapTree, path: string, { set = [], sweep = "keep" }: Adjustments): LoadedScenario {
+function adjusted(
+  given: MapTree,
+  path: string,
+  { set = [], sweep = "keep", bring = noCode }: Adjustments,
+): LoadedScenario {
   let tree = given;
   const ignored = sweep === "ignore" ? tree.entries.get("sweep") : undefined;
   if (ignored) tree = without(tree, "sweep");
@@ -87,16 +94,29 @@ function adjusted(given: MapTree, path: string, { set = [], sweep = "keep" }: Ad
       refused.push(error);
     }
   }
+  // A file is relative to the one that names it; on the command line, to the scenario.
+  const folderOf = (place: Place) => (name: string) => join(dirname(place.order[1] > 0 ? place.order[0] : path), name);
+  tree = broughtKinds(tree, folderOf, bring) as MapTree;
   if (refused.length > 0) throw togetherWith(tree, refused);
   const scenario = check(ignored && !tree.entries.has("sweep") ? setAt(tree, ["sweep"], ignored) : tree);
   const loaded = sweep === "ignore" ? { ...scenario, sweep: {} } : scenario;
   return { scenario: loaded, hash: hashScenario(loaded), path };
 }
 
+/** What a scenario cannot do unless it is given a way. */
+const noCode: Bring = () => {
+  throw new UserError("this is code, and none may be brought here");
+};
+
 /** SHA-256 (hex) of what determines the results of a cell beside its arm, seed and point of the sweep. */
 export function hashScenario(scenario: Scenario): string {
+  return sha256(canonicalJson(determining(scenario)));
+}
+
+/** A scenario without what may grow (arms, seeds, sweep), and without what is said of it. */
+export function determining(scenario: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { seeds: _seeds, arms: _arms, sweep: _sweep, about: _about, ...rest } = scenario;
-  return sha256(canonicalJson(rest));
+  return rest;
 }
 
 /** The scenario under one of its shifts; under `training` as it is. @throws UserError when it has no such shift. */

@@ -21,6 +21,7 @@ import { scenarioSchema } from "./schema.ts";
 
 /** The part of JSON schema that the scenario's schema uses. */
 interface JsonSchema {
+  readonly $schema?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly default?: unknown;
@@ -46,7 +47,7 @@ interface JsonSchema {
  * `kind` that its base has.
  */
 export function scenarioJsonSchema(): Record<string, unknown> {
-  const { $schema, ...scenario } = z.toJSONSchema(scenarioSchema, { io: "input" });
+  const { $schema, ...scenario } = withFiles(z.toJSONSchema(scenarioSchema, { io: "input" }) as JsonSchema);
   const change = partial(scenario) as { properties: Record<string, unknown> };
   const base = { type: "string", description: "a scenario file, relative to this one, that this one changes" };
   return {
@@ -58,6 +59,28 @@ export function scenarioJsonSchema(): Record<string, unknown> {
     then: { $ref: "#/$defs/change" },
     else: { $ref: "#/$defs/scenario" },
     $defs: { scenario, change: { ...change, properties: { extends: base, ...change.properties } } },
+  };
+}
+
+/** The schema with files where kinds are named: what is in them, an editor cannot know. */
+function withFiles(schema: JsonSchema): Record<string, unknown> {
+  const { properties = {} } = schema;
+  const { world, oversight, arms } = properties;
+  const file = {
+    type: "string",
+    pattern: "^\\.{1,2}/.*\\.(ts|mts|js|mjs)$",
+    description: "a file of your own (--allow-code)",
+  };
+  const ofFile = { type: "object", properties: { kind: file }, required: ["kind"] };
+  const either = (kinds: JsonSchema) => ({ ...kinds, oneOf: [...(kinds.oneOf ?? []), ofFile] });
+  return {
+    ...schema,
+    properties: {
+      ...properties,
+      world: either(world),
+      oversight: either(oversight),
+      arms: { ...arms, items: { anyOf: [arms.items, file] } },
+    },
   };
 }
 

@@ -244,8 +244,13 @@ const composeSchema = () =>
       .describe("the one number that is compared, fixed before the first cell"),
   });
 
-/** The schema of a scenario, over the kinds that there are. */
-export const scenarioSchema = composeSchema();
+/** The schema of a scenario, over the kinds that there are now: those that a scenario brings are added (own-kinds.ts). */
+export let scenarioSchema = composeSchema();
+
+/** Compose the schema anew, after a kind was added to a table. */
+export function recomposeSchema(): void {
+  scenarioSchema = composeSchema();
+}
 
 /** A scenario with every default filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;

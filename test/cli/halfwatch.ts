@@ -18,9 +18,9 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Run the compiled program, without a terminal, in a folder. */
-export function halfwatch(args: readonly string[], cwd: string = ROOT): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd, encoding: "utf8" });
+/** Run the compiled program (or another `main`), without a terminal, in a folder. */
+export function halfwatch(args: readonly string[], cwd: string = ROOT, main: string = MAIN): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd, encoding: "utf8" });
   return { code: status, stdout, stderr };
 }
 

@@ -74,6 +74,8 @@ describe("--help", () => {
 
       Options:
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --allow-code            load the TypeScript or JavaScript that the scenario or the run brings; it
+                                can do whatever you can
         --arms <a,b>            only these arms of the scenario
         --seeds <seeds>         how many (20), a range (0..19) or a list (0,3,7); default: the scenario's
         --out <folder>          where run directories are (default: "runs")
@@ -111,6 +113,8 @@ describe("--help", () => {
         --view <view>            full, only:<module>, ablate:<module> or steer:<module>=<scale>
         --shift <name>           a test distribution of the scenario; default: the training distribution
         --set <key.path=value>   change the scenario before it is checked; may be repeated
+        --allow-code             load the TypeScript or JavaScript that the scenario or the run brings; it
+                                 can do whatever you can
         --greedy                 always take the likeliest action
         --metric <name>          stepwise: also the published experiment's own metric, with the scenario's
                                  train.quirks
@@ -140,6 +144,8 @@ describe("--help", () => {
         --level <number>        the level of that number in \`halfwatch levels\`
         --seed <number>         seed of the levels that are drawn (default: 0)
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --allow-code            load the TypeScript or JavaScript that the scenario or the run brings; it
+                                can do whatever you can
         --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 
@@ -162,6 +168,8 @@ describe("--help", () => {
         --shift <name>          draw from a test distribution of the scenario
         --seed <number>         seed of the levels that are drawn (default: 0)
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --allow-code            load the TypeScript or JavaScript that the scenario or the run brings; it
+                                can do whatever you can
         --plain                 print levels also on a terminal, where they are browsed otherwise
         --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
@@ -186,6 +194,8 @@ describe("--help", () => {
         --seed <number>         seed of the levels that are drawn (default: 0)
         --shift <name>          play in a test distribution of the scenario; default: as in training
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --allow-code            load the TypeScript or JavaScript that the scenario or the run brings; it
+                                can do whatever you can
         --plain                 read moves from standard input, a letter a move, a level a line
         --json                  as --plain, with the games and scores as one JSON document on stdout
         -h, --help              print this help
@@ -220,6 +230,8 @@ describe("--help", () => {
         --episodes <number>      how many episodes of a policy are played (default: 1024)
         --record <file>          write the episodes into a file instead of showing them
         --set <key.path=value>   change the scenario before it is checked; may be repeated
+        --allow-code             load the TypeScript or JavaScript that the scenario or the run brings; it
+                                 can do whatever you can
         --plain                  lines instead of a dashboard, also on a terminal
         --json                   one JSON document on stdout, also about what is wrong
         -h, --help               print this help
@@ -241,6 +253,8 @@ describe("--help", () => {
       Options:
         --shift <name>  the test distribution that figures show; default: the primary one
         --out <folder>  where to write; default: report/ in the run directory
+        --allow-code    load the TypeScript or JavaScript that the scenario or the run brings; it can do
+                        whatever you can
         --json          one JSON document on stdout, also about what is wrong
         -h, --help      print this help
 
@@ -261,6 +275,8 @@ describe("--help", () => {
 
       Options:
         --rerun <number>  how many finished cells to train again, spread over the arms (default: 0)
+        --allow-code      load the TypeScript or JavaScript that the scenario or the run brings; it can do
+                          whatever you can
         --json            one JSON document on stdout, also about what is wrong
         -h, --help        print this help
 
@@ -299,6 +315,8 @@ describe("--help", () => {
 
       Options:
         --set <key.path=value>  change the scenario before it is checked; may be repeated
+        --allow-code            load the TypeScript or JavaScript that the scenario or the run brings; it
+                                can do whatever you can
         --json                  one JSON document on stdout, also about what is wrong
         -h, --help              print this help
 

@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mapIn } from "../../cli/commands/solve.ts";
 import { loadScenario, parseSeeds } from "../../src/scenario/load.ts";
+import { createDiamondGhost } from "../envs/diamond-ghost.ts";
 import { halfwatch, inFolder, MAIN, ROOT } from "./halfwatch.ts";
 import { halfwatchHere } from "./here.ts";
+
+const LETTERS = createDiamondGhost().letters;
 
 /** What a failing command prints: one document on stdout and nothing on stderr. */
 async function failure(args: readonly string[], cwd = ROOT): Promise<unknown> {
@@ -140,15 +143,15 @@ describe("a map as commands print it is read by solve --map", () => {
 
   test("play, with its marks; a frame; blanks alone; a wrong letter keeps its place", () => {
     const map = "A.D\n...\n..G";
-    expect(mapIn("true pays diamond 1\n\nlevel 0\nA . D*  ->  . . D\n. .*.   ->  . . .\n. . G   ->  . . A\n")).toBe(
-      map,
-    );
-    expect(mapIn("│ A . D │\n│ . . . │\n│ . . G │\n")).toBe(map);
-    expect(mapIn("A . D\n. . .\n. . G\n")).toBe(map);
+    expect(
+      mapIn("true pays diamond 1\n\nlevel 0\nA . D*  ->  . . D\n. .*.   ->  . . .\n. . G   ->  . . A\n", LETTERS),
+    ).toBe(map);
+    expect(mapIn("│ A . D │\n│ . . . │\n│ . . G │\n", LETTERS)).toBe(map);
+    expect(mapIn("A . D\n. . .\n. . G\n", LETTERS)).toBe(map);
     const two = "level 0\nA . D\n. . .\n. . G\n\nlevel 1\nA . D\n. . .\n. G .\n";
-    expect(() => mapIn(two)).toThrow("holds 2 maps, expected one");
-    expect(mapIn("A . D\n. x .\n. . G\n")).toBe("A.D\n.x.\n..G");
-    expect(mapIn("A.D\n...\n..G\n")).toBe("A.D\n...\n..G\n");
+    expect(() => mapIn(two, LETTERS)).toThrow("holds 2 maps, expected one");
+    expect(mapIn("A . D\n. x .\n. . G\n", LETTERS)).toBe("A.D\n.x.\n..G");
+    expect(mapIn("A.D\n...\n..G\n", LETTERS)).toBe("A.D\n...\n..G\n");
   });
 });
 

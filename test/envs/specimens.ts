@@ -26,6 +26,7 @@ export function createCorridor(options: { horizon: number; slippery: boolean }):
     features: 6,
     maxActive: 2,
     stateSize: 2,
+    hasWalls: false,
     mostSites: 1,
     deterministic: !slippery,
     letters: new Map([

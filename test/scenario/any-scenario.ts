@@ -22,6 +22,7 @@ interface Schema {
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly pattern?: string;
   readonly minItems?: number;
   readonly maxItems?: number;
 }
@@ -47,7 +48,9 @@ function anyOf(schema: Schema, key: string): fc.Arbitrary<unknown> {
   if ("const" in schema) return fc.constant(constant);
   if (names !== undefined) return fc.constantFrom(...names);
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices !== undefined) return fc.oneof(...choices.map((choice) => anyOf(choice, key)));
+  // A kind that is a file of somebody's own has no fixed options.
+  const fixed = choices?.filter(({ properties: own }) => own?.kind?.pattern === undefined);
+  if (fixed !== undefined) return fc.oneof(...fixed.map((choice) => anyOf(choice, key)));
   switch (schema.type) {
     case "string":
       return fc.constantFrom(...MODULES);

@@ -144,7 +144,7 @@ function view(browser: Browser, size: Size, capabilities: Capabilities): Frame {
   const free = rows - HEAD - note.length - body.length;
   const legend = [
     legendRow(sceneOf(world, goals, false), capabilities, {
-      hasWalls: (scenario.world.walls ?? null) !== null,
+      hasWalls: world.hasWalls,
       hasMarks: false,
     }).slice(1),
   ];

@@ -2,6 +2,7 @@ import { UserError } from "../../../src/core/errors.ts";
 import { rewardOf } from "../../../src/core/goal.ts";
 import { Stream } from "../../../src/core/random.ts";
 import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
+import { mapParts } from "../../../src/envs/maps.ts";
 import { solve } from "../../../src/envs/solver.ts";
 import type { Setting } from "../../../src/scenario/setting.ts";
 import { drawLevel } from "../../arguments/levels.ts";
@@ -136,10 +137,10 @@ export function seenBy(
 ): { map: string; marks: ReadonlySet<number> } {
   const { world, overseer } = setting;
   const isSeen = (cell: number): boolean => world.placeInPlane(state, cell) >= 0;
-  const rows = world.print(level, state).split("\n");
+  const { rows, notes } = mapParts(world.print(level, state));
   const map = rows.map((row, r) => [...row].map((letter, c) => (isSeen(r * world.width + c) ? letter : " ")).join(""));
   const seen = [...marks.keys()].filter((cell) => marks[cell] && overseer.visible && isSeen(cell));
-  return { map: map.join("\n"), marks: new Set(seen) };
+  return { map: [...map, ...notes].join("\n"), marks: new Set(seen) };
 }
 
 /** The whole map with every mark: what the overseer sees. */

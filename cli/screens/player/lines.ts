@@ -1,4 +1,5 @@
 import { UserError } from "../../../src/core/errors.ts";
+import { spacedMap } from "../../../src/envs/maps.ts";
 import { drawBeginning } from "../../../src/evaluation/record.ts";
 import { print, printJson, say } from "../../output.ts";
 import type { Wanted } from "../../policy/choice.ts";
@@ -125,7 +126,7 @@ function linesOf({ trace, maps, actions, events, surprises, opinions, acting }: 
   });
   const returns = Object.entries(trace.returns).map(([goal, value]) => `${goal} ${short(value)}`);
   return [
-    ...maps[0].split("\n").map((row) => [...row].join(" ")),
+    ...spacedMap(maps[0]),
     ...steps,
     `${trace.outcome} after ${actions.length} steps · label ${trace.label} · return (discounted): ${returns.join(", ")}`,
   ];

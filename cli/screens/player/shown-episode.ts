@@ -1,5 +1,6 @@
 import { rewardOf } from "../../../src/core/goal.ts";
 import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
+import { mapParts } from "../../../src/envs/maps.ts";
 import { actionValuesInto, bestActions, type Solution, solve } from "../../../src/envs/solver.ts";
 import type { World } from "../../../src/envs/world.ts";
 import { indicesOf, type Mind, type Opinion, type Standing } from "../../../src/evaluation/mind.ts";
@@ -128,7 +129,7 @@ async function chartsOf(stage: Stage, { beginning, states }: Trace, maps: readon
  */
 export function standsOf(world: World, level: unknown, state: Int32Array): Map<number, Int32Array> | null {
   if (world.terminal(level, state)) return null;
-  const rows = world.print(level, state).split("\n");
+  const { rows, notes } = mapParts(world.print(level, state));
   const own = world.cell(level, state);
   const { width } = world;
   const stands = new Map<number, Int32Array>([[own, state.slice()]]);
@@ -138,7 +139,7 @@ export function standsOf(world: World, level: unknown, state: Int32Array): Map<n
       if (letter !== "." || r * width + c === own) continue;
       const moved = floor.with(r, `${row.slice(0, c)}A${row.slice(c + 1)}`);
       const there = new Int32Array(world.stateSize);
-      world.parse(moved.join("\n"), there);
+      world.parse([...moved, ...notes].join("\n"), there);
       stands.set(r * width + c, there);
     }
   }
