@@ -7,8 +7,8 @@ const training = halfwatch.createSetting(scenario);
 const test = halfwatch.situationOf(halfwatch.createSetting(halfwatch.withShift(scenario, "ghost-closer")));
 
 const naive = halfwatch.armOptimum(halfwatch.objectiveOf(training, halfwatch.armNamed("naive")), test);
-for (const policy of [halfwatch.optimalForGoal(test, "true"), ...("policy" in naive ? [naive.policy] : [])]) {
-  const { goals, rates } = await halfwatch.evaluate(test, policy);
+for (const mind of [halfwatch.optimalForGoal(test, "true"), ...("mind" in naive ? [naive.mind] : [])]) {
+  const { goals, rates } = await halfwatch.evaluate(test, mind);
   const [wanted, shown] = [goals.true.discounted.toFixed(3), goals.proxy.discounted.toFixed(3)];
-  console.log(`${policy.name}: true return ${wanted}, proxy return ${shown}, Ghost ${rates.ghost.toFixed(3)}`);
+  console.log(`${mind.name}: true return ${wanted}, proxy return ${shown}, Ghost ${rates.ghost.toFixed(3)}`);
 }

@@ -31,8 +31,8 @@ const setting = { ...halfwatch.createSetting(scenario), overseer: leftHalf };
 const engine = await halfwatch.createEngine("auto", 1);
 const { model, labelled, episodes } = await halfwatch.train({ setting, arm, seed: 0, engine });
 const view = halfwatch.parseView("full", model.spec.modules);
-const policy = halfwatch.networkPolicy(model, view, setting);
-const { goals, rates, markedRates } = await halfwatch.evaluate(halfwatch.situationOf(setting), policy);
+const mind = halfwatch.networkMind(model, view, setting);
+const { goals, rates, markedRates } = await halfwatch.evaluate(halfwatch.situationOf(setting), mind);
 console.log(`${((100 * labelled) / episodes).toFixed(0)} % of ${episodes} episodes were inspected`);
 console.log(
   `Ghost where it is watched ${markedRates.ghost.toFixed(2)}, elsewhere ${(rates.ghost - markedRates.ghost).toFixed(2)}`,

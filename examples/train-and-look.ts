@@ -5,7 +5,7 @@ import {
   createSetting,
   evaluate,
   loadScenario,
-  networkPolicy,
+  networkMind,
   parseView,
   readText,
   separation,
@@ -38,8 +38,8 @@ console.log(`${labelled} of ${episodes} episodes were inspected`);
 
 const { modules } = scenario.agent;
 const wants = async (view: string) => {
-  const policy = networkPolicy(model, parseView(view, modules), setting);
-  const { goals, rates } = await evaluate(unseen, policy);
+  const mind = networkMind(model, parseView(view, modules), setting);
+  const { goals, rates } = await evaluate(unseen, mind);
   console.log(`${view}: true return ${goals.true.discounted.toFixed(3)}, Ghost ${rates.ghost.toFixed(3)}`);
   return goals.true.discounted;
 };

@@ -1,7 +1,7 @@
 /**
  * The public API: what a script needs to load a scenario, train an arm of it, and measure what it wants.
  *
- *     scenario file -> loadScenario -> createSetting -> train -> networkPolicy -> evaluate
+ *     scenario file -> loadScenario -> createSetting -> train -> networkMind -> evaluate
  *
  * Everything is a plain record or a function of plain records. What is not named here may change without notice.
  * examples/ holds whole scripts, docs/architecture.md the parts and what flows between them.
@@ -102,16 +102,13 @@ export { type LastUpdate, type Phase, type Progress, type Trained, type Training
 
 // Evaluation: what a policy does in a test distribution, exactly where the world allows.
 
-export { type Episode, type EpisodeOptions, type EpisodeStep, playEpisode } from "./evaluation/episode.ts";
-export {
-  type Acting,
-  type Evaluation,
-  evaluate,
-  type GoalReturn,
-  normalise,
-  type Policy,
-} from "./evaluation/evaluate.ts";
-export { networkPolicy, optimalForGoal, optimalPolicy, randomPolicy } from "./evaluation/policies.ts";
+export { type Episode, type EpisodeStep, playEpisode } from "./evaluation/episode.ts";
+export { type Evaluation, evaluate, type GoalReturn, normalise } from "./evaluation/evaluate.ts";
+export type { Acting, Mind, Opinion, Standing } from "./evaluation/mind.ts";
+export { type NetworkMindOptions, networkMind } from "./evaluation/network-mind.ts";
+export type { Stage } from "./evaluation/record.ts";
+export { blindMind, optimalForGoal, optimalMind, optimumOf, randomMind } from "./evaluation/scripted-minds.ts";
+
 export { type Bounds, createSituation, type Situation, type Task } from "./evaluation/situation.ts";
 export { armOptimum, type Objective, type Theory } from "./evaluation/theory.ts";
 export {

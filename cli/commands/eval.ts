@@ -2,8 +2,11 @@ import type { EngineChoice } from "../../src/compute/choice.ts";
 import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
-import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
-import { blindPolicy, networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { type Evaluation, evaluate } from "../../src/evaluation/evaluate.ts";
+import type { Mind } from "../../src/evaluation/mind.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
@@ -73,15 +76,15 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
   });
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
-    const policy = networkPolicy(model, view, setting, { greedy: options.greedy ?? false });
+    const mind = networkMind(model, view, setting, { greedy: options.greedy ?? false });
     const { arm, seed, point } = checkpoint;
     const who = { checkpoint: path, arm, seed, ...(Object.keys(point).length > 0 && { point }) };
-    const verdict = await verdictOf(verdictSituationsOf(scenario), () => policy);
+    const verdict = await verdictOf(verdictSituationsOf(scenario), () => mind);
     // What other seeds pursue was judged as they are deployed, at the end of their training.
     const isAsTrained = view.name === deployedView(modules, setting.trueModule) && !options.greedy && set === undefined;
     const run = runOf(path);
     const others = run !== undefined && isAsTrained ? otherSeedsOf(run, loaded.checkpoint) : [];
-    await report(who, view.name, scenario, options, policy, situation, verdict, others);
+    await report(who, view.name, scenario, options, mind, situation, verdict, others);
   } finally {
     await engine.dispose();
   }
@@ -127,14 +130,14 @@ async function evaluateScripted(path: string, options: EvalOptions): Promise<voi
   const { scenario } = readScenario(path, options);
   const training = createSetting(scenario);
   const { situation } = testOf(scenario, options.shift);
-  const policy = scripted(options.policy, training, situation);
+  const mind = scripted(options.policy, training, situation);
   const { policy: name } = options;
   const optimum = armOf(name);
   const verdict =
     optimum !== undefined && "none" in armOptimum(objectiveOf(training, optimum), situationOf(unmarked(scenario)))
       ? null // its own reward says nothing about levels without marks
       : await verdictOf(verdictSituationsOf(scenario), (test) => scripted(name, training, test));
-  await report({ policy: name }, "full", scenario, options, policy, situation, verdict);
+  await report({ policy: name }, "full", scenario, options, mind, situation, verdict);
 }
 
 /** The arm that `optimal:<arm>` names. */
@@ -154,16 +157,16 @@ function testOf(scenario: Scenario, shift: string | undefined): { setting: Setti
   return { setting, situation: situationOf(setting) };
 }
 
-/** The scripted policy of a name. `training` is what the arms are trained on, `situation` what it is evaluated in. */
-function scripted(name: string, training: Setting, situation: Situation): Policy {
+/** The scripted mind that `--policy` names. `training` is what the arms are trained on, `situation` what it is evaluated in. */
+function scripted(name: string, training: Setting, situation: Situation): Mind {
   const [kind, of] = [name.split(":", 1)[0], name.slice(name.indexOf(":") + 1)];
-  if (name === "random") return randomPolicy();
+  if (name === "random") return randomMind(situation.world);
   const goals = training.goals.map((goal) => goal.name);
   if (kind === "optimal" && goals.includes(of)) return optimalForGoal(situation, of);
   const worth = (event: number) => training.trueGoal.rewards[event];
   // What the true goal rewards most is the way's end: nobody is blind to it.
   const avoidable = training.world.events.filter((_, e) => worth(e) < Math.max(...training.trueGoal.rewards));
-  if (kind === "blind" && avoidable.includes(of)) return blindPolicy(of, training.trueGoal, training.world);
+  if (kind === "blind" && avoidable.includes(of)) return blindMind(of, training.trueGoal, training.world);
   const arm = armOf(name);
   if (arm === undefined) {
     const optima = [...goals, ...ARMS.keys()].map((target) => `optimal:${target}`);
@@ -176,18 +179,18 @@ function scripted(name: string, training: Setting, situation: Situation): Policy
   }
   const theory = armOptimum(objectiveOf(training, arm), situation);
   if ("none" in theory) throw new UserError(`--policy ${name}: ${arm.name} has no optimum here`, theory.none);
-  return theory.policy;
+  return theory.mind;
 }
 
 /** The published experiment's metric under each goal, with the quirks that the scenario trains with. */
-async function stepwise(scenario: Scenario, policy: Policy, situation: Situation) {
+async function stepwise(scenario: Scenario, mind: Mind, situation: Situation) {
   const quirks = quirksOf(scenario.train);
   const options = {
     window: STEPWISE_WINDOW,
     stalePictures: quirks.has("staleObservation"),
     lateBy: quirks.has("lateTimeout") ? 1 : 0,
   };
-  const returns = await stepwiseReturns(situation, policy, options);
+  const returns = await stepwiseReturns(situation, mind, options);
   return { ...options, returns };
 }
 
@@ -196,14 +199,14 @@ async function report(
   view: string,
   scenario: Scenario,
   { shift, greedy, metric, json }: EvalOptions,
-  policy: Policy,
+  mind: Mind,
   situation: Situation,
   verdict: Verdict | null,
   others: readonly OtherSeed[] = [],
 ): Promise<void> {
   const { bounds, goals } = situation;
-  const evaluation: Evaluation = await evaluate(situation, policy);
-  const stepped = metric === "stepwise" ? await stepwise(scenario, policy, situation) : undefined;
+  const evaluation: Evaluation = await evaluate(situation, mind);
+  const stepped = metric === "stepwise" ? await stepwise(scenario, mind, situation) : undefined;
   const { levels, exact, rates, markedRates, steps, entropy, weights } = evaluation;
   if (json) {
     printJson({
@@ -254,8 +257,8 @@ async function report(
     (event) => `${event} ${short(rates[event])} (${short(markedRates[event])} on a marked cell)`,
   );
   print([...seen, `timeout ${short(rates.timeout)}`, `${steps.toFixed(3)} steps`].join(", "));
-  const mind = Object.entries(weights).map(([module, weight]) => `${module} ${short(weight)}`);
-  if (mind.length > 1) print(`mean weight of the modules: ${mind.join(", ")}`);
+  const shares = Object.entries(weights).map(([module, weight]) => `${module} ${short(weight)}`);
+  if (shares.length > 1) print(`mean weight of the modules: ${shares.join(", ")}`);
   if (entropy !== null) print(`mean entropy ${short(entropy)} nats`);
   if (verdict !== null) {
     print(

@@ -3,9 +3,10 @@ import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { spacedMap } from "../../src/envs/maps.ts";
 import { type Episode, type EpisodeStep, playEpisode } from "../../src/evaluation/episode.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
-import { encodeEpisodes, recordOf } from "../../src/runs/episodes.ts";
+import { encodeEpisodes, recordOf, stageOf } from "../../src/runs/episodes.ts";
 import { makeFolder, pathExists, writeAtomically } from "../../src/runs/files.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
 import { isRun, noRun, whereRunsAre } from "../arguments/run-directories.ts";
@@ -121,15 +122,8 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   let episode: Episode;
   try {
     const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
-    const { discount } = setting.scenario;
-    episode = await playEpisode({
-      ...setting,
-      discount,
-      model,
-      view,
-      seed: checkpoint.seed,
-      number: options.episode ?? 0,
-    });
+    const mind = networkMind(model, view, setting);
+    episode = await playEpisode(stageOf(setting), mind, checkpoint.seed, options.episode ?? 0);
   } finally {
     await engine.dispose();
   }
@@ -180,7 +174,7 @@ function tellStep(step: EpisodeStep, actions: readonly string[]): string[] {
     `step ${step.step + 1}: ${step.action}${happened}`,
     ...views,
     ...(gate.length > 1 ? [`gate  ${gate.join("  ")}`] : []),
-    `value ${short(step.value)}`,
+    `value ${step.value === null ? "–" : short(step.value)}`,
   ];
   const map = spacedMap(step.map);
   const mapWidth = Math.max(...map.map((row) => row.length));

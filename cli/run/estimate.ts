@@ -5,7 +5,8 @@ import type { Engine, Model } from "../../src/compute/engine.ts";
 import { ensureLater } from "../../src/core/cleanup.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+
 import { counted } from "../../src/report/format.ts";
 import { armNamed } from "../../src/routing/arms/table.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";
@@ -128,7 +129,7 @@ async function costOf(plan: CellPlan, engine: Engine): Promise<Cost> {
     return first < SLOW ? Math.min(first, await once()) : first;
   };
   const situation = situationOf(setting);
-  const one = await timed(() => evaluate(situation, networkPolicy(model, parseView(view, modules), setting)));
+  const one = await timed(() => evaluate(situation, networkMind(model, parseView(view, modules), setting)));
   const evaluation = situation.exact ? one : (one * scenario.evaluation.levels) / levels;
   const { validationEpisodes } = scenario.evaluation;
   const episodes = Math.min(VALIDATED, validationEpisodes);

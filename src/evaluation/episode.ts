@@ -1,10 +1,6 @@
-import type { Model } from "../compute/engine.ts";
-import { type Goal, rewardOf } from "../core/goal.ts";
-import type { World } from "../envs/world.ts";
-import type { Overseer } from "../oversight/overseer.ts";
-import type { View } from "../routing/views.ts";
-import { networkMind } from "./mind.ts";
-import { drawBeginning, playAll, standingsOf } from "./record.ts";
+import { rewardOf } from "../core/goal.ts";
+import type { Mind } from "./mind.ts";
+import { drawBeginning, playAll, type Stage, standingsOf } from "./record.ts";
 
 /** What happened in one step, and what the mind had to say before it. */
 export interface EpisodeStep {
@@ -21,7 +17,8 @@ export interface EpisodeStep {
   readonly probabilities: Readonly<Record<string, readonly number[]>>;
   /** The gate's weights in the full view, by module. */
   readonly gate: Readonly<Record<string, number>>;
-  readonly value: number;
+  /** The value of the map before the step; null where the mind has no idea of it. */
+  readonly value: number | null;
 }
 
 /** One episode of a policy on one level, as it can be told. */
@@ -40,25 +37,10 @@ export interface Episode {
   readonly returns: Readonly<Record<string, number>>;
 }
 
-export interface EpisodeOptions {
-  readonly world: World;
-  readonly overseer: Overseer;
-  readonly goals: readonly Goal[];
-  readonly discount: number;
-  /** Route of each event, -1 where it has none, [events]. */
-  readonly routeOfEvent: Int8Array;
-  readonly model: Model;
-  readonly view: View;
-  /** Level, marks and actions are drawn from streams of this seed, at this number. */
-  readonly seed: number;
-  readonly number: number;
-}
-
-/** Play one episode and write down everything; the same seed, number and model give the same episode. */
-export async function playEpisode(options: EpisodeOptions): Promise<Episode> {
-  const { world, goals, view, seed, number } = options;
-  const mind = networkMind(options.model, view, options);
-  const [trace] = await playAll(options, mind, [drawBeginning(options, seed, number)]);
+/** Play one episode and write down everything; the same stage, mind, seed and number give the same episode. */
+export async function playEpisode(stage: Stage, mind: Mind, seed: number, number: number): Promise<Episode> {
+  const { world, goals } = stage;
+  const [trace] = await playAll(stage, mind, [drawBeginning(stage, seed, number)]);
   const { beginning, actions, states, events, terminated, label, returns } = trace;
   const opinions = await mind.consult(standingsOf(world, trace));
   const steps = opinions.map(
@@ -70,13 +52,13 @@ export async function playEpisode(options: EpisodeOptions): Promise<Episode> {
       rewards: Object.fromEntries(goals.map((goal) => [goal.name, rewardOf(goal, events[t])])),
       probabilities,
       gate,
-      value: value ?? 0,
+      value,
     }),
   );
   return {
     seed,
     number,
-    view: view.name,
+    view: mind.name,
     marks: [...beginning.marks.keys()]
       .filter((c) => beginning.marks[c])
       .map((c) => [Math.floor(c / world.width), c % world.width] as const),

@@ -1,23 +1,8 @@
 import { ln } from "../core/numerics.ts";
-import { evaluatePolicy, type PolicyRule, returnOf } from "../envs/solver.ts";
+import { evaluatePolicy, returnOf } from "../envs/solver.ts";
+import type { Mind } from "./mind.ts";
+
 import type { Situation, Task } from "./situation.ts";
-
-/** How a policy acts in the states of one task. */
-export interface Acting {
-  /** Probabilities [S, A], or a rule of the steps left and the state. */
-  readonly policy: Float64Array | PolicyRule;
-  /** Module weights [S, K], where the policy has several modules. */
-  readonly weights?: Float64Array;
-}
-
-/** Anything that acts: a network under a view, or a scripted policy. */
-export interface Policy {
-  readonly name: string;
-  /** Module names; empty where the policy has none. */
-  readonly modules: readonly string[];
-  /** How it acts in each of the tasks, in their order. */
-  act(tasks: readonly Task[]): Promise<Acting[]>;
-}
 
 /** Return per episode under one goal. */
 export interface GoalReturn {
@@ -27,7 +12,7 @@ export interface GoalReturn {
   readonly normalised: number | null;
 }
 
-/** What a policy does in a situation, per episode. */
+/** What a mind does in a situation, per episode. */
 export interface Evaluation {
   readonly levels: number;
   readonly exact: boolean;
@@ -38,7 +23,7 @@ export interface Evaluation {
   /** The part of each rate that happened on a marked cell: what the overseer saw, or would have seen. */
   readonly markedRates: Readonly<Record<string, number>>;
   readonly steps: number;
-  /** Mean entropy of the policy over the steps, nats; null for policies that change with the clock. */
+  /** Mean entropy of the policy over the steps, nats; null for minds that change with the clock. */
   readonly entropy: number | null;
   /** Mean weight of each module over the steps, by module name. */
   readonly weights: Readonly<Record<string, number>>;
@@ -48,19 +33,19 @@ export interface Evaluation {
 const BLOCK = 8192;
 const NOT_MEASURABLE = 0.05;
 
-/** Evaluate a policy in a situation, exactly on each task: distributions of states are carried forward, nothing is sampled. */
-export async function evaluate(situation: Situation, policy: Policy): Promise<Evaluation> {
+/** Evaluate a mind in a situation, exactly on each task: distributions of states are carried forward, nothing is sampled. */
+export async function evaluate(situation: Situation, mind: Pick<Mind, "modules" | "over">): Promise<Evaluation> {
   const { world, goals, discount, tasks, bounds } = situation;
   const { horizon, events } = world;
   const eventCounts = new Float64Array(events.length * horizon);
   const marked = new Float64Array(events.length);
-  const weights = new Float64Array(policy.modules.length);
+  const weights = new Float64Array(mind.modules.length);
   let timeout = 0;
   let steps = 0;
   let entropy: number | null = 0;
 
   for (const block of taskBlocks(tasks)) {
-    const actings = await policy.act(block);
+    const actings = await mind.over(block);
     block.forEach(({ graph, starts, marks, weight }, i) => {
       const acting = actings[i];
       const outcome = evaluatePolicy(graph, starts, acting.policy, horizon);
@@ -104,11 +89,11 @@ export async function evaluate(situation: Situation, policy: Policy): Promise<Ev
     markedRates: Object.fromEntries(byEvent((e) => marked[e])),
     steps,
     entropy: entropy === null || steps === 0 ? null : entropy / steps,
-    weights: Object.fromEntries(policy.modules.map((module, k) => [module, weights[k] / steps])),
+    weights: Object.fromEntries(mind.modules.map((module, k) => [module, weights[k] / steps])),
   };
 }
 
-/** The tasks in blocks of about 8,192 states, for a policy to act in at once. */
+/** The tasks in blocks of about 8,192 states, for a mind to act in at once. */
 export function* taskBlocks(tasks: readonly Task[]): Generator<readonly Task[]> {
   for (let begin = 0, end = 0; begin < tasks.length; begin = end) {
     for (let states = 0; end < tasks.length && (end === begin || states + tasks[end].graph.size <= BLOCK); end++) {

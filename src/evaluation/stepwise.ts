@@ -1,6 +1,8 @@
 import { rewardTable, type StateGraph } from "../envs/graph.ts";
 import type { PolicyRule } from "../envs/solver.ts";
-import { type Policy, taskBlocks } from "./evaluate.ts";
+import { taskBlocks } from "./evaluate.ts";
+import type { Mind } from "./mind.ts";
+
 import type { Situation } from "./situation.ts";
 
 /*
@@ -94,7 +96,7 @@ interface EpisodeLaw {
 }
 
 /**
- * The metric of a policy under each goal, exactly: nothing is sampled but what the situation samples itself.
+ * The metric of a mind under each goal, exactly: nothing is sampled but what the situation samples itself.
  *
  * Episodes are drawn independently, so a window is a renewal process: with p[b] the probability that one begins at step b,
  *
@@ -107,7 +109,7 @@ interface EpisodeLaw {
  */
 export async function stepwiseReturns(
   situation: Situation,
-  policy: Policy,
+  mind: Pick<Mind, "over">,
   { window: T, stalePictures, lateBy }: StepwiseOptions,
 ): Promise<Readonly<Record<string, number>>> {
   const { tasks, goals, discount, world } = situation;
@@ -119,7 +121,7 @@ export async function stepwiseReturns(
     return { rewards: goals.map(() => new Float64Array(D)), ends: new Float64Array(D * A) };
   });
   for (const block of taskBlocks(tasks)) {
-    const actings = await policy.act(block);
+    const actings = await mind.over(block);
     block.forEach(({ graph, starts, weight }, i) => {
       const rewards = goals.map((goal) => rewardTable(graph, goal));
       laws.forEach((law, first) => {

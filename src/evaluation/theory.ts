@@ -3,8 +3,9 @@ import { rewardTable } from "../envs/graph.ts";
 import type { World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import type { Arm } from "../routing/arm.ts";
-import type { Policy } from "./evaluate.ts";
-import { optimalPolicy } from "./policies.ts";
+import type { Mind } from "./mind.ts";
+
+import { optimumOf } from "./scripted-minds.ts";
 import type { Situation, Task } from "./situation.ts";
 
 /** What an arm is trained on: enough to say what its own reward would have it do. */
@@ -19,8 +20,8 @@ export interface Objective {
   readonly discount: number;
 }
 
-/** A policy, or why there is none. */
-export type Theory = { readonly policy: Policy } | { readonly none: string };
+/** A mind, or why there is none. */
+export type Theory = { readonly mind: Mind } | { readonly none: string };
 
 /**
  * The exact optimum of an arm's own expected training reward, to be evaluated in a situation: the theory line of the arm's `full` view.
@@ -37,7 +38,7 @@ export type Theory = { readonly policy: Policy } | { readonly none: string };
 export function armOptimum(objective: Objective, situation: Situation): Theory {
   const { arm, world, unlabelled, trueGoal, proxyGoal, discount } = objective;
   const optimum = (reward: (task: Task) => Float64Array): Theory => ({
-    policy: optimalPolicy(`optimal:${arm.name}`, reward, discount, situation.world.horizon),
+    mind: optimumOf(`optimal:${arm.name}`, reward, situation.world, discount),
   });
   if (arm.reward !== "labelled") {
     const goal = arm.reward === "true" ? trueGoal : proxyGoal;
@@ -66,7 +67,9 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
     p * rewardOf(trueGoal, events) + (!keepsAll || unlabelled === "zero" ? 0 : (1 - p) * rewardOf(proxyGoal, events));
   return optimum((task) => {
     const { graph } = task;
-    const inspection = inspections.get(task) ?? new Float64Array(graph.cells);
+    const inspection = inspections.get(task) ?? inspectionProbabilities(objective, task);
+    if (typeof inspection === "string")
+      throw new RangeError(`armOptimum: ${arm.name} has no optimum here: ${inspection}`);
     return Float64Array.from(graph.eventSets, (events, o) => price(events, inspection[graph.cell[graph.next[o]]]));
   });
 }

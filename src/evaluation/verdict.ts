@@ -1,5 +1,7 @@
-import { evaluate, normalise, type Policy } from "./evaluate.ts";
-import { noisyPolicy } from "./policies.ts";
+import { evaluate, normalise } from "./evaluate.ts";
+import type { Mind } from "./mind.ts";
+
+import { noisyMind } from "./scripted-minds.ts";
 import { noisyBounds, type Situation } from "./situation.ts";
 
 /** Bounds of a verdict, on returns normalised to 0 for the uniform policy and 1 for the goal's own optimum. */
@@ -76,19 +78,19 @@ export function failedControls(
 }
 
 /**
- * Evaluate a policy on the levels and controls that a verdict rests on, and judge it. `policyIn` gives the policy for a situation: always
+ * Evaluate a policy on the levels and controls that a verdict rests on, and judge it. `mindIn` gives the policy for a situation: always
  * the same for a network, made for it where a policy is the optimum of something.
  */
 export async function verdictOf(
   situations: VerdictSituations,
-  policyIn: (situation: Situation) => Policy,
+  mindIn: (situation: Situation) => Pick<Mind, "modules" | "over">,
   thresholds: VerdictThresholds = VERDICT_THRESHOLDS,
 ): Promise<Verdict> {
   const { distinguishing, agreeing } = situations;
   const trueReturnIn = async (situation: Situation) =>
-    (await evaluate(situation, policyIn(situation))).goals.true.normalised;
-  const parted = await evaluate(distinguishing, policyIn(distinguishing));
-  const noisy = await evaluate(agreeing, noisyPolicy(policyIn(agreeing), ACTION_NOISE));
+    (await evaluate(situation, mindIn(situation))).goals.true.normalised;
+  const parted = await evaluate(distinguishing, mindIn(distinguishing));
+  const noisy = await evaluate(agreeing, noisyMind(mindIn(agreeing), ACTION_NOISE));
   const { random, optimum } = noisyBounds(agreeing, ACTION_NOISE);
   const controls: Record<string, number | null> = {
     agreeing: await trueReturnIn(agreeing),

@@ -219,7 +219,7 @@ function rowOf(
 async function theoryLine(setting: Setting, situation: Situation, arm: string): Promise<number | string> {
   const theory = armOptimum(objectiveOf(setting, armNamed(arm)), situation);
   if ("none" in theory) return theory.none;
-  return (await evaluate(situation, theory.policy)).goals.true.discounted;
+  return (await evaluate(situation, theory.mind)).goals.true.discounted;
 }
 
 function compare(route: ArmRow, other: ArmRow): Comparison[] {

@@ -3,8 +3,8 @@ import type { Engine, Model, NetworkSpec } from "../compute/engine.ts";
 import { ensureLater } from "../core/cleanup.ts";
 import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
-import { networkMind } from "../evaluation/mind.ts";
-import { networkPolicy } from "../evaluation/policies.ts";
+import { networkMind } from "../evaluation/network-mind.ts";
+
 import type { Situation } from "../evaluation/situation.ts";
 import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
 import { armNamed } from "../routing/arms/table.ts";
@@ -258,7 +258,7 @@ async function evaluateCell(
   }
   await nextPart();
   const diagnostics = await moduleDiagnostics(model, last, setting.routes.labels);
-  const asDeployed = networkPolicy(model, parseView(deployed, modules), setting);
+  const asDeployed = networkMind(model, parseView(deployed, modules), setting);
   await nextPart();
   const verdict = await verdictOf(verdictSituationsOf(plan.scenario), () => asDeployed);
   model.dispose();
@@ -367,7 +367,7 @@ function refuseDiverged(progress: Progress, plan: CellPlan): void {
 }
 
 function evaluateView(model: Model, view: string, { setting, situation }: Test): Promise<Evaluation> {
-  return evaluate(situation, networkPolicy(model, parseView(view, model.spec.modules), setting));
+  return evaluate(situation, networkMind(model, parseView(view, model.spec.modules), setting));
 }
 
 function briefly({ goals, rates, steps }: Evaluation): BriefEvaluation {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
 import type { Mind, Opinion } from "../evaluation/mind.ts";
+
 import {
   type Beginning,
   drawBeginning,

@@ -5,7 +5,7 @@ import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
 import { type Episode, playEpisode } from "../../src/evaluation/episode.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, networkOf, type Setting, situationOf } from "../../src/scenario/setting.ts";
 import { armCalled, type Change, tinyScenario } from "../scenario/tiny.ts";
@@ -24,9 +24,8 @@ async function players(change: Change = {}, arm = "route"): Promise<{ setting: S
 }
 
 function play({ setting, model }: { setting: Setting; model: Model }, number: number, view = "full"): Promise<Episode> {
-  const { world, overseer, goals, routeOfEvent } = setting;
-  const shown = parseView(view, model.spec.modules);
-  return playEpisode({ world, overseer, goals, discount: 0.97, routeOfEvent, model, view: shown, seed: 3, number });
+  const mind = networkMind(model, parseView(view, model.spec.modules), setting);
+  return playEpisode({ ...setting, discount: 0.97 }, mind, 3, number);
 }
 
 describe("playEpisode", () => {
@@ -98,8 +97,8 @@ describe("playEpisode", () => {
   test("over 1,500 episodes the returns average to the exact evaluation's, within 4 standard errors", async () => {
     const who = await players({ oversight: { kind: "terminal", coverage: 0.4 } });
     const { setting, model } = who;
-    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
-    const { goals } = await evaluate(situationOf(setting), policy);
+    const mind = networkMind(model, parseView("full", model.spec.modules), setting);
+    const { goals } = await evaluate(situationOf(setting), mind);
     const returns: number[] = [];
     for (let number = 0; number < 1500; number++) returns.push((await play(who, number)).returns.true);
     const mean = returns.reduce((sum, x) => sum + x, 0) / returns.length;

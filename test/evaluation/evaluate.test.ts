@@ -7,8 +7,11 @@ import { rewardOf } from "../../src/core/goal.ts";
 import { Stream } from "../../src/core/random.ts";
 import { createTrajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import { type Evaluation, evaluate, normalise, type Policy } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { type Evaluation, evaluate, normalise } from "../../src/evaluation/evaluate.ts";
+import type { Mind } from "../../src/evaluation/mind.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+import { optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
 import type { Situation, Task } from "../../src/evaluation/situation.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, networkOf, type Setting, situationOf } from "../../src/scenario/setting.ts";
@@ -23,11 +26,10 @@ afterAll(() => engine.dispose());
 const NO_MARKS: Change = { oversight: { kind: "terminal", coverage: 0 } };
 
 /** Always the same action, by its number; module weights .25 and .75 everywhere. */
-function stubborn(action: number): Policy {
+function stubborn(action: number): Pick<Mind, "modules" | "over"> {
   return {
-    name: "stubborn",
     modules: ["a", "b"],
-    act: async (tasks) =>
+    over: async (tasks) =>
       tasks.map(({ graph }) => ({
         policy: Float64Array.from({ length: graph.size * 4 }, (_, i) => (i % 4 === action ? 1 : 0)),
         weights: Float64Array.from({ length: graph.size * 2 }, (_, i) => (i % 2 === 0 ? 0.25 : 0.75)),
@@ -68,28 +70,26 @@ describe("a policy that always goes north on 3x3 maps with a horizon of 2", () =
 });
 
 describe("rates", () => {
-  const PEOPLE: readonly (readonly [string, (situation: Situation) => Policy])[] = [
-    ["random", randomPolicy],
+  const PEOPLE: readonly (readonly [string, (situation: Situation) => Mind])[] = [
+    ["random", ({ world }) => randomMind(world)],
     ["optimal:true", (situation) => optimalForGoal(situation, "true")],
     ["optimal:proxy", (situation) => optimalForGoal(situation, "proxy")],
   ];
+  const atRandom = (situation: Situation) => evaluate(situation, randomMind(situation.world));
   const sum = (e: Evaluation) => Object.values(e.rates).reduce((total, rate) => total + rate, 0);
 
-  test.each(PEOPLE)(
-    "%s: every episode ends once, on the Diamond, on the Ghost or by the clock",
-    async (_, policyIn) => {
-      const situation = situationOn({ oversight: { kind: "terminal", coverage: 0.3 } });
-      expect(sum(await evaluate(situation, policyIn(situation)))).toBeCloseTo(1, 12);
-    },
-  );
+  test.each(PEOPLE)("%s: every episode ends once, on the Diamond, on the Ghost or by the clock", async (_, mindIn) => {
+    const situation = situationOn({ oversight: { kind: "terminal", coverage: 0.3 } });
+    expect(sum(await evaluate(situation, mindIn(situation)))).toBeCloseTo(1, 12);
+  });
 
   test.each(PEOPLE)(
     "%s, which does not look at marks: the part that was seen is the coverage, of each event",
-    async (_, policyIn) => {
+    async (_, mindIn) => {
       for (const coverage of [0, 0.3, 1]) {
         for (const kind of ["terminal", "episode"]) {
           const situation = situationOn({ oversight: { kind, coverage } });
-          const { rates, markedRates } = await evaluate(situation, policyIn(situation));
+          const { rates, markedRates } = await evaluate(situation, mindIn(situation));
           for (const event of ["diamond", "ghost"]) {
             expect(markedRates[event]).toBeCloseTo(coverage * rates[event], 12);
           }
@@ -99,9 +99,8 @@ describe("rates", () => {
   );
 
   test("overseer full sees all, none sees nothing", async () => {
-    const seen = async (kind: string) =>
-      (await evaluate(situationOn({ oversight: { kind } }), randomPolicy())).markedRates;
-    const { diamond, ghost } = (await evaluate(situationOn(NO_MARKS), randomPolicy())).rates;
+    const seen = async (kind: string) => (await atRandom(situationOn({ oversight: { kind } }))).markedRates;
+    const { diamond, ghost } = (await atRandom(situationOn(NO_MARKS))).rates;
     expect((await seen("full")).diamond).toBeCloseTo(diamond, 12);
     expect((await seen("full")).ghost).toBeCloseTo(ghost, 12);
     expect(await seen("none")).toEqual({ diamond: 0, ghost: 0 });
@@ -109,7 +108,7 @@ describe("rates", () => {
 
   test("random's entropy is ln 4, and its returns are those that the normalisation calls 0; each optimum's are 1", async () => {
     const situation = situationOn(NO_MARKS);
-    const random = await evaluate(situation, randomPolicy());
+    const random = await atRandom(situation);
     expect(random.entropy).toBeCloseTo(Math.log(4), 12);
     // true: random is worth 0 by symmetry
     expect(random.goals.true.normalised).toBeCloseTo(0, 12);
@@ -185,7 +184,7 @@ describe("a network's policy", () => {
   }
 
   async function evaluateView(setting: Setting, model: Model, view: string, greedy = false) {
-    const policy = networkPolicy(model, parseView(view, model.spec.modules), setting, { greedy });
+    const policy = networkMind(model, parseView(view, model.spec.modules), setting, { greedy });
     return evaluate(situationOf(setting), policy);
   }
 
@@ -285,10 +284,10 @@ describe("a network's policy", () => {
     const model = await opinionated(setting);
     const state = await model.getState();
     expect((await evaluateView(setting, model, "full", true)).entropy).toBe(0);
-    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
-    const best = networkPolicy(model, parseView("full", model.spec.modules), setting, { greedy: true });
+    const mind = networkMind(model, parseView("full", model.spec.modules), setting);
+    const best = networkMind(model, parseView("full", model.spec.modules), setting, { greedy: true });
     const { tasks } = situationOf(setting);
-    const [sampled, greedy] = [await policy.act(tasks.slice(0, 20)), await best.act(tasks.slice(0, 20))];
+    const [sampled, greedy] = [await mind.over(tasks.slice(0, 20)), await best.over(tasks.slice(0, 20))];
     sampled.forEach(({ policy: soft }, i) => {
       const hard = greedy[i].policy as Float64Array;
       for (let s = 0; s < hard.length; s += 4) {
@@ -317,7 +316,7 @@ describe("a network's policy", () => {
   test("blocks of tasks do not change a result: one level by itself is evaluated as among the others", async () => {
     const setting = createSetting(scenario());
     const model = await opinionated(setting);
-    const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
+    const policy = networkMind(model, parseView("full", model.spec.modules), setting);
     const situation = situationOf(setting);
     const whole = await evaluate(situation, policy);
     let sum = 0;
@@ -334,7 +333,7 @@ test("a network trained for a moment beats random, measured exactly", async () =
   const change = { ...NO_MARKS, train: { steps: 16 * 64 * 60, worlds: 64 } };
   const setting = createSetting(tinyScenario(change));
   const { model } = await trainTiny(engine, "oracle", change);
-  const policy = networkPolicy(model, parseView("full", model.spec.modules), setting);
+  const policy = networkMind(model, parseView("full", model.spec.modules), setting);
   const { goals } = await evaluate(situationOf(setting), policy);
   expect(goals.true.normalised).toBeGreaterThan(0.3);
   model.dispose();

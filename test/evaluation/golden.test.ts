@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Evaluation, evaluate, type Policy } from "../../src/evaluation/evaluate.ts";
-import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { type Evaluation, evaluate } from "../../src/evaluation/evaluate.ts";
+import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum, type Theory } from "../../src/evaluation/theory.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
@@ -31,7 +32,7 @@ function theory(arm: string, training: Setting, situation: Situation): Theory {
 function line(arm: string, training: Setting, situation = situationOf(training)): Promise<Evaluation> {
   const found = theory(arm, training, situation);
   if ("none" in found) throw new Error(`there is no line: ${found.none}`);
-  return evaluate(situation, found.policy);
+  return evaluate(situation, found.mind);
 }
 
 function expectNear(found: number, expected: number): void {
@@ -52,7 +53,7 @@ describe("the golden table", () => {
   };
   const blindToGhost = async () => {
     const setting = settingAt(terminal(0));
-    return evaluate(situationOf(setting), blindPolicy("ghost", setting.trueGoal, setting.world));
+    return evaluate(situationOf(setting), blindMind("ghost", setting.trueGoal, setting.world));
   };
   const naive = (coverage: number, visible: boolean) => () => line("naive", settingAt(terminal(coverage, visible)));
 
@@ -82,9 +83,9 @@ describe("the golden table", () => {
     ["random", -0.2692, 0.5358],
   ])("Ghost strictly closer, no marks, discounted: %s", async (name, trueReturn, proxyReturn) => {
     const situation = situationOf(settingAt(terminal(0), { levels: "ghost-closer" }));
-    const policy: Policy =
-      name === "random" ? randomPolicy() : optimalForGoal(situation, name.slice("optimal:".length));
-    const { goals } = await evaluate(situation, policy);
+    const mind =
+      name === "random" ? randomMind(situation.world) : optimalForGoal(situation, name.slice("optimal:".length));
+    const { goals } = await evaluate(situation, mind);
     expectNear(goals.true.discounted, trueReturn);
     if (proxyReturn !== null) expectNear(goals.proxy.discounted, proxyReturn);
   });

@@ -4,9 +4,13 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
 import { enumerateStates } from "../../src/envs/graph.ts";
-import { indicesOf, networkMind, optimalMind, type Standing } from "../../src/evaluation/mind.ts";
+import type { Mind, Standing } from "../../src/evaluation/mind.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+import { blindMind, indicesOf, optimalMind, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
+import { armOptimum } from "../../src/evaluation/theory.ts";
 import { parseView } from "../../src/routing/views.ts";
-import { createSetting, networkOf } from "../../src/scenario/setting.ts";
+import { createSetting, networkOf, objectiveOf, situationOf } from "../../src/scenario/setting.ts";
 import { createCorridor } from "../envs/specimens.ts";
 import { armCalled, tinyScenario } from "../scenario/tiny.ts";
 
@@ -34,7 +38,7 @@ describe("a network", () => {
     const spec = networkOf(setting, armCalled(arm));
     const parameters = initialise(spec, "uniform", (group) => new Stream(9, "init", group)).map((x) => 6 * x);
     const model = await engine.create(spec, parameters);
-    return networkMind(model, parseView(view, spec.modules), { world, overseer: { visible } }, more);
+    return networkMind(model, parseView(view, spec.modules), { world, overseer: { visible } }, { more });
   }
   const STANDINGS = ["A..G\n....\n....\n...D", "...D\n.A..\n....\nG...", "D...\n....\n..A.\n.G.."].map((map) =>
     stands(map),
@@ -74,6 +78,61 @@ describe("a network", () => {
     const marked = STANDINGS.map((standing) => ({ ...standing, marks: new Uint8Array(16).fill(1) }));
     const mind = await mindOf("full");
     expect(await mind.act(marked)).not.toEqual(await mind.act(STANDINGS));
+  });
+});
+
+describe("what a mind does where it stands is what it does in that state of a task", () => {
+  const marked = createSetting(
+    tinyScenario({
+      world: { size: 3, horizon: 6 },
+      oversight: { kind: "terminal", coverage: 0.4 },
+      discount: DISCOUNT,
+    }),
+  );
+  const situation = situationOf(marked);
+  const { tasks } = situation;
+  const naive = armOptimum(objectiveOf(marked, armCalled("naive")), situation);
+  if ("none" in naive) throw new Error(naive.none);
+  const engine = createWasmEngine({ threads: 1 });
+  afterAll(async () => (await engine).dispose());
+  const network = async (greedy: boolean) => {
+    const spec = networkOf(marked, armCalled("route"));
+    const parameters = initialise(spec, "uniform", (group) => new Stream(9, "init", group)).map((x) => 6 * x);
+    return networkMind(await (await engine).create(spec, parameters), parseView("full", spec.modules), marked, {
+      greedy,
+    });
+  };
+
+  test.each<[string, () => Mind | Promise<Mind>]>([
+    ["random", () => randomMind(marked.world)],
+    ["an optimum of a goal", () => optimalMind(marked.world, marked.trueGoal, DISCOUNT)],
+    ["an optimum of an arm, which looks at marks", () => naive.mind],
+    ["one blind to the Ghost", () => blindMind("ghost", marked.trueGoal, marked.world)],
+    ["a network that draws", () => network(false)],
+    ["a network that is greedy", () => network(true)],
+  ])("%s", async (_name, make) => {
+    const mind = await make();
+    for (const task of tasks.filter((_, i) => i % 7 === 0)) {
+      const { level, graph, marks } = task;
+      const [{ policy }] = await mind.over([task]);
+      const left = mind.timed ? [1, 3, 6] : [6];
+      const places = left.flatMap((stepsLeft) => Array.from({ length: graph.size }, (_, s) => ({ stepsLeft, s })));
+      const standings = places.map(({ stepsLeft, s }) => ({
+        level,
+        marks,
+        stepsLeft,
+        state: graph.states.slice(s, s + 1),
+      }));
+      const expected = new Float64Array(4 * places.length);
+      places.forEach(({ stepsLeft, s }, row) => {
+        const out = expected.subarray(4 * row, 4 * row + 4);
+        if (typeof policy === "function") policy(stepsLeft, s, out);
+        else out.set(policy.subarray(4 * s, 4 * s + 4));
+      });
+      expect([...(await mind.act(standings))]).toEqual([...expected]);
+      const opinions = await mind.consult(standings);
+      expect(opinions.flatMap(({ probabilities }) => probabilities[mind.views[0]])).toEqual([...expected]);
+    }
   });
 });
 

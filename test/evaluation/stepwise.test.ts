@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
-import type { Policy } from "../../src/evaluation/evaluate.ts";
-import { blindPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import type { Mind } from "../../src/evaluation/mind.ts";
+import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
 import { measureWindow, STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
 import { type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";
@@ -56,12 +57,11 @@ describe("a window that was lived through", () => {
  * Mostly the way to the Diamond, but every task and state has its own noise, drawn once; it dawdles on the top row, and on a final
  * picture goes north: a policy without any symmetry, for which it matters where a stale picture sends it.
  */
-function arbitraryPolicy({ trueGoal, world }: Setting): Policy {
+function arbitraryMind({ trueGoal, world }: Setting): Pick<Mind, "modules" | "over"> {
   return {
-    name: "arbitrary",
     modules: [],
-    act: async (tasks) =>
-      (await blindPolicy("ghost", trueGoal, world).act(tasks)).map(({ policy: way }, i) => {
+    over: async (tasks) =>
+      (await blindMind("ghost", trueGoal, world).over(tasks)).map(({ policy: way }, i) => {
         const { level, marks, graph } = tasks[i];
         const rng = new Stream(1, "arbitrary", JSON.stringify(level), marks.join());
         const policy = (way as Float64Array).map((p) => p + 0.3 * rng.next() ** 3);
@@ -80,10 +80,15 @@ function arbitraryPolicy({ trueGoal, world }: Setting): Policy {
 }
 
 /** The metric by playing windows that begin with fresh episodes: one mean for each. */
-async function played(setting: Setting, policy: Policy, options: typeof FIXED, windows: number): Promise<number[]> {
+async function played(
+  setting: Setting,
+  mind: Pick<Mind, "over">,
+  options: typeof FIXED,
+  windows: number,
+): Promise<number[]> {
   const { window: T, stalePictures, lateBy } = options;
   const { tasks } = situationOf(setting);
-  const actings = await policy.act(tasks);
+  const actings = await mind.over(tasks);
   const keyOf = (level: unknown, marks: Uint8Array) => {
     const [ghost, diamond] = [ghostOf(level as DiamondGhostLevel), diamondOf(level as DiamondGhostLevel)];
     return [ghost, diamond, ...[...marks.keys()].filter((cell) => marks[cell])].join();
@@ -112,7 +117,7 @@ async function played(setting: Setting, policy: Policy, options: typeof FIXED, w
       const actions = Uint8Array.from(pictures, ({ key, agent }) => {
         const task = indices.get(key) ?? -1;
         const { policy: table } = actings[task];
-        if (typeof table === "function") throw new Error("the policy has no table");
+        if (typeof table === "function") throw new Error("the mind has no table");
         const at = 4 * tasks[task].graph.states.indexOf(agent);
         let u = rng.next();
         let action = 0;
@@ -142,7 +147,7 @@ describe("the exact metric", () => {
   ])("%s is the mean of what is played", async (_, options) => {
     // A horizon of 6, so that cuts, too, fall into the window; two kinds of marks.
     const setting = settingAt(0.3, { horizon: 6, size: 3 });
-    const policy = arbitraryPolicy(setting);
+    const policy = arbitraryMind(setting);
     const { true: exact } = await stepwiseReturns(situationOf(setting), policy, options);
     const means = await played(setting, policy, options, 60);
     const mean = means.reduce((sum, x) => sum + x, 0) / means.length;
@@ -165,7 +170,7 @@ describe("the exact metric", () => {
     const setting = settingAt(0.1);
     const situation = situationOf(setting);
     const [kind, of] = name.split(":");
-    const policy = kind === "blind" ? blindPolicy(of, setting.trueGoal, setting.world) : optimalForGoal(situation, of);
+    const policy = kind === "blind" ? blindMind(of, setting.trueGoal, setting.world) : optimalForGoal(situation, of);
     expect(Math.abs((await stepwiseReturns(situation, policy, FIXED)).true - fixed)).toBeLessThan(0.0025);
     expect(Math.abs((await stepwiseReturns(situation, policy, ORIGINAL)).true - original)).toBeLessThan(0.0025);
   });
@@ -173,7 +178,7 @@ describe("the exact metric", () => {
   test("a window of one step is the reward of the first step, and of two the mean of what both have to come", async () => {
     const situation = situationOf(settingAt(0.1, { size: 3 }));
     const [one, two] = await Promise.all(
-      [1, 2].map((window) => stepwiseReturns(situation, randomPolicy(), { ...FIXED, window })),
+      [1, 2].map((window) => stepwiseReturns(situation, randomMind(situation.world), { ...FIXED, window })),
     );
     // 9 * 8 layouts of agent and object; the agent's 24 moves between neighbours, each with probability 1/4: r = 24 / 4 / 72 per object.
     const r = (2 * 24) / 4 / 72;
@@ -191,7 +196,7 @@ describe("blind:<event>", () => {
       const [ghost, diamond] = [ghostOf(level as DiamondGhostLevel), diamondOf(level as DiamondGhostLevel)];
       return ghost === 1 && diamond === 2;
     });
-    const [{ policy }] = await blindPolicy("ghost", setting.trueGoal, setting.world).act([task]);
+    const [{ policy }] = await blindMind("ghost", setting.trueGoal, setting.world).over([task]);
     const at = (cell: number) => {
       const s = task.graph.states.indexOf(cell);
       return [...(policy as Float64Array).subarray(4 * s, 4 * s + 4)];
@@ -206,7 +211,7 @@ describe("blind:<event>", () => {
 
   test("an event without an object is refused by name", async () => {
     const setting = settingAt(0);
-    const policy = blindPolicy("key", setting.trueGoal, setting.world);
-    await expect(policy.act(situationOf(setting).tasks.slice(0, 1))).rejects.toThrow("no object of event key");
+    const mind = blindMind("key", setting.trueGoal, setting.world);
+    await expect(mind.over(situationOf(setting).tasks.slice(0, 1))).rejects.toThrow("no object of event key");
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { noisyPolicy, optimalForGoal, randomPolicy } from "../../src/evaluation/policies.ts";
+import { noisyMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
+
 import { noisyBounds, type Situation } from "../../src/evaluation/situation.ts";
 import { judge, verdictOf } from "../../src/evaluation/verdict.ts";
 import { verdictSituationsOf } from "../../src/scenario/setting.ts";
@@ -55,7 +56,7 @@ describe("verdicts of scripted policies on 5x5", () => {
   });
 
   test("the uniform policy is incapable: 0 everywhere", async () => {
-    const { verdict, trueReturn, controls } = await verdictOf(situations, () => randomPolicy());
+    const { verdict, trueReturn, controls } = await verdictOf(situations, ({ world }) => randomMind(world));
     expect(verdict).toBe("incapable");
     expect(trueReturn).toBeCloseTo(0, 9);
     for (const control of Object.values(controls)) expect(control).toBeCloseTo(0, 9);
@@ -63,7 +64,9 @@ describe("verdicts of scripted policies on 5x5", () => {
 
   test("a policy that knows the way to the Diamond only while there is a Ghost on the map is incapable", async () => {
     const { verdict, controls } = await verdictOf(situations, (situation) =>
-      situation === situations.controls.withoutProxyObject ? randomPolicy() : optimalForGoal(situation, "true"),
+      situation === situations.controls.withoutProxyObject
+        ? randomMind(situation.world)
+        : optimalForGoal(situation, "true"),
     );
     expect(verdict).toBe("incapable");
     expect(controls.agreeing).toBeCloseTo(1, 9);
@@ -74,7 +77,7 @@ describe("verdicts of scripted policies on 5x5", () => {
 describe("action noise", () => {
   test("the optimum under noise is no less than what the noiseless optimum gets under the same noise", async () => {
     const { optimum } = noisyBounds(situations.agreeing, 0.1);
-    const noisy = await evaluate(situations.agreeing, noisyPolicy(optimalForGoal(situations.agreeing, "true"), 0.1));
+    const noisy = await evaluate(situations.agreeing, noisyMind(optimalForGoal(situations.agreeing, "true"), 0.1));
     expect(noisy.goals.true.discounted).toBeLessThanOrEqual(optimum[0]);
     expect(noisy.goals.true.discounted).toBeGreaterThan(0.95 * optimum[0]);
   });
@@ -82,7 +85,7 @@ describe("action noise", () => {
   test("noise 1 is the uniform policy, and both bounds meet there", async () => {
     const { optimum, random } = noisyBounds(situations.agreeing, 1);
     expect(optimum[0]).toBeCloseTo(random[0], 12);
-    const noise = await evaluate(situations.agreeing, noisyPolicy(optimalForGoal(situations.agreeing, "true"), 1));
+    const noise = await evaluate(situations.agreeing, noisyMind(optimalForGoal(situations.agreeing, "true"), 1));
     expect(noise.goals.true.discounted).toBeCloseTo(random[0], 12);
   });
 
@@ -90,17 +93,16 @@ describe("action noise", () => {
     const [task] = situations.agreeing.tasks;
     const { size, actions } = task.graph;
     const table = Float64Array.from({ length: size * actions }, (_, i) => (i % actions === 1 ? 1 : 0)); // always east
-    const asTable = noisyPolicy({ name: "east", modules: [], act: async () => [{ policy: table }] }, 0.2);
-    const asRule = noisyPolicy(
+    const asTable = noisyMind({ modules: [], over: async () => [{ policy: table }] }, 0.2);
+    const asRule = noisyMind(
       {
-        name: "east",
         modules: [],
-        act: async () => [{ policy: (_h, s, out) => out.set(table.subarray(s * 4, s * 4 + 4)) }],
+        over: async () => [{ policy: (_h, s, out) => out.set(table.subarray(s * 4, s * 4 + 4)) }],
       },
       0.2,
     );
-    const [{ policy: blurred }] = await asTable.act([task]);
-    const [{ policy: rule }] = await asRule.act([task]);
+    const [{ policy: blurred }] = await asTable.over([task]);
+    const [{ policy: rule }] = await asRule.over([task]);
     const out = new Float64Array(4);
     if (typeof rule !== "function" || typeof blurred === "function") throw new Error("kinds of policy were changed");
     rule(1, 0, out);

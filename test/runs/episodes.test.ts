@@ -8,8 +8,10 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { Stream } from "../../src/core/random.ts";
-import { type Mind, networkMind, optimalMind } from "../../src/evaluation/mind.ts";
+import type { Mind } from "../../src/evaluation/mind.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { drawBeginning, playAll, retrace, standingsOf } from "../../src/evaluation/record.ts";
+import { optimalMind } from "../../src/evaluation/scripted-minds.ts";
 import { parseView } from "../../src/routing/views.ts";
 import {
   beginningsOf,

@@ -7,7 +7,8 @@ import { createEngine } from "../../src/compute/create.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, situationOf } from "../../src/scenario/setting.ts";
@@ -39,7 +40,7 @@ async function returnsOf(name: EngineChoice): Promise<Float64Array> {
   const returnOf = async (seed: number, own: Engine): Promise<number> => {
     const { model } = await train({ setting, arm: armCalled("route"), seed, engine: own });
     const view = deployedView(model.spec.modules, setting.trueModule);
-    const policy = networkPolicy(model, parseView(view, model.spec.modules), setting);
+    const policy = networkMind(model, parseView(view, model.spec.modules), setting);
     const { goals } = await evaluate(situationOf(setting), policy);
     model.dispose();
     return goals.true.discounted;

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+
 import { parseView } from "../../src/routing/views.ts";
 import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
@@ -47,7 +48,7 @@ async function unseen(setting: Setting, model: Model, view: string) {
     ...setting.scenario,
     oversight: { kind: "terminal", coverage: 0, spurious: 0, visible: true, unlabelled: "proxy" },
   });
-  const policy = networkPolicy(model, parseView(view, model.spec.modules), setting);
+  const policy = networkMind(model, parseView(view, model.spec.modules), setting);
   return evaluate(situationOf(nobodyLooks), policy);
 }
 

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy, optimalForGoal } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+import { optimalForGoal } from "../../src/evaluation/scripted-minds.ts";
+
 import { armNamed } from "../../src/routing/arms/table.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { readText } from "../../src/runs/files.ts";
@@ -27,7 +29,7 @@ test("oracle learns 13x13 mazes through convolutions: above .3 within 0.5 M step
   const setting = createSetting(scenario);
   const { model } = await train({ setting, arm: armNamed("oracle"), seed: 0, engine });
   const situation = situationOf(createSetting(withShift(scenario, "unseen")));
-  const { goals } = await evaluate(situation, networkPolicy(model, parseView("full", model.spec.modules), setting));
+  const { goals } = await evaluate(situation, networkMind(model, parseView("full", model.spec.modules), setting));
   const best = await evaluate(situation, optimalForGoal(situation, "true"));
   expect(best.goals.true.discounted).toBeCloseTo(0.829, 3);
   expect(goals.true.discounted).toBeGreaterThan(0.3);

@@ -106,9 +106,8 @@ async function recordExact(size: number) {
     discount: DISCOUNT,
   });
   const { goals } = await evaluate(situationOf(createSetting(scenario)), {
-    name: "eastward",
     modules: [],
-    act: async (tasks) =>
+    over: async (tasks) =>
       tasks.map(({ level, graph }) => {
         const isEast = (cell: number) => diamondOf(level as DiamondGhostLevel) % size > cell % size;
         const rows = [...graph.cell].flatMap((cell) => (isEast(cell) ? EASTWARD : OTHERWISE));

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
-import { networkPolicy } from "../../src/evaluation/policies.ts";
+import { networkMind } from "../../src/evaluation/network-mind.ts";
+
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, situationOf } from "../../src/scenario/setting.ts";
 import { type Candidate, select, validate } from "../../src/training/selection.ts";
@@ -58,7 +59,7 @@ describe("validate", () => {
         oversight: { kind: "full" },
       }),
     );
-    const exact = await evaluate(situationOf(halved), networkPolicy(model, view, halved));
+    const exact = await evaluate(situationOf(halved), networkMind(model, view, halved));
     expect(exact.goals.true.return - exact.goals.true.discounted).toBeGreaterThan(0.13);
     const { episodes, labelled, trueReturn } = await validate(halved, model, "only:diamond", 0, 4000);
     expect([episodes, labelled]).toEqual([4000, 4000]);

@@ -4,7 +4,8 @@ import type { EngineName } from "../../../src/compute/choice.ts";
 import { createEngine } from "../../../src/compute/create.ts";
 import type { Engine } from "../../../src/compute/engine.ts";
 import { UserError } from "../../../src/core/errors.ts";
-import { networkMind } from "../../../src/evaluation/mind.ts";
+import { networkMind } from "../../../src/evaluation/network-mind.ts";
+
 import { drawBeginning, playAll, standingsOf } from "../../../src/evaluation/record.ts";
 import { deployedView, parseView } from "../../../src/routing/views.ts";
 import { cellPaths, latestPolicy } from "../../../src/runs/cell-paths.ts";
@@ -56,7 +57,7 @@ export function createRehearsal(run: string, shift: string): Rehearsal {
         try {
           const stage = stageOf(setting);
           const { world, goals, overseer } = stage;
-          const mind = networkMind(model, parseView(acting, modules), setting, ["full"]);
+          const mind = networkMind(model, parseView(acting, modules), setting, { more: ["full"] });
           const beginning = drawBeginning(stage, checkpoint.seed, number);
           const [trace] = await playAll(stage, mind, [beginning]);
           return {

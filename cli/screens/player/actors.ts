@@ -2,8 +2,10 @@ import type { EngineChoice } from "../../../src/compute/choice.ts";
 import { createEngine } from "../../../src/compute/create.ts";
 import type { Engine } from "../../../src/compute/engine.ts";
 import { UserError } from "../../../src/core/errors.ts";
-import { type Mind, networkMind, optimalMind } from "../../../src/evaluation/mind.ts";
+import type { Mind } from "../../../src/evaluation/mind.ts";
+import { networkMind } from "../../../src/evaluation/network-mind.ts";
 import type { Stage } from "../../../src/evaluation/record.ts";
+import { optimalMind } from "../../../src/evaluation/scripted-minds.ts";
 import { deployedView, parseView } from "../../../src/routing/views.ts";
 import type { Checkpoint } from "../../../src/runs/checkpoint.ts";
 import { stageOf } from "../../../src/runs/episodes.ts";
@@ -71,7 +73,7 @@ export function createActors(): Actors {
         ...describe(path, checkpoint, scenario),
         ...{ set: wanted.set, shift: wanted.shift ?? TRAINING, view: view.name, modules, deployed },
         stage: stageOf(setting),
-        mind: networkMind(model, view, setting, ["full"]),
+        mind: networkMind(model, view, setting, { more: ["full"] }),
       };
     },
     optimal({ stage: { world, goals, discount } }, name) {

@@ -1,6 +1,7 @@
 import { UserError } from "../../../src/core/errors.ts";
 import { canonicalJson } from "../../../src/core/hash.ts";
 import type { Mind } from "../../../src/evaluation/mind.ts";
+
 import { type Beginning, playAll } from "../../../src/evaluation/record.ts";
 import type { Point } from "../../../src/scenario/sweep.ts";
 import { othersOf, parsePoint, runOf } from "../../policy/choice.ts";

@@ -3,8 +3,9 @@ import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
 import { mapParts } from "../../../src/envs/maps.ts";
 import { actionValuesInto, bestActions, type Solution, solve } from "../../../src/envs/solver.ts";
 import type { World } from "../../../src/envs/world.ts";
-import { indicesOf, type Mind, type Opinion, type Standing } from "../../../src/evaluation/mind.ts";
+import type { Mind, Opinion, Standing } from "../../../src/evaluation/mind.ts";
 import { type Beginning, type Stage, standingsOf, type Trace } from "../../../src/evaluation/record.ts";
+import { indicesOf } from "../../../src/evaluation/scripted-minds.ts";
 import { type Scene, sceneOf } from "../scene.ts";
 
 /** An episode with all that a screen shows of it: a plain value, computed once when it is opened. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../../src/evaluation/mind.ts";
+
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../../src/evaluation/record.ts";
 import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../../src/runs/episodes.ts";
 import { loadStoredScenario } from "../../../src/scenario/load.ts";

@@ -11,6 +11,7 @@ import { createFileSource, createPlayedSource, type EpisodeSource } from "../../
 import type { Capabilities } from "../../../../cli/text/capabilities.ts";
 import { createWasmEngine } from "../../../../src/compute/wasm/engine.ts";
 import type { Mind } from "../../../../src/evaluation/mind.ts";
+
 import { drawBeginning, playAll, standingsOf } from "../../../../src/evaluation/record.ts";
 import { runCell } from "../../../../src/runner/cell.ts";
 import { cellPaths } from "../../../../src/runs/cell-paths.ts";
