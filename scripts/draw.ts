@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type Actors, createActors } from "../cli/policy/actors.ts";
 import { advance, beginRun, type Curve } from "../cli/run/progress.ts";
 import { beginDashboard, reduce } from "../cli/screens/dashboard/model.ts";
 import { dashboardProgram } from "../cli/screens/dashboard/program.ts";
@@ -6,7 +7,6 @@ import { galleryFolder, readGallery } from "../cli/screens/demo/gallery.ts";
 import { CLOCK, tourProgram } from "../cli/screens/demo/program.ts";
 import { sceneOf } from "../cli/screens/demo/scenes.ts";
 import { beginTour } from "../cli/screens/demo/tour.ts";
-import { type Actors, createActors } from "../cli/screens/player/actors.ts";
 import { playerKeys } from "../cli/screens/player/keys.ts";
 import { beginPlayer, type Player, playerReducer } from "../cli/screens/player/player.ts";
 import { viewPlayer } from "../cli/screens/player/player-view.ts";

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Actor, type Actors, createActors } from "../cli/policy/actors.ts";
 import { loadCheckpoint } from "../cli/policy/checkpoint.ts";
 import {
   encodeGallery,
@@ -8,7 +9,6 @@ import {
   type Measured,
   type SceneName,
 } from "../cli/screens/demo/gallery.ts";
-import { type Actor, type Actors, createActors } from "../cli/screens/player/actors.ts";
 import { drawBeginning, playAll, standingsOf, type Trace } from "../src/evaluation/record.ts";
 import { encodeCheckpoint } from "../src/runs/checkpoint.ts";
 import { type EpisodeRecord, encodeEpisodes, recordOf } from "../src/runs/episodes.ts";
@@ -134,7 +134,7 @@ function learningCurves() {
 }
 
 function load({ run, arm, view }: Wanted): Promise<Actor> {
-  return actors.load({ path: run, arm, seed: 0, view, shift: SHIFT });
+  return actors.openPolicy({ path: run, arm, seed: 0, view, shift: SHIFT });
 }
 
 /** Note an episode for an agent's file; returns its place there. */

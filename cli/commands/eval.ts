@@ -1,12 +1,9 @@
 import type { EngineChoice } from "../../src/compute/choice.ts";
-import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { suggest } from "../../src/core/suggest.ts";
 import { type Evaluation, evaluate } from "../../src/evaluation/evaluate.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
-import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { armOptimum } from "../../src/evaluation/theory.ts";
@@ -14,8 +11,6 @@ import { type Verdict, verdictOf } from "../../src/evaluation/verdict.ts";
 import { grouped, pointText } from "../../src/report/format.ts";
 import type { Arm } from "../../src/routing/arm.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
-import { deployedView, parseView } from "../../src/routing/views.ts";
-import type { Checkpoint } from "../../src/runs/checkpoint.ts";
 import { quirksOf } from "../../src/scenario/loop-options.ts";
 import { type Scenario, TRAINING } from "../../src/scenario/schema.ts";
 import {
@@ -26,14 +21,14 @@ import {
   situationOf,
   verdictSituationsOf,
 } from "../../src/scenario/setting.ts";
-import { cacheFolder } from "../engine/cache.ts";
 import "../engine/float32.ts";
 import type { Point } from "../../src/scenario/sweep.ts";
 import { isFile, isRun, noRun } from "../arguments/run-directories.ts";
 import { readScenario, readScenarioText, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson } from "../output.ts";
-import { checkReadable, isCheckpointPath } from "../policy/checkpoint.ts";
-import { loadWanted, parsePoint, refuseChoice, resultsBeside, runOf, wantedPath } from "../policy/choice.ts";
+import { type Actor, createActors } from "../policy/actors.ts";
+import { isCheckpointPath } from "../policy/checkpoint.ts";
+import { parsePoint, refuseChoice, resultsBeside, runOf } from "../policy/choice.ts";
 import { alignColumns } from "../text/columns.ts";
 import { short } from "../text/numbers.ts";
 import { verdictDocument, verdictTable } from "../text/verdict-table.ts";
@@ -63,30 +58,23 @@ async function evaluateTrained(given: string, options: EvalOptions): Promise<voi
   if (scripted !== undefined) {
     throw new UserError(`--policy ${scripted}: ${given} has its own`, "--policy goes with a scenario file");
   }
-  const wanted = { path: given, arm, seed, point: point && parsePoint(point, "--point"), set };
-  const path = wantedPath(wanted);
-  const loaded = loadWanted(path, wanted);
-  const { checkpoint, scenario, engine: trainedBy } = loaded;
-  const { setting, situation } = testOf(scenario, options.shift);
-  checkReadable(path, loaded, setting);
-  const { modules } = checkpoint.spec;
-  const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
-  const engine = await createEngine(options.engine === "auto" ? trainedBy : options.engine, 1, {
-    cacheFolder: cacheFolder(),
-  });
+  const actors = createActors();
   try {
-    const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
-    const mind = networkMind(model, view, setting, { greedy: options.greedy ?? false });
-    const { arm, seed, point } = checkpoint;
-    const who = { checkpoint: path, arm, seed, ...(Object.keys(point).length > 0 && { point }) };
+    const { shift, view, greedy, engine } = options;
+    const chosen = { arm, seed, point: point && parsePoint(point, "--point") };
+    const actor = await actors.openPolicy({ path: given, ...chosen, set, shift, view, greedy, engine });
+    const { checkpoint, scenario, mind } = actor;
+    const situation = situationOf(actor.setting);
+    const isPlaced = Object.keys(actor.point).length > 0;
+    const who = { checkpoint, arm: actor.arm, seed: actor.seed, ...(isPlaced && { point: actor.point }) };
     const verdict = await verdictOf(verdictSituationsOf(scenario), () => mind);
     // What other seeds pursue was judged as they are deployed, at the end of their training.
-    const isAsTrained = view.name === deployedView(modules, setting.trueModule) && !options.greedy && set === undefined;
-    const run = runOf(path);
-    const others = run !== undefined && isAsTrained ? otherSeedsOf(run, loaded.checkpoint) : [];
-    await report(who, view.name, scenario, options, mind, situation, verdict, others);
+    const isAsTrained = actor.view === actor.deployed && !greedy && set === undefined;
+    const run = runOf(checkpoint);
+    const others = run !== undefined && isAsTrained ? otherSeedsOf(run, actor) : [];
+    await report(who, actor.view, scenario, options, mind, situation, verdict, others);
   } finally {
-    await engine.dispose();
+    await actors.dispose();
   }
 }
 
@@ -98,7 +86,7 @@ interface OtherSeed {
 }
 
 /** The other finished seeds of a cell's arm at its point. */
-function otherSeedsOf(run: string, { arm, seed, point, step }: Checkpoint): OtherSeed[] {
+function otherSeedsOf(run: string, { arm, seed, point, step }: Actor): OtherSeed[] {
   const results = resultsBeside(run, { arm, point });
   const own = results.find((result) => result.seed === seed);
   // Verdicts are of last checkpoints.

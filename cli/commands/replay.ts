@@ -1,20 +1,15 @@
 import { dirname } from "node:path";
-import { createEngine } from "../../src/compute/create.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { spacedMap } from "../../src/envs/maps.ts";
 import { type Episode, type EpisodeStep, playEpisode } from "../../src/evaluation/episode.ts";
-import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { drawBeginning, playAll, standingsOf } from "../../src/evaluation/record.ts";
-import { deployedView, parseView } from "../../src/routing/views.ts";
-import { encodeEpisodes, recordOf, stageOf } from "../../src/runs/episodes.ts";
+import { encodeEpisodes, recordOf } from "../../src/runs/episodes.ts";
 import { makeFolder, pathExists, writeAtomically } from "../../src/runs/files.ts";
-import { settingUnder } from "../../src/scenario/setting.ts";
 import { isRun, noRun, whereRunsAre } from "../arguments/run-directories.ts";
-import { cacheFolder } from "../engine/cache.ts";
 import { print, printJson, say } from "../output.ts";
-import { checkReadable, isCheckpointPath } from "../policy/checkpoint.ts";
-import { loadWanted, refuseChoice, wantedPath } from "../policy/choice.ts";
-import { createActors } from "../screens/player/actors.ts";
+import { type Actor, createActors } from "../policy/actors.ts";
+import { isCheckpointPath } from "../policy/checkpoint.ts";
+import { refuseChoice } from "../policy/choice.ts";
 import type { Lane } from "../screens/player/divergence.ts";
 import { tellComparison, tellRecorded } from "../screens/player/lines.ts";
 import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../screens/player/preparation.ts";
@@ -90,7 +85,7 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
   if (pathExists(file)) throw new UserError(`--record: ${file} is there already`, "choose another name, or remove it");
   const actors = createActors();
   try {
-    const actor = await actors.load(wantedOf(path, options));
+    const actor = await actors.openPolicy(wantedOf(path, options));
     const { stage, mind, seed, arm, step, shift, view } = actor;
     const beginnings = Array.from({ length: options.episodes }, (_, i) =>
       drawBeginning(stage, seed, (options.episode ?? 0) + i),
@@ -110,38 +105,31 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
 
 /** One episode, step by step, in lines. */
 async function tell(path: string, options: ReplayOptions): Promise<void> {
-  const wanted = wantedOf(path, options);
-  const file = wantedPath(wanted);
-  const loaded = loadWanted(file, wanted);
-  const { checkpoint, scenario, engine: trainedBy } = loaded;
-  const setting = settingUnder(scenario, options.shift);
-  checkReadable(file, loaded, setting);
-  const { modules } = checkpoint.spec;
-  const view = parseView(options.view ?? deployedView(modules, setting.trueModule), modules);
-  const engine = await createEngine(trainedBy, 1, { cacheFolder: cacheFolder() });
+  const actors = createActors();
   let episode: Episode;
+  let actor: Actor;
   try {
-    const model = await engine.create(checkpoint.spec, checkpoint.state.parameters);
-    const mind = networkMind(model, view, setting);
-    episode = await playEpisode(stageOf(setting), mind, checkpoint.seed, options.episode ?? 0);
+    actor = await actors.openPolicy(wantedOf(path, options));
+    episode = await playEpisode(actor.stage, actor.mind, actor.seed, options.episode ?? 0);
   } finally {
-    await engine.dispose();
+    await actors.dispose();
   }
+  const { checkpoint, scenario, arm, point, shift, view, setting } = actor;
   if (options.json) {
     printJson({
-      checkpoint: file,
-      arm: checkpoint.arm,
-      ...(Object.keys(checkpoint.point).length > 0 && { point: checkpoint.point }),
-      shift: options.shift ?? "training",
+      checkpoint,
+      arm,
+      ...(Object.keys(point).length > 0 && { point }),
+      shift,
       actions: setting.world.actions,
       ...episode,
     });
     return;
   }
-  say(`${file}`);
+  say(checkpoint);
   print(
     [
-      `${scenario.name} · ${nameOf(checkpoint)} · episode ${episode.number} · view ${view.name} · shift ${options.shift ?? "training"}`,
+      `${scenario.name} · ${nameOf(actor)} · episode ${episode.number} · view ${view} · shift ${shift}`,
       `marks: ${episode.marks.length === 0 ? "none" : episode.marks.map(([row, column]) => `row ${row} column ${column}`).join(", ")}${setting.overseer.visible ? "" : " (hidden)"}`,
     ].join("\n"),
   );

@@ -1,11 +1,12 @@
 import { ENGINE_NAMES, type EngineName } from "../../src/compute/choice.ts";
+import type { NetworkSpec } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { describePlanes, observedFeatures } from "../../src/envs/observe.ts";
 import type { Checkpoint } from "../../src/runs/checkpoint.ts";
 import { readPolicy } from "../../src/runs/store.ts";
 import { loadStoredScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/schema.ts";
-import { createSetting, type Setting } from "../../src/scenario/setting.ts";
+import type { Setting } from "../../src/scenario/setting.ts";
 
 export interface LoadedCheckpoint {
   /** Without its optimiser. */
@@ -41,9 +42,7 @@ export const standIn = (name: EngineName): EngineName => (name === "tfjs" || nam
  * Refuse a setting whose observations the network cannot read: other planes than it was trained on, or marks where it was shown none.
  * @throws UserError naming the file.
  */
-export function checkReadable(path: string, loaded: LoadedCheckpoint, { world, overseer }: Setting): void {
-  const { spec } = loaded.checkpoint;
-  const trained = createSetting(loaded.trained);
+export function checkReadable(path: string, spec: NetworkSpec, trained: Setting, { world, overseer }: Setting): void {
   const hint = "world.size, world.observe, world.walls and oversight.visible are part of what it was trained on";
   const features = observedFeatures(world, overseer.visible);
   if (features > spec.features) {

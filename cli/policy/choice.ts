@@ -1,16 +1,16 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { EngineChoice } from "../../src/compute/choice.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { pointText } from "../../src/report/format.ts";
 import { type CellPaths, cellPaths, checkpointPath } from "../../src/runs/cell-paths.ts";
 import { readManifest } from "../../src/runs/manifest.ts";
-import { planOf, runPlanOf } from "../../src/runs/plan.ts";
+import { type CellPlan, runPlanOf } from "../../src/runs/plan.ts";
 import type { CellResult } from "../../src/runs/results.ts";
 import { readResultAlone } from "../../src/runs/store.ts";
 import { nameInFull, type Point, placing, type SweepPoint } from "../../src/scenario/sweep.ts";
 import { isRun } from "../arguments/run-directories.ts";
-import { type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.ts";
 
 /*
  * Which policy of a run is meant.
@@ -28,14 +28,12 @@ export interface Wanted {
   readonly view?: string | undefined;
   readonly shift?: string | undefined;
   readonly set?: readonly string[] | undefined;
-}
-
-/** Load the policy that {@link wantedPath} found. @throws UserError naming the file. */
-export function loadWanted(path: string, wanted: Wanted): LoadedCheckpoint {
-  const loaded = loadCheckpoint(path, wanted.set ?? []);
-  // Nothing else tells a file of another cell that lies in this one's place.
-  if (path !== wanted.path) planOf(loaded.checkpoint, basename(dirname(dirname(path))), path);
-  return loaded;
+  /** A cell of the run `path`, finished or not: its latest policy is meant. Nothing else is chosen then but `view` and `shift`. */
+  readonly cell?: CellPlan | undefined;
+  /** It takes its most probable action; else it draws. */
+  readonly greedy?: boolean | undefined;
+  /** Default: the one that trained it, or what stands in for that. */
+  readonly engine?: EngineChoice | undefined;
 }
 
 /** The run that a checkpoint stands in; undefined where it stands alone. */

@@ -6,7 +6,6 @@ import { ensureLater } from "../../src/core/cleanup.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
-
 import { counted } from "../../src/report/format.ts";
 import { armNamed } from "../../src/routing/arms/table.ts";
 import { deployedView, parseView } from "../../src/routing/views.ts";

@@ -1,7 +1,6 @@
 import { ln } from "../core/numerics.ts";
 import { evaluatePolicy, returnOf } from "../envs/solver.ts";
 import type { Mind } from "./mind.ts";
-
 import type { Situation, Task } from "./situation.ts";
 
 /** Return per episode under one goal. */

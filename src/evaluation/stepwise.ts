@@ -2,7 +2,6 @@ import { rewardTable, type StateGraph } from "../envs/graph.ts";
 import type { PolicyRule } from "../envs/solver.ts";
 import { taskBlocks } from "./evaluate.ts";
 import type { Mind } from "./mind.ts";
-
 import type { Situation } from "./situation.ts";
 
 /*

@@ -4,7 +4,6 @@ import type { World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import type { Arm } from "../routing/arm.ts";
 import type { Mind } from "./mind.ts";
-
 import { optimumOf } from "./scripted-minds.ts";
 import type { Situation, Task } from "./situation.ts";
 

@@ -1,6 +1,5 @@
 import { evaluate, normalise } from "./evaluate.ts";
 import type { Mind } from "./mind.ts";
-
 import { noisyMind } from "./scripted-minds.ts";
 import { noisyBounds, type Situation } from "./situation.ts";
 

@@ -4,7 +4,6 @@ import { ensureLater } from "../core/cleanup.ts";
 import { UserError } from "../core/errors.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { networkMind } from "../evaluation/network-mind.ts";
-
 import type { Situation } from "../evaluation/situation.ts";
 import { type Verdict, verdictOf } from "../evaluation/verdict.ts";
 import { armNamed } from "../routing/arms/table.ts";

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
 import type { Mind, Opinion } from "../evaluation/mind.ts";
-
 import {
   type Beginning,
   drawBeginning,

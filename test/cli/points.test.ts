@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createActors } from "../../cli/policy/actors.ts";
 import { wantedPath } from "../../cli/policy/choice.ts";
-import { createActors } from "../../cli/screens/player/actors.ts";
 import { candidatesOf } from "../../cli/screens/player/comparison.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
@@ -129,7 +129,7 @@ test("a cell is opened at any name of its point, and is not offered to be compar
     `run ${run} has no finished cell of route with seed 0 at ${COVERAGE} 0.1`,
   );
   const actors = createActors();
-  const actor = await actors.load({ path: first });
+  const actor = await actors.openPolicy({ path: first });
   expect(actor.point).toEqual({ [EPOCHS]: 2, [COVERAGE]: 0.5 });
   expect(candidatesOf(actor).filter((spec) => spec.startsWith("point:"))).toEqual([
     `point:${EPOCHS}=4`,

@@ -11,7 +11,6 @@ import { type Evaluation, evaluate, normalise } from "../../src/evaluation/evalu
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import type { Situation, Task } from "../../src/evaluation/situation.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, networkOf, type Setting, situationOf } from "../../src/scenario/setting.ts";

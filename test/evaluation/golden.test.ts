@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Evaluation, evaluate } from "../../src/evaluation/evaluate.ts";
 import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import type { Situation } from "../../src/evaluation/situation.ts";
 import { armOptimum, type Theory } from "../../src/evaluation/theory.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";

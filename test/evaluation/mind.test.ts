@@ -7,7 +7,6 @@ import { enumerateStates } from "../../src/envs/graph.ts";
 import type { Mind, Standing } from "../../src/evaluation/mind.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { blindMind, indicesOf, optimalMind, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import { armOptimum } from "../../src/evaluation/theory.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, networkOf, objectiveOf, situationOf } from "../../src/scenario/setting.ts";

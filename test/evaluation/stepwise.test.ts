@@ -3,7 +3,6 @@ import { Stream } from "../../src/core/random.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import { measureWindow, STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";
 import { type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { noisyMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
-
 import { noisyBounds, type Situation } from "../../src/evaluation/situation.ts";
 import { judge, verdictOf } from "../../src/evaluation/verdict.ts";
 import { verdictSituationsOf } from "../../src/scenario/setting.ts";

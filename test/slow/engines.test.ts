@@ -8,7 +8,6 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
-
 import { deployedView, parseView } from "../../src/routing/views.ts";
 import { scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, situationOf } from "../../src/scenario/setting.ts";

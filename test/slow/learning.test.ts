@@ -3,7 +3,6 @@ import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
-
 import { parseView } from "../../src/routing/views.ts";
 import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, type Setting, situationOf } from "../../src/scenario/setting.ts";

@@ -4,7 +4,6 @@ import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
 import { optimalForGoal } from "../../src/evaluation/scripted-minds.ts";
-
 import { armNamed } from "../../src/routing/arms/table.ts";
 import { parseView } from "../../src/routing/views.ts";
 import { readText } from "../../src/runs/files.ts";

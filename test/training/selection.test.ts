@@ -3,7 +3,6 @@ import type { Engine, Model } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
-
 import { parseView } from "../../src/routing/views.ts";
 import { createSetting, situationOf } from "../../src/scenario/setting.ts";
 import { type Candidate, select, validate } from "../../src/training/selection.ts";

@@ -1,5 +1,4 @@
 import type { Opinion } from "../../../src/evaluation/mind.ts";
-
 import type { Scene } from "../scene.ts";
 
 /** An episode of the policy that a cell has trained so far, with what a small board shows of it: a plain value. */

@@ -1,20 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
-import type { EngineName } from "../../../src/compute/choice.ts";
-import { createEngine } from "../../../src/compute/create.ts";
-import type { Engine } from "../../../src/compute/engine.ts";
 import { UserError } from "../../../src/core/errors.ts";
-import { networkMind } from "../../../src/evaluation/network-mind.ts";
-
 import { drawBeginning, playAll, standingsOf } from "../../../src/evaluation/record.ts";
-import { deployedView, parseView } from "../../../src/routing/views.ts";
-import { cellPaths, latestPolicy } from "../../../src/runs/cell-paths.ts";
-import { stageOf } from "../../../src/runs/episodes.ts";
 import type { CellPlan } from "../../../src/runs/plan.ts";
-import { readPolicy } from "../../../src/runs/store.ts";
-import type { Scenario } from "../../../src/scenario/schema.ts";
-import { type Setting, settingUnder } from "../../../src/scenario/setting.ts";
-import { standIn } from "../../policy/checkpoint.ts";
+import { createActors } from "../../policy/actors.ts";
 import type { CellView } from "../../run/progress.ts";
 import type { Opened } from "../../tui/screen.ts";
 import { sceneOf } from "../scene.ts";
@@ -30,49 +19,29 @@ export interface Rehearsal {
 
 /** Episodes under a shift, as the deployed view acts. The engine is made when the first one is played. */
 export function createRehearsal(run: string, shift: string): Rehearsal {
-  const engines = new Map<EngineName, Promise<Engine>>();
-  const engineOf = (trainedBy: string): Promise<Engine> => {
-    const name = standIn(trainedBy as EngineName);
-    const engine = engines.get(name) ?? createEngine(name, 1);
-    engines.set(name, engine);
-    return engine;
-  };
-  // The plan's scenario is the checkpoint's, checked already: reading it again takes longer than all else.
-  const settings = new WeakMap<Scenario, Setting>();
-  const settingOf = (scenario: Scenario): Setting => {
-    const setting = settings.get(scenario) ?? settingUnder(scenario, shift);
-    settings.set(scenario, setting);
-    return setting;
-  };
+  const actors = createActors();
   return {
     async play(plan, number) {
-      const path = latestPolicy(cellPaths(run, plan.id));
-      if (path === undefined) return null;
       try {
-        const checkpoint = readPolicy(path);
-        const setting = settingOf(plan.scenario);
-        const { modules } = checkpoint.spec;
-        const acting = deployedView(modules, setting.trueModule);
-        const model = await (await engineOf(plan.engine)).create(checkpoint.spec, checkpoint.state.parameters);
+        const actor = await actors.openPolicy({ path: run, cell: plan, shift });
         try {
-          const stage = stageOf(setting);
+          const { stage, mind, seed, step, view } = actor;
           const { world, goals, overseer } = stage;
-          const mind = networkMind(model, parseView(acting, modules), setting, { more: ["full"] });
-          const beginning = drawBeginning(stage, checkpoint.seed, number);
+          const beginning = drawBeginning(stage, seed, number);
           const [trace] = await playAll(stage, mind, [beginning]);
           return {
-            trained: checkpoint.step,
+            trained: step,
             scene: sceneOf(world, goals, overseer.visible),
             maps: trace.states.map((state) => world.print(beginning.level, state)),
             marks: new Set([...beginning.marks.keys()].filter((cell) => beginning.marks[cell] === 1)),
-            acting,
+            acting: view,
             actions: trace.actions.map((action) => world.actions[action]),
             opinions: await mind.consult(standingsOf(world, trace)),
             outcome: trace.outcome,
             label: trace.label,
           };
         } finally {
-          model.dispose();
+          actor.close();
         }
       } catch (error) {
         // A cell that ends takes its resume file away, and one that begins anew its checkpoints: the next look finds what is there then.
@@ -80,9 +49,7 @@ export function createRehearsal(run: string, shift: string): Rehearsal {
         throw error;
       }
     },
-    async dispose() {
-      for (const engine of engines.values()) await (await engine).dispose();
-    },
+    dispose: () => actors.dispose(),
   };
 }
 

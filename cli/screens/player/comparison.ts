@@ -1,11 +1,10 @@
 import { UserError } from "../../../src/core/errors.ts";
 import { canonicalJson } from "../../../src/core/hash.ts";
 import type { Mind } from "../../../src/evaluation/mind.ts";
-
 import { type Beginning, playAll } from "../../../src/evaluation/record.ts";
 import type { Point } from "../../../src/scenario/sweep.ts";
+import type { Actor, Actors } from "../../policy/actors.ts";
 import { othersOf, parsePoint, runOf } from "../../policy/choice.ts";
-import type { Actor, Actors } from "./actors.ts";
 import type { Lane } from "./divergence.ts";
 import { showEpisode } from "./shown-episode.ts";
 
@@ -53,14 +52,14 @@ export async function mindOf(spec: string, actor: Actor, actors: Actors): Promis
       throw new UserError(`--compare ${spec}: ${checkpoint} does not stand in a run`, "give a run instead");
     // An arm of one module has no view of two, and the other way round: then it acts as it is deployed.
     const wanted = { path: run, arm, seed, point: actor.point, ...change, shift, set };
-    const loaded = await actors.load(wanted);
+    const loaded = await actors.openPolicy(wanted);
     if (canonicalJson(loaded.scenario.world) !== canonicalJson(actor.scenario.world))
       throw new UserError(
         `--compare ${spec}: it was trained in another world`,
         "levels of one mean nothing in the other",
       );
     const same = loaded.modules.join() === actor.modules.join();
-    return same && loaded.view !== view ? actors.load({ ...wanted, view }) : loaded;
+    return same && loaded.view !== view ? actors.openPolicy({ ...wanted, view }) : loaded;
   };
   const named = (of: Actor): Compared => ({ ...ownMind(of), name: spec });
   switch (form) {
@@ -68,7 +67,7 @@ export async function mindOf(spec: string, actor: Actor, actors: Actors): Promis
     case "only":
     case "ablate":
     case "steer":
-      return named(await actors.load({ path: checkpoint, view: spec, shift, set }));
+      return named(await actors.openPolicy({ path: checkpoint, view: spec, shift, set }));
     case "oracle":
       return named(await other({ arm: "oracle" }));
     case "arm":

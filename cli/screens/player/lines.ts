@@ -2,10 +2,10 @@ import { UserError } from "../../../src/core/errors.ts";
 import { spacedMap } from "../../../src/envs/maps.ts";
 import { drawBeginning } from "../../../src/evaluation/record.ts";
 import { print, printJson, say } from "../../output.ts";
+import { createActors } from "../../policy/actors.ts";
 import type { Wanted } from "../../policy/choice.ts";
 import { alignColumns } from "../../text/columns.ts";
 import { short } from "../../text/numbers.ts";
-import { createActors } from "./actors.ts";
 import { mindsOf, playLanes } from "./comparison.ts";
 import { divergenceOf } from "./divergence.ts";
 import { arrange, EVERYTHING, parseFilter, unheardOf } from "./filter.ts";
@@ -82,7 +82,7 @@ export async function tellComparison(
 ): Promise<void> {
   const actors = createActors();
   try {
-    const actor = await actors.load(wanted);
+    const actor = await actors.openPolicy(wanted);
     const beginning = drawBeginning(actor.stage, actor.seed, episode);
     const minds = (await mindsOf(compare ?? [], actor, actors)).map((each) => ({ ...each, beginning }));
     const lanes = await playLanes(actor, minds);

@@ -1,5 +1,4 @@
 import type { Opinion } from "../../../src/evaluation/mind.ts";
-
 import { grouped } from "../../../src/report/format.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { countWithin, within } from "../../text/numbers.ts";

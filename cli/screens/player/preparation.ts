@@ -1,9 +1,9 @@
 import { grouped, pointText } from "../../../src/report/format.ts";
 import type { Point } from "../../../src/scenario/sweep.ts";
+import { type Actor, type Actors, createActors } from "../../policy/actors.ts";
 import { parsePoint, type Wanted } from "../../policy/choice.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { shellWord } from "../../text/shell-words.ts";
-import { type Actor, type Actors, createActors } from "./actors.ts";
 import type { Player } from "./player.ts";
 import type { createPlayer } from "./program.ts";
 import { createFileSource, createPlayedSource } from "./source.ts";
@@ -81,7 +81,7 @@ export async function preparePlayer(
 
 async function openSource(path: string, request: PlayerRequest, actors: Actors) {
   if (!path.endsWith(".jsonl")) {
-    const actor = await actors.load(wantedOf(path, request));
+    const actor = await actors.openPolicy(wantedOf(path, request));
     return { who: nameOf(actor), source: createPlayedSource(actor, request.episodes), actorOf: async () => actor };
   }
   const source = createFileSource(path, actors);
@@ -92,7 +92,7 @@ async function openSource(path: string, request: PlayerRequest, actors: Actors) 
     actorOf: async (index: number): Promise<Actor | null> => {
       const entry = source.entries[index];
       if (checkpoint === undefined || entry === undefined) return null;
-      return actors.load({ path: checkpoint, view: entry.view, shift: entry.shift });
+      return actors.openPolicy({ path: checkpoint, view: entry.view, shift: entry.shift });
     },
   };
 }

@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Mind } from "../../../src/evaluation/mind.ts";
-
 import { drawBeginning, playAll, retrace, type Stage, type Trace } from "../../../src/evaluation/record.ts";
 import { type EpisodeEntry, entryOf, openEpisodes, stageOf, verifyEpisode } from "../../../src/runs/episodes.ts";
 import { loadStoredScenario } from "../../../src/scenario/load.ts";
 import { type Scenario, TRAINING } from "../../../src/scenario/schema.ts";
 import { settingUnder } from "../../../src/scenario/setting.ts";
-import type { Actor, Actors } from "./actors.ts";
+import type { Actor, Actors } from "../../policy/actors.ts";
 import { type Shown, showEpisode } from "./shown-episode.ts";
 
 /** Where episodes come from: a file, or a policy that plays them as they are asked for. */
@@ -90,7 +89,7 @@ export function createFileSource(path: string, actors: Actors | null): EpisodeSo
       const mind: Mind | null =
         checkpoint === undefined || actors === null
           ? null
-          : (await actors.load({ path: checkpoint, view: record.view, shift: record.shift })).mind;
+          : (await actors.openPolicy({ path: checkpoint, view: record.view, shift: record.shift })).mind;
       return showEpisode(stage, trace, mind, record.view, record.opinions ?? null);
     },
     async cells(index) {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { wordsIn } from "../../../cli/arguments/names.ts";
+import { type Actors, createActors } from "../../../cli/policy/actors.ts";
 import { parsePoint, wantedPath } from "../../../cli/policy/choice.ts";
-import { type Actors, createActors } from "../../../cli/screens/player/actors.ts";
 import { candidatesOf, mindOf } from "../../../cli/screens/player/comparison.ts";
 import { createWasmEngine } from "../../../src/compute/wasm/engine.ts";
 import { UserError } from "../../../src/core/errors.ts";
@@ -163,12 +163,12 @@ test("names are apart by blanks or commas; a number may have commas of its own; 
 describe("a comparison", () => {
   /** What was loaded, of the spec's mind, seen from an actor. */
   async function loadedFor(spec: string, at: Point): Promise<string[]> {
-    const actor = await actors.load({ path: run, point: at, shift: "unseen" });
+    const actor = await actors.openPolicy({ path: run, point: at, shift: "unseen" });
     const paths: string[] = [];
     await mindOf(spec, actor, {
       ...actors,
-      load: async (wanted) => {
-        const loaded = await actors.load(wanted);
+      openPolicy: async (wanted) => {
+        const loaded = await actors.openPolicy(wanted);
         paths.push(loaded.checkpoint);
         return loaded;
       },
@@ -194,19 +194,19 @@ describe("a comparison", () => {
   });
 
   test("may be with each point that differs in one value and has the same world", async () => {
-    const actor = await actors.load({ path: run, point: point(0.1, 3) });
+    const actor = await actors.openPolicy({ path: run, point: point(0.1, 3) });
     expect(candidatesOf(actor).filter((spec) => spec.startsWith("point:"))).toEqual(["point:oversight.coverage=0.5"]);
   });
 
   test("is made in the world that --set made of it", async () => {
     const set = ["world.horizon=3"];
-    const actor = await actors.load({ path: run, set });
+    const actor = await actors.openPolicy({ path: run, set });
     const wanted: unknown[] = [];
     const spy: Actors = {
       ...actors,
-      load: (each) => {
+      openPolicy: (each) => {
         wanted.push(each.set);
-        return actors.load(each);
+        return actors.openPolicy(each);
       },
     };
     for (const spec of ["ablate:ghost", "arm:naive", "point:oversight.coverage=.1"]) await mindOf(spec, actor, spy);

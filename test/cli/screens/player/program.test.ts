@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Actors, createActors } from "../../../../cli/policy/actors.ts";
 import type { Wanted } from "../../../../cli/policy/choice.ts";
-import { type Actors, createActors } from "../../../../cli/screens/player/actors.ts";
 import { candidatesOf, mindOf, mindsOf } from "../../../../cli/screens/player/comparison.ts";
 import type { Player, PlayerAction } from "../../../../cli/screens/player/player.ts";
 import { createPlayer } from "../../../../cli/screens/player/program.ts";
@@ -11,7 +11,6 @@ import { createFileSource, createPlayedSource, type EpisodeSource } from "../../
 import type { Capabilities } from "../../../../cli/text/capabilities.ts";
 import { createWasmEngine } from "../../../../src/compute/wasm/engine.ts";
 import type { Mind } from "../../../../src/evaluation/mind.ts";
-
 import { drawBeginning, playAll, standingsOf } from "../../../../src/evaluation/record.ts";
 import { runCell } from "../../../../src/runner/cell.ts";
 import { cellPaths } from "../../../../src/runs/cell-paths.ts";
@@ -74,7 +73,7 @@ interface Change {
 
 async function open(change: Change = {}) {
   const { columns = 100, rows = 30, capabilities = { colours: "none", unicode: true } } = change;
-  const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+  const actor = await actors.openPolicy({ path: dir, view: "full", shift: "unseen" });
   const copied: string[] = [];
   let terminal: FakeTerminal<Player, PlayerAction> | undefined;
   const program = await createPlayer({
@@ -192,7 +191,7 @@ describe("frames", () => {
   test("of a map that is too high: rows that have no room are missed in words", async () => {
     const engine = await createWasmEngine({ threads: 1 });
     const high = await troupe(engine, "full", { world: { size: 15, horizon: 20 } });
-    const source = createPlayedSource({ ...(await actors.load({ path: dir, view: "full" })), ...high }, 3);
+    const source = createPlayedSource({ ...(await actors.openPolicy({ path: dir, view: "full" })), ...high }, 3);
     const { terminal } = await open({ columns: 60, rows: 20, source });
     const rows = terminal.visible();
     expect(rows[4].trimStart()).toMatch(/^0 /);
@@ -300,7 +299,7 @@ describe("a session", () => {
   });
 
   test("what is nobody's mistake ends the player and comes out", async () => {
-    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const actor = await actors.openPolicy({ path: dir, view: "full", shift: "unseen" });
     const source = createPlayedSource(actor, 40);
     const load: EpisodeSource["load"] = async (index) => {
       if (index > 0) throw new Error("no such device");
@@ -333,7 +332,7 @@ describe("a session", () => {
     ]);
     const minds = [{ view: "full" }, { arm: "naive" }, { view: "only:diamond" }];
     for (const [lane, mind] of minds.entries()) {
-      const actor = await actors.load({ path: dir, shift: "unseen", ...mind });
+      const actor = await actors.openPolicy({ path: dir, shift: "unseen", ...mind });
       const [trace] = await playAll(actor.stage, actor.mind, [drawBeginning(actor.stage, 0, 0)]);
       expect(comparison?.lanes[lane].shown.trace).toEqual(trace);
     }
@@ -458,7 +457,7 @@ describe("a session", () => {
     expect(terminal.visible()[2]).toContain("visits (40)");
     await terminal.press("/", ..."outcome:ghost", "enter");
     const { visits, order, entries } = terminal.screen.model();
-    const actor = await actors.load({ path: dir, view: "full", shift: "unseen" });
+    const actor = await actors.openPolicy({ path: dir, view: "full", shift: "unseen" });
     const { world } = actor.stage;
     const counted = new Array<number>(25).fill(0);
     const beginnings = Array.from({ length: 40 }, (_, n) => drawBeginning(actor.stage, actor.seed, n));
@@ -530,7 +529,7 @@ describe("sources", () => {
   });
 
   test("a played source plays the same episodes whenever it is asked, one first", async () => {
-    const actor = await actors.load({ path: dir });
+    const actor = await actors.openPolicy({ path: dir });
     const source = createPlayedSource(actor, 300);
     expect(await source.more()).toBe(true);
     expect(source.entries).toHaveLength(1);
@@ -550,7 +549,7 @@ describe("sources", () => {
     const marked = (number: number) => drawBeginning(actor.stage, 0, number).marks.includes(1);
     expect(source.entries.map((entry) => entry.marked)).toEqual(source.entries.map(({ number }) => marked(number)));
     expect(new Set(source.entries.map((entry) => entry.marked)).size).toBe(2);
-    const unseen = await actors.load({ path: dir, shift: "unseen" });
+    const unseen = await actors.openPolicy({ path: dir, shift: "unseen" });
     for (const most of [1, 2, 3]) {
       const few = createPlayedSource(unseen, most);
       while (await few.more());
@@ -577,7 +576,7 @@ describe("sources", () => {
       const { scene, acting, trace, cells, opinions } = await asked.load(i);
       expect({ horizon: scene.horizon, acting }).toEqual({ horizon: shift === "unseen" ? 24 : 12, acting: view });
       expect(Array.from(await asked.cells(i))).toEqual(cells);
-      const { mind, stage } = await actors.load({ path: run, view, shift });
+      const { mind, stage } = await actors.openPolicy({ path: run, view, shift });
       expect(opinions).toEqual(await mind.consult(standingsOf(stage.world, trace)));
       expect((await told.load(i)).opinions).toEqual(JSON.parse(records[i]).opinions ?? null);
     }
@@ -589,7 +588,7 @@ describe("sources", () => {
 describe("minds to compare with", () => {
   /** What a mind wants at the beginning of a level. */
   async function wants(mind: Mind): Promise<number[]> {
-    const { stage } = await actors.load({ path: dir });
+    const { stage } = await actors.openPolicy({ path: dir });
     const { level, state, marks } = drawBeginning(stage, 0, 1);
     return [...(await mind.act([{ level, state, marks, stepsLeft: stage.world.horizon }]))];
   }
@@ -597,13 +596,13 @@ describe("minds to compare with", () => {
   test("are offered, the most telling first, but for whoever is shown", async () => {
     const views = ["only:diamond", "only:ghost", "ablate:diamond", "ablate:ghost"];
     const optima = ["optimal:true", "optimal:proxy"];
-    expect(candidatesOf(await actors.load({ path: dir, view: "full" }))).toEqual([
+    expect(candidatesOf(await actors.openPolicy({ path: dir, view: "full" }))).toEqual([
       ...[...views, "arm:naive", "seed:1", "step:128", "step:384", ...optima],
     ]);
-    expect(candidatesOf(await actors.load({ path: dir, view: "only:ghost", seed: 1, step: 128 }))).toEqual([
+    expect(candidatesOf(await actors.openPolicy({ path: dir, view: "only:ghost", seed: 1, step: 128 }))).toEqual([
       ...["full", ...views.filter((name) => name !== "only:ghost"), "arm:naive", "seed:0", ...optima],
     ]);
-    expect(candidatesOf(await actors.load({ path: dir, arm: "naive" }))).toEqual([
+    expect(candidatesOf(await actors.openPolicy({ path: dir, arm: "naive" }))).toEqual([
       ...["arm:route", "seed:1", "step:128", "step:384", ...optima],
     ]);
   });
@@ -617,9 +616,9 @@ describe("minds to compare with", () => {
     ["step:1_2_8", { arm: "route", seed: 1, step: 128, view: "only:ghost" }],
     ["arm:naive", { arm: "naive", seed: 1, view: "full" }],
   ])("%s is the mind of %j", async (spec, wanted) => {
-    const own = await actors.load({ path: dir, seed: 1, view: "only:ghost" });
+    const own = await actors.openPolicy({ path: dir, seed: 1, view: "only:ghost" });
     const { name, mind, view } = await mindOf(spec, own, actors);
-    const expected = await actors.load({ path: dir, ...wanted });
+    const expected = await actors.openPolicy({ path: dir, ...wanted });
     expect({ name, view, wants: await wants(mind) }).toEqual({
       ...{ name: spec, view: wanted.view, wants: await wants(expected.mind) },
     });
@@ -627,19 +626,19 @@ describe("minds to compare with", () => {
   });
 
   test("another seed and another step are of the same arm", async () => {
-    const own = await actors.load({ path: dir, arm: "naive" });
+    const own = await actors.openPolicy({ path: dir, arm: "naive" });
     for (const [spec, change] of [
       ["seed:1", { seed: 1 }],
       ["step:128", { step: 128 }],
     ] as const) {
       const { mind } = await mindOf(spec, own, actors);
-      const expected = await actors.load({ path: dir, arm: "naive", ...change });
+      const expected = await actors.openPolicy({ path: dir, arm: "naive", ...change });
       expect(await wants(mind)).toEqual(await wants(expected.mind));
     }
   });
 
   test("an optimum is the true goal's unless another is named", async () => {
-    const own = await actors.load({ path: dir });
+    const own = await actors.openPolicy({ path: dir });
     for (const [spec, view] of [
       ["optimal", "optimal:true"],
       ["optimal:true", "optimal:true"],
@@ -661,7 +660,7 @@ describe("minds to compare with", () => {
     ["oracle", "--arm oracle: run DIR has no finished cell of it", "it has: naive, route"],
     ["optimal:wish", "optimal:wish: unknown goal, expected true or proxy", undefined],
   ])("%s is refused", async (spec, message, hint) => {
-    const own = await actors.load({ path: dir });
+    const own = await actors.openPolicy({ path: dir });
     await expect(mindOf(spec, own, actors)).rejects.toMatchObject({
       ...{ name: "UserError", hint },
       message: typeof message === "string" ? message.replace("DIR", dir) : expect.stringMatching(message),
@@ -674,16 +673,16 @@ describe("minds to compare with", () => {
     [["full", "full"], "--compare full: that is full itself"],
     [["optimal", "optimal:true"], "--compare optimal:true: that is optimal itself"],
   ])("%j: a mind is not compared with itself", async (specs, message) => {
-    const own = await actors.load({ path: dir });
+    const own = await actors.openPolicy({ path: dir });
     await expect(mindsOf(specs, own, actors)).rejects.toMatchObject({ name: "UserError", message });
   });
 
   test("beside a checkpoint that stands alone there are its views and the optima", async () => {
-    const inRun = await actors.load({ path: dir });
+    const inRun = await actors.openPolicy({ path: dir });
     for (const place of ["alone.safetensors", "elsewhere/checkpoints/640.safetensors"]) {
       const path = join(folder, place);
       cpSync(inRun.checkpoint, path);
-      const alone = await actors.load({ path });
+      const alone = await actors.openPolicy({ path });
       expect(candidatesOf(alone)).toEqual([
         ...["full", "only:ghost", "ablate:diamond", "ablate:ghost", "optimal:true", "optimal:proxy"],
       ]);
@@ -702,7 +701,7 @@ describe("the policy of a run", () => {
     return run;
   }
   const whoIs = async (wanted: Wanted) => {
-    const { arm, seed, step, shift, view, deployed } = await actors.load(wanted);
+    const { arm, seed, step, shift, view, deployed } = await actors.openPolicy(wanted);
     return { arm, seed, step, shift, view, deployed };
   };
 
@@ -711,13 +710,13 @@ describe("the policy of a run", () => {
     expect(await whoIs({ path: dir })).toEqual({
       ...{ arm: "route", seed: 0, step: 640, shift: "training", view: deployed, deployed },
     });
-    expect((await actors.load({ path: dir })).mind.views).toEqual([deployed, "full", "only:ghost"]);
+    expect((await actors.openPolicy({ path: dir })).mind.views).toEqual([deployed, "full", "only:ghost"]);
     const wanted = { arm: "naive", seed: 1, step: 256, shift: "unseen", view: "full" };
     expect(await whoIs({ path: dir, ...wanted })).toEqual({ ...wanted, deployed: "full" });
   });
 
   test("is seen in the scenario as it is changed for each", async () => {
-    const horizonOf = async (...set: string[]) => (await actors.load({ path: dir, set })).stage.world.horizon;
+    const horizonOf = async (...set: string[]) => (await actors.openPolicy({ path: dir, set })).stage.world.horizon;
     expect([await horizonOf(), await horizonOf("world.horizon=20"), await horizonOf()]).toEqual([12, 20, 12]);
   });
 
@@ -729,21 +728,21 @@ describe("the policy of a run", () => {
     expect(await whoIs({ path: run })).toMatchObject({ arm: "naive", seed: 0 });
     rmSync(join(run, "cells"), { recursive: true });
     const message = `run ${run} has no finished cell`;
-    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError", message });
+    await expect(actors.openPolicy({ path: run })).rejects.toMatchObject({ name: "UserError", message });
   });
 
   test("is not looked for where the run's own file is no more", async () => {
     const run = copied("torn");
     writeFileSync(join(run, "manifest.json"), "{}");
-    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError" });
+    await expect(actors.openPolicy({ path: run })).rejects.toMatchObject({ name: "UserError" });
   });
 
   test("is not that of another cell whose file lies in its place", async () => {
     const run = copied("mixed");
     const checkpoint = (name: string) => join(cellOf(run, name), "checkpoints", "640.safetensors");
     cpSync(checkpoint("route-seed1"), checkpoint("route-seed0"));
-    await expect(actors.load({ path: run })).rejects.toMatchObject({ name: "UserError" });
-    await expect(actors.load({ path: run, seed: 1 })).resolves.toMatchObject({ seed: 1 });
+    await expect(actors.openPolicy({ path: run })).rejects.toMatchObject({ name: "UserError" });
+    await expect(actors.openPolicy({ path: run, seed: 1 })).resolves.toMatchObject({ seed: 1 });
   });
 });
 

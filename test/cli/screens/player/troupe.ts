@@ -3,7 +3,6 @@ import type { Engine } from "../../../../src/compute/engine.ts";
 import { Stream } from "../../../../src/core/random.ts";
 import type { Mind } from "../../../../src/evaluation/mind.ts";
 import { networkMind } from "../../../../src/evaluation/network-mind.ts";
-
 import type { Stage } from "../../../../src/evaluation/record.ts";
 import { parseView } from "../../../../src/routing/views.ts";
 import { stageOf } from "../../../../src/runs/episodes.ts";
