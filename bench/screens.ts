@@ -22,8 +22,8 @@ const SMALL = ["train.steps=4096", "train.worlds=16", "train.rollout=32", "evalu
 const MAZE = [
   "world={ kind: diamond-ghost, size: 15, horizon: 64, walls: { kind: maze, loops: 0.5 }, observe: centred }",
 ];
-/** A run that would train for minutes, in small updates. It is paused while it is measured. */
-const LONG = ["train.steps=90000000", "train.worlds=16", "train.rollout=32"];
+/** Few enough steps that `run` opens its screen without an estimate. The run is paused at once. */
+const SHORT = ["train.steps=60000", "train.worlds=16", "train.rollout=32"];
 
 interface Screen {
   readonly args: readonly string[];
@@ -63,7 +63,7 @@ function screensOf(run: string, maze: string, out: string): Readonly<Record<stri
     play: { args: ["play", SCENARIO], first: /steps?/, keys: ["\u001b[B", "r"] },
     demo: { args: ["demo"], first: /\S/, before: " ", keys: ["\u001b[C", "\u001b[D"] },
     dashboard: {
-      ...{ args: [...training, "--out", out, ...changes(LONG)], first: /halfwatch run/, before: "p" },
+      ...{ args: [...training, "--out", out, ...changes(SHORT)], first: /halfwatch run/, before: "p" },
       ...{ keys: ["\u001b[B", "\u001b[A"], leave: "qq" },
     },
   };
@@ -81,10 +81,9 @@ interface Cost {
 async function measure(main: string, screen: Screen, folder: string, cost: Cost): Promise<void> {
   const terminal = new Terminal(main, screen.args, folder);
   cost.first.push(await terminal.shows((text) => screen.first.test(text)));
+  if (screen.before !== undefined) await terminal.type(screen.before);
   // Ink is loaded, lists are complete, theory lines are computed.
   await wait(4000);
-  if (screen.before !== undefined) await terminal.type(screen.before);
-  await wait(1000);
   const idle = terminal.computed();
   await wait(KEYS * 400);
   const before = terminal.computed();
@@ -123,14 +122,14 @@ try {
     });
     return join(out, readdirSync(out)[0]);
   };
-  const screens = screensOf(train("small", []), train("maze", MAZE), join(folder, "long"));
+  const screens = screensOf(train("small", []), train("maze", MAZE), join(folder, "paused"));
   for (const [name, screen] of Object.entries(screens)) {
     const costs = mains.map((): Cost => ({ first: [], keys: [], computing: [], playing: [] }));
     const load = loadavg()[0];
     for (let round = 0; round < rounds; round++) {
       for (const [m, main] of mains.entries()) {
         await measure(main, screen, folder, costs[m]);
-        rmSync(join(folder, "long"), { recursive: true, force: true });
+        rmSync(join(folder, "paused"), { recursive: true, force: true });
       }
     }
     console.log(`${name}, load ${load.toFixed(1)}`);

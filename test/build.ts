@@ -15,6 +15,7 @@ export default function build(): () => void {
     stdio: "inherit",
   });
   spawnSync(process.execPath, ["scripts/copy-kernels.ts", folder], { cwd: root, stdio: "inherit" });
+  spawnSync(process.execPath, ["scripts/bundle-ink.ts", folder], { cwd: root, stdio: "inherit" });
   process.env.HALFWATCH_MAIN = join(folder, "cli/main.js");
   process.env.XDG_CACHE_HOME = join(folder, "cache");
   return () => rmSync(folder, { recursive: true, force: true });

@@ -35,8 +35,8 @@ export interface Opened<Model, Action> extends Running<Model, Action> {
 const FRAMES = 30;
 
 /**
- * Open a screen on the terminal. The first frame is written at once; then Ink and React, which take half a second of computing to load, are
- * loaded to draw all others and to hear the keys, while whoever opened the screen goes on: never on the way to plain output, and React's
+ * Open a screen on the terminal. The first frame is written at once; then Ink and React, which take a fifth of a second of computing to
+ * load, are loaded to draw all others and to hear the keys, while whoever opened the screen goes on: never on the way to plain output, and React's
  * slow checks of itself only where NODE_ENV asks for them. Keys that are typed in between wait in the stream.
  */
 export async function openScreen<Model, Action>(

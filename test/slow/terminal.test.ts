@@ -70,6 +70,8 @@ test.skipIf(!hasTmux)(
     await shell.see(/live {2}as of step \d/);
     shell.press("Down");
     await shell.see(/route seed 0 {2}trains/);
+    // That cell has saved a policy, too.
+    await shell.see(/live {2}as of step \d/);
     shell.press("r");
     await shell.see(/route · seed 0 · step [\d,]+ · only:diamond {3}episode 0 · unseen/);
     await shell.see(/1,024 episodes/);

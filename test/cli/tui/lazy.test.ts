@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { MAIN, ROOT } from "../halfwatch.ts";
 
@@ -40,4 +40,14 @@ test("Ink and React are imported by screens alone, and screens only when they ar
       /^import (?!type\b)[^;]*from "[^"]*\.tsx"/m.test(readFileSync(join(ROOT, path), "utf8")),
   );
   expect(eager).toEqual([]);
+});
+
+test("the compiled screens bring Ink and React in one file, with the licences of all that is in it", () => {
+  const compiled = (name: string) => readFileSync(join(dirname(MAIN), "tui", name), "utf8");
+  const imported = [...compiled("ink.js").matchAll(/^import .* from "(.*)";$/gm)].map(([, name]) => name);
+  expect(imported).toContain("./terminal.js");
+  expect(imported.filter((name) => !name.startsWith("node:") && name !== "./terminal.js")).toEqual([]);
+  for (const name of ["ink", "react", "yoga-layout"]) {
+    expect(compiled("ink.licences.txt")).toMatch(new RegExp(`^${name} [0-9.]+, MIT\\n\\n(MIT License|By Meta)`, "m"));
+  }
 });
