@@ -69,10 +69,6 @@ export interface Training {
   onUpdate?(progress: Progress, model: Model, save: (() => Promise<Saved>) | undefined): void | Promise<void>;
   /** Called as each phase of an update begins, and with "idle" when the update is done: for whoever has a clock. */
   onPhase?(phase: Phase): void;
-  /** For tests of blindness: called once the labels are given, with a ledger that nothing may read any more on the labelled rows. */
-  afterLabels?(ledger: Ledger, trajectory: Trajectory): void;
-  /** For tests of invariance: called before the labels are given. */
-  beforeLabels?(ledger: Ledger, trajectory: Trajectory): void;
 }
 
 export interface Trained {
@@ -162,10 +158,8 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
 
     // Label: the overseer inspects the episodes that ended, and opens the door by that much.
     hooks.onPhase?.("label");
-    hooks.beforeLabels?.(ledger, trajectory);
     labelEpisodes(trajectory, ledger, arm.reward === "true", labels);
     if (quirks.has("unfinishedTails")) labelTails(trajectory, labels);
-    hooks.afterLabels?.(ledger, trajectory);
 
     // Route: labels become reward, kept rows, and masks of who may learn.
     hooks.onPhase?.("route");

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   type Engine,
   type Hyper,
@@ -22,10 +22,12 @@ import type { Lesson } from "../../src/routing/route.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
 import { createSetting, networkOf, type Setting } from "../../src/scenario/setting.ts";
-import { train } from "../../src/training/train.ts";
+import { type Training, train } from "../../src/training/train.ts";
 import { hasCompiler } from "../compute/compiler.ts";
 import { type DiamondGhostLevel, diamondOf, ghostOf } from "../envs/diamond-ghost.ts";
-import { armCalled } from "../scenario/tiny.ts";
+import { armCalled, atTheDoor } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 /*
  * One recorded window of the original experiment (test/fixtures/reinforce-update.json, made by the code of Cloud et al. 2024), played
@@ -289,7 +291,7 @@ async function replay(
     new Float64Array(),
   ]);
   const tail = Object.entries({ ...none, ...Object.fromEntries(noNumbers) });
-  const trained = await train({
+  const training: Training = {
     setting: recordedSetting(setting),
     arm,
     seed: 0,
@@ -312,10 +314,11 @@ async function replay(
         },
       },
     },
-    beforeLabels: (ledger) => {
-      found.ledger = ledger;
-    },
-  });
+  };
+  const beforeLabels = (ledger: Ledger) => {
+    found.ledger = ledger;
+  };
+  const trained = await atTheDoor({ beforeLabels }, () => train(training));
   const { trajectory, lesson, rows } = trained.last;
   const state = await trained.model.getState();
   trained.model.dispose();

@@ -1,10 +1,12 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { carryTails, tailOf } from "../../src/agents/rollout.ts";
 import type { ForwardOutput, Model, NetworkSpec, TrainingRows, UpdateStats } from "../../src/compute/engine.ts";
 import type { Observations } from "../../src/core/observations.ts";
 import { createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
 import { engineOf, trainTiny } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 type Tails = "carry" | "all" | "drop";
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Engine, Hyper, Model, NetworkSpec, UpdateStats } from "../../src/compute/engine.ts";
 import { createTfjsEngine } from "../../src/compute/tfjs/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
@@ -16,6 +16,8 @@ import {
   TRUNKS,
   TWO_MODULES,
 } from "./engine-contract.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 const createEngine = () => createTfjsEngine({ backend: "cpu" });
 

@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { type Change, trainTiny } from "../scenario/tiny.ts";
 import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 let engine: Engine;
 beforeAll(async () => {

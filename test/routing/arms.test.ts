@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { type Arm, doingOf } from "../../src/routing/arm.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { createRoutes } from "../../src/routing/routes.ts";
 import { armCalled, type Hooks, trainedBytes } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 let engine: Engine;
 beforeAll(async () => {

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
+import { vi } from "vitest";
 import type { Engine, Model, TrainState } from "../../src/compute/engine.ts";
+import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
+import * as door from "../../src/oversight/label.ts";
 import type { Arm } from "../../src/routing/arm.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { type Scenario, scenarioSchema } from "../../src/scenario/schema.ts";
@@ -34,17 +37,43 @@ export function armCalled(name: string): Arm {
   return arm;
 }
 
-export type Hooks = Omit<Partial<Training>, "setting" | "arm" | "engine">;
+/**
+ * What a test does at the door between ledger and learner: before the labels are given, and once they are. Its file wiretaps the door by
+ * `vi.mock("../../src/oversight/label.ts", { spy: true })`.
+ */
+export interface AtTheDoor {
+  beforeLabels?(ledger: Ledger, trajectory: Trajectory): void;
+  afterLabels?(ledger: Ledger, trajectory: Trajectory): void;
+}
+
+export type Hooks = Omit<Partial<Training>, "setting" | "arm" | "engine"> & AtTheDoor;
 
 /** Train an arm of the tiny scenario; the caller disposes of the model. */
 export function trainTiny(engine: Engine, arm: string | Arm, change: Change = {}, hooks: Hooks = {}): Promise<Trained> {
-  return train({
-    setting: createSetting(tinyScenario(change)),
-    arm: typeof arm === "string" ? armCalled(arm) : arm,
-    seed: 0,
-    engine,
-    ...hooks,
+  const { beforeLabels, afterLabels, ...rest } = hooks;
+  const setting = createSetting(tinyScenario(change));
+  const action = () =>
+    train({ setting, arm: typeof arm === "string" ? armCalled(arm) : arm, seed: 0, engine, ...rest });
+  return beforeLabels || afterLabels ? atTheDoor(hooks, action) : action();
+}
+
+/** Settles when nobody stands at the door. */
+let free: Promise<unknown> = Promise.resolve();
+
+/** Run a training while something stands at the door; trainings that are begun side by side take turns. */
+export function atTheDoor<T>({ beforeLabels, afterLabels }: AtTheDoor, action: () => Promise<T>): Promise<T> {
+  const turn = free.then(async () => {
+    const { labelEpisodes: label } = await vi.importActual<typeof door>("../../src/oversight/label.ts");
+    const tapped = vi.mocked(door.labelEpisodes).mockImplementation((...given) => {
+      const [trajectory, ledger] = given;
+      beforeLabels?.(ledger, trajectory);
+      label(...given);
+      afterLabels?.(ledger, trajectory);
+    });
+    return action().finally(() => tapped.mockReset());
   });
+  free = turn.catch(() => {});
+  return turn;
 }
 
 /** What training left behind, to the bit: parameters, moments and step counters. */

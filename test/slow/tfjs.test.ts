@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Backend } from "../../src/compute/choice.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createTfjsEngine } from "../../src/compute/tfjs/engine.ts";
@@ -14,6 +14,8 @@ import {
   TWO_MODULES,
 } from "../compute/engine-contract.ts";
 import { describeEquality } from "../compute/equality.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 /*
  * Real devices: TensorFlow and WebGPU, where their packages are in node_modules (docs/gpu.md), each in float32 with sums in an order of

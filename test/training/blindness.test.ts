@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { tailOf } from "../../src/agents/rollout.ts";
 import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { type Change, trainedBytes } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 /*
  * The executable definition of partial oversight (docs: design section 2), for every arm and every overseer.

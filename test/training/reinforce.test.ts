@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Engine, Hyper, Model } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
@@ -16,6 +16,8 @@ import {
   trainedBytes,
   trainTiny,
 } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 let engine: Engine;
 beforeAll(async () => {

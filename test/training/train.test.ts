@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { initialise } from "../../src/agents/network.ts";
 import type { Engine, UpdateStats } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
@@ -18,6 +18,8 @@ import {
   trainedState,
   trainTiny,
 } from "../scenario/tiny.ts";
+
+vi.mock("../../src/oversight/label.ts", { spy: true });
 
 let engine: Engine;
 beforeAll(async () => {
