@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { NetworkSpec, TrainingRows } from "../src/compute/engine.ts";
 import { flopsOf } from "../src/compute/flops.ts";
-import { drawParameters, drawRows, HYPER } from "../src/compute/self-check.ts";
+import { CHECK_HYPER, drawParameters, drawRows } from "../src/compute/self-check.ts";
 import { createWasmEngine } from "../src/compute/wasm/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream, shuffle } from "../src/core/random.ts";
@@ -59,7 +59,7 @@ async function measure(spec: NetworkSpec, threads: number): Promise<Record<strin
     values: new Float64Array(WORLDS),
     weights: new Float64Array(WORLDS * K),
   };
-  const hyper = { ...HYPER, maxGradNorm: 0.5 };
+  const hyper = { ...CHECK_HYPER, maxGradNorm: 0.5 };
   const order = Int32Array.from({ length: ROWS }, (_, row) => row);
   // The shortest of many single calls: on a shared machine other processes only ever add time, and a whole round is never spared.
   const best = { forward: Infinity, load: Infinity, update: Infinity };

@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import "../cli/engine/float32.ts";
 import { BACKENDS } from "../src/compute/choice.ts";
 import type { Engine, ForwardOutput, NetworkSpec } from "../src/compute/engine.ts";
-import { distanceFromReference, drawParameters, drawRows, HYPER } from "../src/compute/self-check.ts";
+import { CHECK_HYPER, distanceFromReference, drawParameters, drawRows } from "../src/compute/self-check.ts";
 import { createTfjsEngine } from "../src/compute/tfjs/engine.ts";
 import { createObservations } from "../src/core/observations.ts";
 import { Stream } from "../src/core/random.ts";
@@ -57,7 +57,7 @@ async function measure(engine: Engine, replicas: number, width: number, batch: n
     observations.indices[i] = (i % ACTIVE) * 20 + rng.below(20);
   });
   const data = drawRows(spec, observations, rng);
-  const hyper = { ...HYPER, maxGradNorm: 0.5 };
+  const hyper = { ...CHECK_HYPER, maxGradNorm: 0.5 };
   const indices = Int32Array.from({ length: batch }, (_, i) => 2 * i);
   const members = engine.replicate?.(replicas) ?? [];
   const models = await Promise.all(members.map((member) => member.create(spec, parameters)));

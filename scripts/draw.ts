@@ -5,7 +5,7 @@ import { beginDashboard, reduce } from "../cli/screens/dashboard/model.ts";
 import { dashboardProgram } from "../cli/screens/dashboard/program.ts";
 import { galleryFolder, readGallery } from "../cli/screens/demo/gallery.ts";
 import { CLOCK, tourProgram } from "../cli/screens/demo/program.ts";
-import { sceneOf } from "../cli/screens/demo/scenes.ts";
+import { tourSceneOf } from "../cli/screens/demo/scenes.ts";
 import { beginTour } from "../cli/screens/demo/tour.ts";
 import { playerKeys } from "../cli/screens/player/keys.ts";
 import { beginPlayer, type Player, playerReducer } from "../cli/screens/player/player.ts";
@@ -32,7 +32,7 @@ const COLOURS: Capabilities = { colours: "truecolor", unicode: true };
 /** Each picture by its file's name. */
 export async function drawPictures(): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
-  const scenes = (await readGallery(galleryFolder())).map(sceneOf);
+  const scenes = (await readGallery(galleryFolder())).map(tourSceneOf);
   for (const [s, scene] of scenes.entries()) {
     const tour = { ...beginTour(scenes, s), beat: scene.beats.length - 1 };
     const rows = 12 + scene.lanes[0].shown.scene.height;

@@ -67,7 +67,7 @@ export { createOverseer, OVERSEERS } from "./oversight/overseers/table.ts";
 
 export type { Arm } from "./routing/arm.ts";
 export { ARMS } from "./routing/arms/table.ts";
-export { leakage, oracleGap, retention, separation } from "./routing/metrics.ts";
+export { leakage, separation } from "./routing/metrics.ts";
 export type { Lesson } from "./routing/route.ts";
 export { createRoutes, type Routes } from "./routing/routes.ts";
 export { deployedView, parseView, type View } from "./routing/views.ts";
@@ -133,7 +133,6 @@ export { type FinishedCell, type RunContents, readCheckpoint, readResult, readRu
 
 export { type ArmRow, type Comparison, summarise, type Table } from "./report/summary.ts";
 export {
-  differenceStandardError,
   type MeanInterval,
   mean,
   meanInterval,

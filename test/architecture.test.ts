@@ -197,6 +197,37 @@ test("no two files import each other in a circle, types included", () => {
   expect(circles).toEqual([]);
 });
 
+/** Names that several files export: commands are told apart by their files, and engines do the same work by the same names. */
+const SHARED: readonly RegExp[] = [/^cli\/commands\//, /^src\/compute\/(?:reference|wasm|native|tfjs)\//];
+
+/** Every name that several files export, and is not shared by design, with its files. */
+function homonyms(sources: readonly Source[]): string[] {
+  const files = new Map<string, string[]>();
+  for (const { path, text } of sources) {
+    for (const [, name] of withoutComments(text).matchAll(
+      /^export (?:async |declare )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/gm,
+    )) {
+      files.set(name, [...(files.get(name) ?? []), path]);
+    }
+  }
+  return [...files]
+    .filter(([, paths]) => paths.length > 1 && !SHARED.some((shared) => paths.every((path) => shared.test(path))))
+    .map(([name, paths]) => `${name}: ${paths.join(", ")}`);
+}
+
+test("an exported name means one thing", () => {
+  const sources = [...sourcesUnder("src"), ...sourcesUnder("cli")].filter(
+    ({ path }) => !path.startsWith("src/compute/wasm/assembly/"),
+  );
+  expect(homonyms(sources)).toEqual([]);
+  const planted = [
+    { path: "src/envs/a.ts", text: "export interface Scene {}" },
+    { path: "cli/b.ts", text: "export const Scene = 1;\n// export type Other = 1;" },
+    { path: "cli/c.ts", text: "export type Other = 1;" },
+  ];
+  expect(homonyms(planted)).toEqual(["Scene: src/envs/a.ts, cli/b.ts"]);
+});
+
 describe("the check finds planted faults", () => {
   const plant = (path: string, text: string) => breaches([{ path, text }]);
 

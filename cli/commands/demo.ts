@@ -2,7 +2,7 @@ import { print, printJson } from "../output.ts";
 import { galleryFolder, readGallery } from "../screens/demo/gallery.ts";
 import { summaryOf, tellEnd, tellScene } from "../screens/demo/lines.ts";
 import { CLOCK, tourProgram } from "../screens/demo/program.ts";
-import { sceneOf } from "../screens/demo/scenes.ts";
+import { tourSceneOf } from "../screens/demo/scenes.ts";
 import { beginTour, isOver } from "../screens/demo/tour.ts";
 import { liveCapabilities, printedCapabilities } from "../text/capabilities.ts";
 import { openScreen } from "../tui/screen.ts";
@@ -17,7 +17,7 @@ export interface DemoOptions {
 
 /** A tour of recorded levels: on a terminal it plays by itself, elsewhere it is printed. */
 export async function run(_args: readonly string[], { scene, plain, json }: DemoOptions): Promise<void> {
-  const scenes = (await readGallery(galleryFolder())).map(sceneOf);
+  const scenes = (await readGallery(galleryFolder())).map(tourSceneOf);
   const capabilities = liveCapabilities({ plain: plain === true, json: json === true });
   if (capabilities === null) {
     const numbered = scenes

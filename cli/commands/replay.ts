@@ -12,7 +12,7 @@ import { isCheckpointPath } from "../policy/checkpoint.ts";
 import { refuseChoice } from "../policy/choice.ts";
 import type { Lane } from "../screens/player/divergence.ts";
 import { tellComparison, tellRecorded } from "../screens/player/lines.ts";
-import { nameOf, type PlayerRequest, preparePlayer, wantedOf } from "../screens/player/preparation.ts";
+import { actorName, type PlayerRequest, preparePlayer, wantedOf } from "../screens/player/preparation.ts";
 import { type Capabilities, liveCapabilities } from "../text/capabilities.ts";
 import { short } from "../text/numbers.ts";
 import { openScreen } from "../tui/screen.ts";
@@ -97,7 +97,7 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
     const scenario = actor.scenario as unknown as Record<string, unknown>;
     makeFolder(dirname(file));
     writeAtomically(file, encodeEpisodes({ scenario, arm, seed, step }, records));
-    say(`${file}: ${records.length} episodes of ${nameOf(actor)}, view ${view}, shift ${shift}`);
+    say(`${file}: ${records.length} episodes of ${actorName(actor)}, view ${view}, shift ${shift}`);
   } finally {
     await actors.dispose();
   }
@@ -129,7 +129,7 @@ async function tell(path: string, options: ReplayOptions): Promise<void> {
   say(checkpoint);
   print(
     [
-      `${scenario.name} · ${nameOf(actor)} · episode ${episode.number} · view ${view} · shift ${shift}`,
+      `${scenario.name} · ${actorName(actor)} · episode ${episode.number} · view ${view} · shift ${shift}`,
       `marks: ${episode.marks.length === 0 ? "none" : episode.marks.map(([row, column]) => `row ${row} column ${column}`).join(", ")}${setting.overseer.visible ? "" : " (hidden)"}`,
     ].join("\n"),
   );

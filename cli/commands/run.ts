@@ -26,7 +26,7 @@ import { goOnUnheard, print, printJson, say } from "../output.ts";
 import { packageVersion } from "../package.ts";
 import type { RunDisplay, ScreenTrouble } from "../run/display.ts";
 import { estimateRun, tellEstimate } from "../run/estimate.ts";
-import { DISCOUNTED, nameOf, remarkOn, thinEvaluations } from "../run/event-lines.ts";
+import { cellName, DISCOUNTED, remarkOn, thinEvaluations } from "../run/event-lines.ts";
 import { pastOf } from "../run/follower.ts";
 import { ownClaim, sleepHere } from "../run/lock-owner.ts";
 import { withOutcomes } from "../run/outcomes.ts";
@@ -174,7 +174,7 @@ export async function run(
     for (const lines of renderTables(scenario, tables, process.stdout.columns ?? 100)) print(["", ...lines].join("\n"));
     print(`\n${dir}`);
   }
-  for (const { plan, where, message } of failed) say(`${nameOf(plan)} failed ${where}: ${message}`);
+  for (const { plan, where, message } of failed) say(`${cellName(plan)} failed ${where}: ${message}`);
   if (failed.length === 0) return;
   say(`${failed.length} of ${plans.length} cells failed; the same command tries them again`);
   process.exitCode = 1;

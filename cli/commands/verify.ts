@@ -10,7 +10,7 @@ import { readBytes } from "../../src/runs/files.ts";
 import { type CellPlan, planOf, runPlanOf } from "../../src/runs/plan.ts";
 import { readResumePoint } from "../../src/runs/resume.ts";
 import { type FinishedCell, readCheckpoint, readRun } from "../../src/runs/store.ts";
-import { type PlannedCell, placing, plannedCells, type SweepPoint } from "../../src/scenario/sweep.ts";
+import { cellKey, type PlannedCell, placing, plannedCells } from "../../src/scenario/sweep.ts";
 import { checkRun } from "../arguments/run-directories.ts";
 import { Interrupted } from "../errors.ts";
 import { print, printJson, say } from "../output.ts";
@@ -58,15 +58,15 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   const { scenario, points } = runPlanOf(manifest, join(dir, "manifest.json"));
   const placeOf = placing(scenario, points);
   const expected = plannedCells(scenario, points);
-  const known = new Set(expected.map((cell) => nameOf(cell, cell.at)));
+  const known = new Set(expected.map((cell) => cellKey(cell, cell.at)));
   const have = new Set<string>();
   for (const { paths, result } of finished) {
-    const name = nameOf(result, placeOf(result.point));
+    const name = cellKey(result, placeOf(result.point));
     if (known.has(name)) have.add(name);
     else damaged.push(`${paths.result} is of a cell that the run's manifest.json does not name`);
   }
   const missing = expected
-    .filter((cell) => !have.has(nameOf(cell, cell.at)))
+    .filter((cell) => !have.has(cellKey(cell, cell.at)))
     .map(({ arm, seed, point }) => ({ arm, seed, point }));
   const version = manifest.versions.halfwatch;
   if (rerun > 0 && version !== packageVersion()) {
@@ -109,9 +109,6 @@ export async function run([dir]: readonly string[], { rerun = 0, json }: VerifyO
   print(lines.join("\n"));
 }
 
-/** One name for a cell, by whichever of its points. */
-const nameOf = ({ arm, seed }: Pick<PlannedCell, "arm" | "seed">, at: SweepPoint | undefined): string =>
-  JSON.stringify([arm, seed, at?.key ?? null]);
 const pointText = ({ point }: PlannedCell): string =>
   Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`;
 

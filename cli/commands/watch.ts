@@ -11,7 +11,7 @@ import { nameInFull } from "../../src/scenario/sweep.ts";
 import { checkRun } from "../arguments/run-directories.ts";
 import { print, printJson, say } from "../output.ts";
 import type { RunDisplay, ScreenTrouble } from "../run/display.ts";
-import { DISCOUNTED, findingOn, nameOf, remarkOn, thinEvaluations } from "../run/event-lines.ts";
+import { cellName, DISCOUNTED, findingOn, remarkOn, thinEvaluations } from "../run/event-lines.ts";
 import { RunFollower } from "../run/follower.ts";
 import { ownClaim } from "../run/lock-owner.ts";
 import { togglePause } from "../run/pause.ts";
@@ -112,7 +112,7 @@ function plainDisplay(title: string, said: Parameters<typeof findingOn>[2]): Run
   return {
     update: (view, event, isFinding) => {
       if (event === null || !isTold(event)) return;
-      const lost = event.kind === "stopped" ? `${nameOf(event.plan)} is no longer trained` : null;
+      const lost = event.kind === "stopped" ? `${cellName(event.plan)} is no longer trained` : null;
       const remark = isFinding ? findingOn(view, event, said) : (lost ?? remarkOn(view, event, said));
       if (remark !== null) say(remark);
     },

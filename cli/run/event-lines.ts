@@ -4,7 +4,7 @@ import { roughly, short } from "../text/numbers.ts";
 import { countCells, type RunView } from "./progress.ts";
 
 /** `route seed 3 {"oversight.coverage":0.1}`. */
-export function nameOf({ arm, seed, point }: CellPlan): string {
+export function cellName({ arm, seed, point }: CellPlan): string {
   return `${arm} seed ${seed}${Object.keys(point).length === 0 ? "" : ` ${JSON.stringify(point)}`}`;
 }
 
@@ -20,7 +20,7 @@ export function remarkOn(
   event: CellEvent,
   { shift, left = null, note = "" }: { readonly shift: string; readonly left?: number | null; readonly note?: string },
 ): string | null {
-  const name = nameOf(event.plan);
+  const name = cellName(event.plan);
   const { done, failed } = countCells(run);
   const total = run.cells.size;
   const counted = (what: string) =>
@@ -76,5 +76,5 @@ export function thinEvaluations(now: () => number): (event: CellEvent) => boolea
 export function findingOn(run: RunView, event: CellEvent, said: Parameters<typeof remarkOn>[2]): string | null {
   if (event.kind !== "resumed") return remarkOn(run, event, said);
   const isTrained = run.cells.get(event.plan.id)?.state === "running";
-  return isTrained ? `${nameOf(event.plan)} is at update ${event.update} of ${event.updates}` : null;
+  return isTrained ? `${cellName(event.plan)} is at update ${event.update} of ${event.updates}` : null;
 }

@@ -5,7 +5,7 @@ import { advance, type RunView } from "./progress.ts";
 import type { Stopping } from "./stop-request.ts";
 
 /** A run that a command shows while it goes on. */
-export interface Session {
+export interface RunSession {
   /** The run directory. */
   readonly dir: string;
   /** The run before its first event. */
@@ -28,7 +28,7 @@ export type Source = (
 ) => Promise<void>;
 
 /** Show a run while its source tells of it. Returns the run as it was told last, once the terminal has been given back. */
-export async function showSession(session: Session, source: Source): Promise<RunView> {
+export async function showSession(session: RunSession, source: Source): Promise<RunView> {
   const { dir, screen, lines, work, stopping } = session;
   let { view } = session;
   const display = await showRun(screen, lines, work);

@@ -13,7 +13,7 @@ export interface Running<Model, Action> extends Screen<Action> {
 }
 
 /** A running program as the terminal sees it, whatever its model is. */
-export interface Shown {
+export interface ShownProgram {
   /** The screen's rows with escape codes. @throws what the program's view throws. */
   frame(size: Size): string[];
   press(key: Key): void;
@@ -35,7 +35,10 @@ export interface Host {
 }
 
 /** Run a program: its model, its help, and what keys and the mouse do to them. It draws nothing. */
-export function runProgram<Model, Action>(program: Program<Model, Action>, host: Host): Running<Model, Action> & Shown {
+export function runProgram<Model, Action>(
+  program: Program<Model, Action>,
+  host: Host,
+): Running<Model, Action> & ShownProgram {
   const { capabilities } = host;
   let model = program.start;
   /** The page of the help that is shown; null where none is. */

@@ -5,7 +5,7 @@ import type { InkScreen, InkSource } from "./ink.tsx";
 import { keysOf } from "./keys.ts";
 import { mouseIn } from "./mouse.ts";
 import { type Program, SMALLEST } from "./program.ts";
-import { type Running, runProgram, type Shown } from "./running-program.ts";
+import { type Running, runProgram, type ShownProgram } from "./running-program.ts";
 import { type Frame, fitFrame, line, type Size } from "./span.ts";
 import { type ProcessEvents, SYNCHRONIZED, type TerminalInput, type TerminalOutput, takeTerminal } from "./terminal.ts";
 
@@ -96,7 +96,7 @@ export async function openScreen<Model, Action>(
     if (mouse) for (const event of mouseIn(String(data))) shown.point(event);
   };
   const start = <M, A>(started: Program<M, A>, left: () => Promise<unknown>) => {
-    const running: Running<M, A> & Shown = runProgram(started, {
+    const running: Running<M, A> & ShownProgram = runProgram(started, {
       ...{ capabilities, size, left },
       changed: () => {
         if (shown === running) redraw();
@@ -119,7 +119,7 @@ export async function openScreen<Model, Action>(
     await ink?.ended;
   });
   const onGone = (error: unknown) => main.fail(new TerminalGone(error));
-  let shown: Shown = main;
+  let shown: ShownProgram = main;
 
   // A program that cannot draw itself throws here, before the terminal is touched.
   rows = frame();

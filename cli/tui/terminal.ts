@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { attempt } from "../../src/core/cleanup.ts";
 import { MOUSE_OFF, MOUSE_ON } from "./mouse.ts";
 
 /*
@@ -137,13 +138,5 @@ function writeAll(file: number, text: string): void {
       // A slow terminal, not a missing one.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN" || tries++ > 1000) throw error;
     }
-  }
-}
-
-function attempt(action: () => unknown): void {
-  try {
-    action();
-  } catch {
-    // Nobody is there any more.
   }
 }

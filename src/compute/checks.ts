@@ -8,7 +8,7 @@ import {
   type TrainState,
   trunkOf,
 } from "./engine.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { type NetworkLayout, networkLayoutOf } from "./layout.ts";
 
 /*
  * What every engine refuses, checked here for all of them before anything is changed: a NaN or an infinity that got in would come out as
@@ -35,9 +35,9 @@ const HYPER_NUMBERS = [
 ] as const satisfies readonly (keyof Hyper)[];
 
 /** The layout of a network, once spec and parameters fit. @throws RangeError naming field or index. */
-export function checkNetwork(spec: NetworkSpec, parameters: Float64Array): Layout {
+export function checkNetwork(spec: NetworkSpec, parameters: Float64Array): NetworkLayout {
   checkSpec(spec);
-  const layout = layoutOf(spec);
+  const layout = networkLayoutOf(spec);
   checkParameters("create", "parameters", parameters, layout);
   return layout;
 }
@@ -123,13 +123,13 @@ function checkTrunk(spec: NetworkSpec): void {
 }
 
 /** Refuse parameters of another length, or NaN and infinities among them. @throws RangeError naming the index. */
-function checkParameters(caller: string, name: string, values: Float64Array, layout: Layout): void {
+function checkParameters(caller: string, name: string, values: Float64Array, layout: NetworkLayout): void {
   checkLength(caller, name, values.length, layout.size);
   checkFinite(caller, name, values, layout.size);
 }
 
 /** Refuse a state of another network, or one that is not finite. @throws RangeError naming field and index. */
-export function checkState(state: TrainState, layout: Layout): void {
+export function checkState(state: TrainState, layout: NetworkLayout): void {
   checkParameters("setState", "parameters", state.parameters, layout);
   checkParameters("setState", "firstMoments", state.firstMoments, layout);
   checkParameters("setState", "secondMoments", state.secondMoments, layout);

@@ -38,7 +38,7 @@ export interface TrunkLayer extends TrunkShape {
 }
 
 /** The networks of a spec as layers over one flat parameter array. */
-export interface Layout {
+export interface NetworkLayout {
   readonly modules: readonly (readonly Layer[])[];
   /** Empty unless the gate is learned. */
   readonly gate: readonly Layer[];
@@ -56,7 +56,7 @@ export interface Layout {
 }
 
 /** Lay a spec out in the order of {@link tensorsOf}, in which each layer is its matrix, then its bias. */
-export function layoutOf(spec: NetworkSpec): Layout {
+export function networkLayoutOf(spec: NetworkSpec): NetworkLayout {
   const layersOf = new Map<string, Layer[]>();
   const convolutionOf = new Map<string, Convolution>();
   const trunks = new Map<string, TrunkLayer[]>();

@@ -27,7 +27,7 @@ const ACTIVE = 4;
 const UPDATES = 2;
 
 /** Numbers as in training, with every term of the loss. */
-export const HYPER: Hyper = {
+export const CHECK_HYPER: Hyper = {
   learningRate: 1e-3,
   beta1: 0.9,
   beta2: 0.999,
@@ -56,7 +56,7 @@ export async function distanceFromReference(engine: Engine): Promise<number> {
   for (const each of [engine, createReferenceEngine()]) {
     const model = await each.create(SPEC, parameters);
     await model.loadRows(rows, ROWS);
-    gradients.push(await model.gradient(indices, HYPER));
+    gradients.push(await model.gradient(indices, CHECK_HYPER));
     model.dispose();
   }
   const [actual, expected] = gradients;
@@ -79,7 +79,7 @@ export async function haveSameBits(...engines: readonly [Engine, Engine]): Promi
         for (let update = 0; update < UPDATES; update++) {
           // A part of the rows, so that chunks and blocks are not full.
           const indices = Int32Array.from({ length: ROWS - 1 - update }, (_, row) => row);
-          stats.push(await model.update(indices, { ...HYPER, valueClip: 0.2, maxGradNorm: 0.5 }));
+          stats.push(await model.update(indices, { ...CHECK_HYPER, valueClip: 0.2, maxGradNorm: 0.5 }));
         }
         const state = await model.getState();
         model.dispose();

@@ -8,7 +8,15 @@ import { type CellResult, countIdle, curveIn, linesIn } from "../runs/results.ts
 import type { RunContents } from "../runs/store.ts";
 import { withShift } from "../scenario/load.ts";
 import { type Scenario, TRAINING } from "../scenario/schema.ts";
-import { nameInFull, type PlannedCell, placing, plannedCells, type SweepPoint, sweepOf } from "../scenario/sweep.ts";
+import {
+  cellKey,
+  nameInFull,
+  type PlannedCell,
+  placing,
+  plannedCells,
+  type SweepPoint,
+  sweepOf,
+} from "../scenario/sweep.ts";
 import { addStatistics, type Overall, overallOf, type ReportTable } from "./claims.ts";
 import { counted } from "./format.ts";
 import { summarise } from "./summary.ts";
@@ -165,14 +173,11 @@ function mostUsedEngine(engines: readonly string[]): string {
 /** The cells of a run, each at the point where it was trained, so that another training of it writes the same bytes. */
 function cellsToTrain({ finished }: RunContents, { scenario, points }: RunPlan): PlannedCell[] {
   const placeOf = placing(scenario, points);
-  const trained = new Map(finished.map(({ result }) => [nameOf(result, placeOf(result.point)), result.point]));
+  const trained = new Map(finished.map(({ result }) => [cellKey(result, placeOf(result.point)), result.point]));
   return plannedCells(scenario, points).map(({ arm, seed, point, at }) => {
-    return { arm, seed, point: trained.get(nameOf({ arm, seed }, at)) ?? point };
+    return { arm, seed, point: trained.get(cellKey({ arm, seed }, at)) ?? point };
   });
 }
-
-const nameOf = ({ arm, seed }: Pick<PlannedCell, "arm" | "seed">, at: SweepPoint | undefined): string =>
-  canonicalJson([arm, seed, at?.key ?? null]);
 
 function leftOutOf(
   { finished, unfinished }: RunContents,
@@ -182,9 +187,9 @@ function leftOutOf(
 ): string[] {
   const own = finished.filter(({ result }) => result.engine === engine);
   const placeOf = placing(scenario, points);
-  const done = new Set(own.map(({ result }) => nameOf(result, placeOf(result.point))));
+  const done = new Set(own.map(({ result }) => cellKey(result, placeOf(result.point))));
   const planned = plannedCells(scenario, points);
-  const absent = planned.filter((cell) => !done.has(nameOf(cell, cell.at))).length;
+  const absent = planned.filter((cell) => !done.has(cellKey(cell, cell.at))).length;
   const others = finished.length - own.length;
   const strangers = own.length - cells.length;
   return [

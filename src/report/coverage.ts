@@ -11,7 +11,7 @@ import {
   OPTIMUM_COLOR,
   returnDomain,
   type Spec,
-  spread,
+  spreadLabels,
   theoryOf,
 } from "./figure.ts";
 import { percent, pointText } from "./format.ts";
@@ -212,7 +212,7 @@ function labelsOf(
     })),
   ];
   const toPixels = (value: number) => ((high - value) / (high - low)) * HEIGHT;
-  const places = spread(
+  const places = spreadLabels(
     lines.map(({ value }) => toPixels(value)),
     lines.map(({ words }) => words.length * LABEL_LINE + 3),
     HEIGHT + 10,

@@ -155,7 +155,7 @@ export function coincident<T extends { readonly points: readonly { readonly x: n
  * Places of labels along an axis, pixels: each as near as can be to where it is wanted, at least `gap` from its neighbours, none
  * below `bottom`. `wanted` in pixels from the top; returns places in the same order.
  */
-export function spread(wanted: readonly number[], heights: readonly number[], bottom: number): number[] {
+export function spreadLabels(wanted: readonly number[], heights: readonly number[], bottom: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
   const places = [...wanted];
   let free = Number.NEGATIVE_INFINITY;

@@ -60,7 +60,7 @@ export interface Table {
 }
 
 /** What returns of a scenario can be read against before any cell is trained: discounted true returns per episode. */
-export interface Bounds {
+export interface ReturnBounds {
   readonly optimum: number;
   /** By arm: the exact optimum of the arm's own objective; of arms that deploy all they train, where it is known. */
   readonly theory: ReadonlyMap<string, number>;
@@ -97,7 +97,7 @@ export async function boundsOf(
   scenario: Scenario,
   shift: string,
   pause: () => Promise<void> = async () => {},
-): Promise<Bounds> {
+): Promise<ReturnBounds> {
   await pause();
   const setting = createSetting(scenario);
   const situation = situationOf(settingUnder(scenario, shift));

@@ -13,7 +13,7 @@ import {
 } from "../evaluation/record.ts";
 import type { Setting } from "../scenario/setting.ts";
 import { readFrom, readLines, textOf } from "./files.ts";
-import { issueText, refuseOtherFormat } from "./json.ts";
+import { issueText, jsonOf, refuseOtherFormat } from "./json.ts";
 
 /*
  * Episode files: a head line that says who acted where, then an episode a line. An episode is its beginning and its actions; a replay
@@ -33,6 +33,9 @@ const KEPT_OF_EACH = 2;
 
 const count = z.int().min(0);
 const numbers = z.record(z.string(), z.number());
+
+/** What tells an episode file of any format. */
+const oursSchema = z.object({ halfwatch: z.literal("episodes"), format: z.unknown() });
 
 const headSchema = z.strictObject({
   halfwatch: z.literal("episodes"),
@@ -213,9 +216,10 @@ export function openEpisodes(path: string): EpisodeFile {
   const foreign = () =>
     new UserError(`${path} is not an episode file: its first line does not say so`, "episodes.jsonl of a cell is one");
   if (first.done) throw new UserError(`${path} is empty, expected an episode file`);
-  const json = first.value.ended ? attempt(() => JSON.parse(textOf(first.value.bytes, path))) : undefined;
-  if (typeof json !== "object" || json === null || json.halfwatch !== "episodes") throw foreign();
-  refuseOtherFormat(json.format, EPISODES_FORMAT, `episode file ${path}`);
+  const json = first.value.ended ? jsonOf(first.value.bytes) : undefined;
+  const ours = oursSchema.safeParse(json);
+  if (!ours.success) throw foreign();
+  refuseOtherFormat(ours.data.format, EPISODES_FORMAT, `episode file ${path}`);
   const head = headSchema.safeParse(json);
   if (!head.success) throw new UserError(`${path}: line 1: ${issueText(head.error)}`);
 
@@ -260,7 +264,7 @@ function textWithoutOpinions(bytes: Uint8Array, where: string): string {
 }
 
 function parseLine<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string, text = textOf): T {
-  const json = attempt(() => JSON.parse(text(bytes, where)));
+  const json = jsonOf(text(bytes, where));
   if (json === undefined) throw new UserError(`${where} is not JSON: it was changed after it was written`);
   const parsed = schema.safeParse(json);
   if (!parsed.success) throw new UserError(`${where}: ${issueText(parsed.error)}`);
@@ -301,12 +305,4 @@ export function verifyEpisode(stage: Stage, record: EpisodeRecord, where: string
   const { sum, ...content } = record;
   if (sum !== sumOf(content)) throw refuse("it was changed after it was written: its checksum does not match");
   return trace;
-}
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }

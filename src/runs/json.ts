@@ -57,6 +57,15 @@ export function parseSealedJson<T>(bytes: Uint8Array, path: string, schema: z.Zo
   return parsed.data;
 }
 
+/** What a JSON text says; undefined where it is none. */
+export function jsonOf(text: Uint8Array | string): unknown {
+  try {
+    return JSON.parse(typeof text === "string" ? text : new TextDecoder("utf-8", { fatal: true }).decode(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What a JSON text of ours says: a whole file, or a line of a log.
  *

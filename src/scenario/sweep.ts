@@ -38,6 +38,10 @@ export interface PlannedCell {
   readonly point: Point;
 }
 
+/** One key for a cell, by whichever of its points. `at`: the one at which it stands. */
+export const cellKey = ({ arm, seed }: Pick<PlannedCell, "arm" | "seed">, at: SweepPoint | undefined): string =>
+  canonicalJson([arm, seed, at?.key ?? null]);
+
 /** Keys of a grid that choose cells, and are not part of the point. */
 const CHOOSING: readonly string[] = ["arms", "seeds"];
 

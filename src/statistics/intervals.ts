@@ -56,15 +56,6 @@ export function meanInterval(values: ArrayLike<number>, level = 0.95): MeanInter
 }
 
 /**
- * Standard error of mean(a) - mean(b) for independent samples, sqrt(sd(a)^2 / n(a) + sd(b)^2 / n(b)) (Welch 1947).
- *
- * @throws RangeError when either sample has fewer than two values.
- */
-export function differenceStandardError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return Math.sqrt(standardDeviation(a) ** 2 / a.length + standardDeviation(b) ** 2 / b.length);
-}
-
-/**
  * Interval of the mean of a[i] - b[i]: two arms on the same seeds, whose shared luck cancels.
  *
  * @throws RangeError when the samples differ in length, are empty, or hold what is not finite.

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { armsFigure } from "../../src/report/arms.ts";
 import { coverageFigure } from "../../src/report/coverage.ts";
 import { type CellCurve, curvesFigure } from "../../src/report/curves.ts";
-import { coincident, dashes, roundDomain, type Spec, spread } from "../../src/report/figure.ts";
+import { coincident, dashes, roundDomain, type Spec, spreadLabels } from "../../src/report/figure.ts";
 import { publishedFor } from "../../src/report/published.ts";
 import { readText } from "../../src/runs/files.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
@@ -218,7 +218,7 @@ describe("what figures are made with", () => {
   });
 
   test("labels that would overlap are moved apart, and stay above the bottom", () => {
-    expect(spread([100, 10, 102], [20, 20, 20], 400)).toEqual([100, 10, 120]);
-    expect(spread([395, 390], [20, 20], 400)).toEqual([390, 370]);
+    expect(spreadLabels([100, 10, 102], [20, 20, 20], 400)).toEqual([100, 10, 120]);
+    expect(spreadLabels([395, 390], [20, 20], 400)).toEqual([390, 370]);
   });
 });

@@ -1,12 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
-import {
-  differenceStandardError,
-  meanInterval,
-  pairedInterval,
-  standardDeviation,
-  studentQuantile,
-} from "../../src/statistics/intervals.ts";
+import { meanInterval, pairedInterval, standardDeviation, studentQuantile } from "../../src/statistics/intervals.ts";
 
 /** [p, degrees of freedom, scipy.stats.t.ppf(p, degrees)], SciPy 1.17.1. */
 const SCIPY_T_PPF: readonly [number, number, number][] = [
@@ -188,12 +182,6 @@ describe("the interval of a mean", () => {
 
 describe("two samples", () => {
   const a = [0.9, 0.7, 0.8, 1, 0.6];
-
-  test("the standard error of their difference adds variances of means", () => {
-    // var(a) = 0.025, var(b) = 0.0525: sqrt(0.025 / 5 + 0.0525 / 3) = sqrt(0.0225) = 0.15, SciPy's Welch test agrees
-    expectClose(differenceStandardError(a, [0.5, 0.65, 0.2]), 0.15, 1e-15);
-    expect(() => differenceStandardError(a, [1])).toThrow(RangeError);
-  });
 
   test("paired by seed, their interval is SciPy's ttest_rel(a, b).confidence_interval(0.95)", () => {
     const interval = pairedInterval(a, [0.5, 0.65, 0.2, 0.7, 0.4]);

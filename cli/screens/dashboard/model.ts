@@ -1,12 +1,12 @@
 import { grouped } from "../../../src/report/format.ts";
-import type { Bounds } from "../../../src/report/summary.ts";
+import type { ReturnBounds } from "../../../src/report/summary.ts";
 import type { CellEvent } from "../../../src/runner/launcher.ts";
 import { listSeeds } from "../../../src/scenario/load.ts";
 import type { Scenario } from "../../../src/scenario/schema.ts";
 import { createSetting } from "../../../src/scenario/setting.ts";
 import { expandSweep, nameInFull, placing, type SweepPoint } from "../../../src/scenario/sweep.ts";
 import { updatesIn } from "../../../src/training/train.ts";
-import { findingOn, nameOf, remarkOn } from "../../run/event-lines.ts";
+import { cellName, findingOn, remarkOn } from "../../run/event-lines.ts";
 import { type CellView, type Curve, goOn, type RunView, STOPPED_CLOCK, type WorkClock } from "../../run/progress.ts";
 import { short } from "../../text/numbers.ts";
 import type { LiveEpisode } from "./live-episode.ts";
@@ -20,7 +20,7 @@ interface Point {
   /** Cells of its maps. */
   readonly map: { readonly height: number; readonly width: number };
   /** Null until they have been computed. */
-  readonly bounds: Bounds | null;
+  readonly bounds: ReturnBounds | null;
 }
 
 /** A run after so many seconds of work. */
@@ -100,7 +100,7 @@ export type Action =
       readonly elapsed: number;
       readonly isFinding?: boolean;
     }
-  | { readonly kind: "bounds"; readonly point: number; readonly bounds: Bounds }
+  | { readonly kind: "bounds"; readonly point: number; readonly bounds: ReturnBounds }
   | { readonly kind: "live"; readonly cell: string; readonly episode: LiveEpisode | null }
   | { readonly kind: "live-step" }
   | { readonly kind: "toggle-live" }
@@ -239,23 +239,24 @@ function sentence({ shift, role, run: before }: Dashboard, run: RunView, event: 
     // `watch` is told of points of which the log spoke before.
     const isKnown = before.cells.get(event.plan.id)?.candidates.some((each) => each.step === step) ?? false;
     if (curve === undefined || isKnown) return null;
-    return `${nameOf(event.plan)}  step ${grouped(step)} saved  true return ${shift} ${short(curve.trueReturn)}`;
+    return `${cellName(event.plan)}  step ${grouped(step)} saved  true return ${shift} ${short(curve.trueReturn)}`;
   }
-  if (event.kind === "started") return `${nameOf(event.plan)} begins`;
-  if (event.kind === "stopped") return `${nameOf(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
+  if (event.kind === "started") return `${cellName(event.plan)} begins`;
+  if (event.kind === "stopped")
+    return `${cellName(event.plan)} ${role === "run" ? "is saved" : "is no longer trained"}`;
   if (event.kind === "evaluating") {
     const { done, of } = event;
-    return done === 0 ? `${nameOf(event.plan)} is trained; its evaluation has ${grouped(of)} parts` : null;
+    return done === 0 ? `${cellName(event.plan)} is trained; its evaluation has ${grouped(of)} parts` : null;
   }
   return remarkOn(run, event, { shift });
 }
 
 /** The cells of the selected point: a row an arm, a cell a seed. */
 export function matrixOf({ run, arms, seeds, places, point }: Dashboard): (CellView | undefined)[][] {
-  const nameOf = (arm: string, seed: number) => `${arm} ${seed}`;
+  const cellName = (arm: string, seed: number) => `${arm} ${seed}`;
   const here = [...run.cells.values()].filter(({ plan }) => places.get(plan.id) === point);
-  const cells = new Map(here.map((cell) => [nameOf(cell.plan.arm, cell.plan.seed), cell]));
-  return arms.map((arm) => seeds.map((seed) => cells.get(nameOf(arm, seed))));
+  const cells = new Map(here.map((cell) => [cellName(cell.plan.arm, cell.plan.seed), cell]));
+  return arms.map((arm) => seeds.map((seed) => cells.get(cellName(arm, seed))));
 }
 
 /** The selected cell; undefined where the run has none there. */

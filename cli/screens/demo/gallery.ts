@@ -4,7 +4,7 @@ import { UserError } from "../../../src/core/errors.ts";
 import { canonicalJson, sha256 } from "../../../src/core/hash.ts";
 import type { EpisodeEntry } from "../../../src/runs/episodes.ts";
 import { readText } from "../../../src/runs/files.ts";
-import { issueText } from "../../../src/runs/json.ts";
+import { issueText, jsonOf } from "../../../src/runs/json.ts";
 import { packageRoot } from "../../package.ts";
 import type { Lane } from "../player/divergence.ts";
 import { viewsOf } from "../player/player.ts";
@@ -91,7 +91,7 @@ export async function readGallery(folder: string): Promise<Exhibit[]> {
   const path = join(folder, "scenes.json");
   const changed = (reason: string) =>
     new UserError(`${path}: ${reason}`, "the gallery comes with the program: install it again");
-  const parsed = fileSchema.safeParse(attempt(() => JSON.parse(readText(path))));
+  const parsed = fileSchema.safeParse(jsonOf(readText(path)));
   if (!parsed.success) throw changed(issueText(parsed.error));
   const { sum, ...content } = parsed.data;
   if (sum !== sumOf(content)) throw changed("it was changed after it was written: its checksum does not match");
@@ -124,13 +124,4 @@ async function readLane(folder: string, { agent, episode, measured }: z.infer<ty
     measured,
   };
   return { goals, lane };
-}
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    return undefined;
-  }
 }

@@ -2,14 +2,14 @@ import type { Capabilities } from "../../text/capabilities.ts";
 import { toText } from "../../tui/ansi.ts";
 import { wrapText } from "../../tui/span.ts";
 import { divergenceOf } from "../player/divergence.ts";
-import { lengthOf, type Scene } from "./scenes.ts";
+import { type TourScene, tourSeconds } from "./scenes.ts";
 import { agentsFrame, CAUTION, GO_ON, NEXT } from "./tour-view.ts";
 
 /** Columns of the printed tour. */
 const COLUMNS = 80;
 
 /** A scene in lines: what is said of it, and both agents at the beginning, where they part and at the end. */
-export function tellScene(scene: Scene, number: number, capabilities: Capabilities): string[] {
+export function tellScene(scene: TourScene, number: number, capabilities: Capabilities): string[] {
   const said = new Set<string>();
   const lines = [`${number}. ${scene.title}`, ""];
   for (const [b, { step, caption }] of scene.beats.entries()) {
@@ -33,9 +33,9 @@ export function tellEnd(): string[] {
 }
 
 /** The tour as data. */
-export function summaryOf(scenes: readonly Scene[]) {
+export function summaryOf(scenes: readonly TourScene[]) {
   return {
-    seconds: lengthOf(scenes),
+    seconds: tourSeconds(scenes),
     scenes: scenes.map(({ name, title, about, beats, rule, lanes }) => ({
       ...{ name, title, rule },
       captions: [...new Set(beats.map(({ caption }) => caption))],

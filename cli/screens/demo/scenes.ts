@@ -10,7 +10,7 @@ export interface Beat {
 }
 
 /** An exhibit in words. */
-export interface Scene extends Exhibit {
+export interface TourScene extends Exhibit {
   readonly title: string;
   /** What stands beside the names of the agents. */
   readonly about: readonly [string, string];
@@ -62,7 +62,7 @@ const WORDS: Readonly<Record<SceneName, (exhibit: Exhibit) => Words>> = {
 };
 
 /** An exhibit as it is told. */
-export function sceneOf(exhibit: Exhibit): Scene {
+export function tourSceneOf(exhibit: Exhibit): TourScene {
   const { lanes } = exhibit;
   const { title, about, before, parting, after } = WORDS[exhibit.name](exhibit);
   const last = Math.max(...lanes.map(({ shown }) => shown.actions.length));
@@ -86,7 +86,7 @@ export function sceneOf(exhibit: Exhibit): Scene {
 }
 
 /** Seconds that scenes take together. */
-export const lengthOf = (scenes: readonly Scene[]): number =>
+export const tourSeconds = (scenes: readonly TourScene[]): number =>
   scenes.reduce((sum, { beats }) => sum + beats.reduce((all, { seconds }) => all + seconds, 0), 0);
 
 /** `95 % (90 to 99 over 5 seeds)`: how often an agent ends on the Ghost, and how often it does when trained from other seeds. */

@@ -5,7 +5,7 @@ import { type Frame, indent, line, type Row, rowOf, type Size, span, wrapText } 
 import { lanesFrame } from "../player/comparison-view.ts";
 import { legendOf } from "../player/overlay.ts";
 import { beginPlayer } from "../player/player.ts";
-import { lengthOf, type Scene } from "./scenes.ts";
+import { type TourScene, tourSeconds } from "./scenes.ts";
 import { beatOf, elapsedOf, type Tour } from "./tour.ts";
 
 /** Columns beyond which nothing gets easier to read. */
@@ -37,7 +37,7 @@ export function viewTour(tour: Tour, { columns, rows }: Size, capabilities: Capa
 
 /** A scene at a step: what is said of it, both agents, and where there is room what the signs mean and how the level was chosen. */
 function sceneFrame(
-  scene: Scene,
+  scene: TourScene,
   step: number,
   caption: string,
   { columns, rows }: Size,
@@ -65,7 +65,7 @@ function sceneFrame(
 
 /** Both agents of a scene after so many steps. */
 export function agentsFrame(
-  { lanes, about, goals }: Scene,
+  { lanes, about, goals }: TourScene,
   step: number,
   columns: number,
   capabilities: Capabilities,
@@ -79,13 +79,13 @@ export function agentsFrame(
 function progressRow(tour: Tour, columns: number, capabilities: Capabilities): Row {
   const { scenes } = tour;
   const glyphs = glyphsOf(capabilities);
-  const whole = lengthOf(scenes);
+  const whole = tourSeconds(scenes);
   const passed = elapsedOf(tour);
   const width = Math.min(48, columns - 24);
   const placeOf = (seconds: number) => Math.min(width - 1, Math.round((seconds / whole) * (width - 1)));
   const signs = Array.from({ length: width }, () => span(glyphs.horizontal, { tone: "muted" }));
   for (const s of scenes.keys())
-    signs[placeOf(lengthOf(scenes.slice(0, s)))] = span(glyphs.tickDown, { tone: "muted" });
+    signs[placeOf(tourSeconds(scenes.slice(0, s)))] = span(glyphs.tickDown, { tone: "muted" });
   signs[placeOf(passed)] = span(glyphs.dot, { bold: true });
   const seconds = String(Math.round(passed)).padStart(String(Math.round(whole)).length);
   return rowOf(" ", ...signs, span(`  ${seconds} of ${Math.round(whole)} s`, { tone: "muted" }));

@@ -1,8 +1,8 @@
-import { type Beat, lengthOf, type Scene } from "./scenes.ts";
+import { type Beat, type TourScene, tourSeconds } from "./scenes.ts";
 
 /** All that the tour's screen depends on. */
 export interface Tour {
-  readonly scenes: readonly Scene[];
+  readonly scenes: readonly TourScene[];
   /** Which scene is shown; as many as there are: the last screen. */
   readonly scene: number;
   /** Which of its beats. */
@@ -16,7 +16,7 @@ export type TourAction =
   | { readonly kind: "beat" | "scene"; readonly by: 1 | -1 }
   | { readonly kind: "tick" | "play" | "player" | "quit" };
 
-export function beginTour(scenes: readonly Scene[], scene = 0): Tour {
+export function beginTour(scenes: readonly TourScene[], scene = 0): Tour {
   return { scenes, scene, beat: 0, playing: true, leaving: null };
 }
 
@@ -29,7 +29,7 @@ export const beatOf = ({ scenes, scene, beat }: Tour): Beat | undefined => scene
 export function elapsedOf(tour: Tour): number {
   const { scenes, scene, beat } = tour;
   const before = (scenes[scene]?.beats ?? []).slice(0, beat);
-  return lengthOf(scenes.slice(0, scene)) + before.reduce((sum, { seconds }) => sum + seconds, 0);
+  return tourSeconds(scenes.slice(0, scene)) + before.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 /** The tour after an action. Whoever steps by hand is not hurried on: it pauses. */

@@ -82,12 +82,12 @@ export async function preparePlayer(
 async function openSource(path: string, request: PlayerRequest, actors: Actors) {
   if (!path.endsWith(".jsonl")) {
     const actor = await actors.openPolicy(wantedOf(path, request));
-    return { who: nameOf(actor), source: createPlayedSource(actor, request.episodes), actorOf: async () => actor };
+    return { who: actorName(actor), source: createPlayedSource(actor, request.episodes), actorOf: async () => actor };
   }
   const source = createFileSource(path, actors);
   const { checkpoint } = source.head;
   return {
-    who: nameOf(source.head),
+    who: actorName(source.head),
     source,
     actorOf: async (index: number): Promise<Actor | null> => {
       const entry = source.entries[index];
@@ -98,7 +98,7 @@ async function openSource(path: string, request: PlayerRequest, actors: Actors) 
 }
 
 /** `route · seed 0 · oversight.coverage 0.1 · step 598,016`. */
-export const nameOf = ({ arm, seed, point = {}, step }: Named): string =>
+export const actorName = ({ arm, seed, point = {}, step }: Named): string =>
   [arm, `seed ${seed}`, ...(Object.keys(point).length > 0 ? [pointText(point)] : []), `step ${grouped(step)}`].join(
     " · ",
   );

@@ -2,7 +2,7 @@ import type { Observations } from "../../core/observations.ts";
 import { checkForward, checkNetwork, checkRows, checkState, checkStep } from "../checks.ts";
 import { clipFactors } from "../clipping.ts";
 import type { ForwardOutput, Hyper, Model, NetworkSpec, TrainingRows, TrainState, UpdateStats } from "../engine.ts";
-import type { Layout } from "../layout.ts";
+import type { NetworkLayout } from "../layout.ts";
 import type { Arena } from "./arena.ts";
 import {
   BLOCK_ROWS,
@@ -19,7 +19,7 @@ import {
   STAT_VALUE,
   STATS,
 } from "./constants.ts";
-import { type Plan, planOf } from "./plan.ts";
+import { type Plan, planMemory } from "./plan.ts";
 import {
   CONVOLUTION,
   GROUP,
@@ -37,7 +37,7 @@ import {
  * Kernels over one memory: what a model runs on. `model` is the address of its record, see records.ts; addresses are bytes from the
  * memory's start. Calls return when the work is done.
  */
-export interface Host {
+export interface KernelHost {
   readonly arena: Arena;
   readonly threads: number;
   /** Columns of a panel of activations and dense weights. */
@@ -107,8 +107,8 @@ function wordsOf<Name extends string>(
 /** A model of a fused engine: the host's side of the kernels, float32 inside. Calls run to their end before they return. */
 export class FusedModel implements Model {
   readonly spec: NetworkSpec;
-  private readonly host: Host;
-  private readonly layout: Layout;
+  private readonly host: KernelHost;
+  private readonly layout: NetworkLayout;
   private readonly plan: Plan;
   /** Everything taken from the arena, to be given back. */
   private readonly places: number[] = [];
@@ -128,11 +128,11 @@ export class FusedModel implements Model {
   private minibatch: Int32Array | undefined;
   private disposed = false;
 
-  constructor(host: Host, spec: NetworkSpec, parameters: Float64Array) {
+  constructor(host: KernelHost, spec: NetworkSpec, parameters: Float64Array) {
     this.layout = checkNetwork(spec, parameters);
     this.host = host;
     this.spec = spec;
-    this.plan = planOf(spec, host.panel);
+    this.plan = planMemory(spec, host.panel);
     const { layout } = this;
     const { plan } = this;
     const K = spec.modules.length;

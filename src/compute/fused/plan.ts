@@ -1,5 +1,5 @@
 import type { NetworkSpec, TrunkShape } from "../engine.ts";
-import { type Convolution, type Layer, layoutOf, type TrunkLayer } from "../layout.ts";
+import { type Convolution, type Layer, networkLayoutOf, type TrunkLayer } from "../layout.ts";
 import { align } from "./arena.ts";
 import { BLOCK_ROWS } from "./constants.ts";
 
@@ -95,8 +95,8 @@ export interface Plan {
 }
 
 /** Lay out a network's parameters and scratch, as records.ts describes them, in panels of `panel` columns. */
-export function planOf(spec: NetworkSpec, panel: number): Plan {
-  const layout = layoutOf(spec);
+export function planMemory(spec: NetworkSpec, panel: number): Plan {
+  const layout = networkLayoutOf(spec);
   const places = new Int32Array(layout.size);
   const slices: Slice[] = [];
   const seenSlices: Slice[] = [];

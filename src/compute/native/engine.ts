@@ -1,7 +1,7 @@
 import { UserError } from "../../core/errors.ts";
 import type { Engine, EngineInfo } from "../engine.ts";
 import { Arena } from "../fused/arena.ts";
-import { FusedModel, type Host } from "../fused/model.ts";
+import { FusedModel, type KernelHost } from "../fused/model.ts";
 import { type Arithmetic, buildKernels } from "./build.ts";
 
 /** Addresses are 32 bits: reserved, not used. */
@@ -82,7 +82,7 @@ export async function createNativeEngine(options: {
   const memory = addressOf(new Uint8Array(arena.memory.buffer));
   let pool: unknown = kernels.openPool(memory, threads);
   if (pool === null) throw new Error(`createNativeEngine: the system refused ${threads} threads`);
-  const host: Host = {
+  const host: KernelHost = {
     arena,
     threads,
     panel: kernels.panel(),

@@ -11,7 +11,7 @@ import type {
   TrainState,
   UpdateStats,
 } from "../engine.ts";
-import type { Layout } from "../layout.ts";
+import type { NetworkLayout } from "../layout.ts";
 import { adamStep, normOf } from "./adam.ts";
 import { entropyOf, gateSlopes, gateTerm, logitSlopes, policyTerm, valueTerm } from "./loss.ts";
 import { type Activations, backwardRow, createActivations, forwardRow } from "./network.ts";
@@ -38,7 +38,7 @@ interface LossAndGradient {
 
 class ReferenceModel implements Model {
   readonly spec: NetworkSpec;
-  private readonly layout: Layout;
+  private readonly layout: NetworkLayout;
   private readonly activations: Activations;
   private readonly state: TrainState;
   /** lnScale of learning: the whole agent. */
@@ -46,7 +46,7 @@ class ReferenceModel implements Model {
   private data: TrainingRows | undefined;
   private rows = 0;
 
-  constructor(spec: NetworkSpec, layout: Layout, parameters: Float64Array) {
+  constructor(spec: NetworkSpec, layout: NetworkLayout, parameters: Float64Array) {
     this.spec = spec;
     this.layout = layout;
     this.activations = createActivations(layout);

@@ -1,5 +1,5 @@
 import type { Observations } from "../../core/observations.ts";
-import type { Convolution, Layer, Layout } from "../layout.ts";
+import type { Convolution, Layer, NetworkLayout } from "../layout.ts";
 import { backwardTrunk, createTrunkOutputs, forwardTrunk } from "./trunk.ts";
 
 /** What one row's forward pass leaves behind for its backward pass. A = actions, K = modules, H = last hidden width. */
@@ -33,7 +33,7 @@ export interface Activations {
 }
 
 /** Room for one row's activations. */
-export function createActivations(layout: Layout): Activations {
+export function createActivations(layout: NetworkLayout): Activations {
   const outputs = (layers: readonly Layer[]) => layers.map((layer) => new Float64Array(layer.outputs));
   const convolved = (conv: Convolution | undefined) => new Float64Array(conv ? conv.channels * conv.cells : 0);
   const K = layout.modules.length;
@@ -63,7 +63,7 @@ export function createActivations(layout: Layout): Activations {
  * `lnScale` [K] has a finite entry. Writes: all of `to`.
  */
 export function forwardRow(
-  layout: Layout,
+  layout: NetworkLayout,
   parameters: Float64Array,
   observations: Observations,
   row: number,
@@ -132,7 +132,7 @@ export interface RowMasks {
  * Writes: adds to `gradient` [parameters].
  */
 export function backwardRow(
-  layout: Layout,
+  layout: NetworkLayout,
   parameters: Float64Array,
   observations: Observations,
   row: number,

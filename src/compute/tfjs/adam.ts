@@ -1,5 +1,5 @@
 import type { Hyper } from "../engine.ts";
-import type { Group, Layout } from "../layout.ts";
+import type { Group, NetworkLayout } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 
 /** Parameters and moments of Q replicas, each [Q, S]. */
@@ -38,7 +38,7 @@ export function squaredNorms(tf: Tf, groups: readonly Group[], gradient: Tensor)
  */
 export function adamStep(
   tf: Tf,
-  layout: Layout,
+  layout: NetworkLayout,
   groupOf: Tensor,
   state: AdamState,
   gradient: Tensor,
@@ -98,7 +98,7 @@ export function adamStep(
 }
 
 /** The group of each parameter, [S]. */
-export function groupIndices({ groups, size }: Layout): Int32Array {
+export function groupIndices({ groups, size }: NetworkLayout): Int32Array {
   const indices = new Int32Array(size);
   groups.forEach(({ start, end }, g) => {
     indices.fill(g, start, end);

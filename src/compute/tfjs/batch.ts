@@ -8,13 +8,13 @@ import {
   trunkOf,
   type UpdateStats,
 } from "../engine.ts";
-import { type Layout, layoutOf } from "../layout.ts";
+import { type NetworkLayout, networkLayoutOf } from "../layout.ts";
 import type { Together } from "../lockstep.ts";
 import { type AdamState, adamStep, groupIndices, squaredNorms } from "./adam.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import { LOSS_FIELDS, type Loss, type LossNumbers, lossOf, type Minibatch, NO_VALUE_CLIP, STATISTICS } from "./loss.ts";
-import { backward, forward, pictures, type Trace } from "./network.ts";
-import { type Views, viewsOf } from "./parameters.ts";
+import { backward, type ForwardTrace, forward, pictures } from "./network.ts";
+import { parameterViews, type Views } from "./parameters.ts";
 import { type Rows, rowsOf, tableOf } from "./rows.ts";
 import { mostElements, type Windows, windowsOf } from "./trunk.ts";
 
@@ -55,7 +55,7 @@ const LOWEST_LN_SCALE = -1e30;
 export class Batch {
   private readonly tf: Tf;
   private readonly spec: NetworkSpec;
-  private readonly layout: Layout;
+  private readonly layout: NetworkLayout;
   private readonly groupOf: Tensor;
   /** Empty without trunks. */
   private readonly windows: Windows;
@@ -75,7 +75,7 @@ export class Batch {
   constructor(tf: Tf, spec: NetworkSpec, parameters: readonly Float64Array[]) {
     this.tf = tf;
     this.spec = spec;
-    this.layout = layoutOf(spec);
+    this.layout = networkLayoutOf(spec);
     const trunk = trunkOf(spec);
     this.windows = windowsOf(tf, trunk);
     this.width = Math.max(spec.features, mostElements(trunk));
@@ -246,7 +246,7 @@ export class Batch {
     const { tf, spec, layout, windows } = this;
     const { x, minibatch } = this.gather(calls);
     return this.withViews(calls, (views) => {
-      const trace: Trace = forward(tf, spec, layout, windows, views, x, undefined);
+      const trace: ForwardTrace = forward(tf, spec, layout, windows, views, x, undefined);
       const { slopes, means }: Loss = lossOf(tf, spec.actions, trace, minibatch, this.numbersOf(calls));
       return { means, gradient: backward(tf, layout, windows, views, trace, slopes) };
     });
@@ -325,8 +325,8 @@ export class Batch {
   /** Run on the parameters of those who call; everybody's views are kept until the parameters change. */
   private withViews<R>(calls: readonly { replica: number }[], run: (views: Views) => R): R {
     const { tf, layout, state } = this;
-    if (!this.isEverybody(calls)) return run(viewsOf(tf, layout, this.rowsOfReplicas(state.parameters, calls)));
-    this.views ??= viewsOf(tf, layout, state.parameters).keep();
+    if (!this.isEverybody(calls)) return run(parameterViews(tf, layout, this.rowsOfReplicas(state.parameters, calls)));
+    this.views ??= parameterViews(tf, layout, state.parameters).keep();
     return run(this.views);
   }
 

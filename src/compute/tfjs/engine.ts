@@ -12,7 +12,7 @@ import type {
   TrainState,
   UpdateStats,
 } from "../engine.ts";
-import { layoutOf } from "../layout.ts";
+import { networkLayoutOf } from "../layout.ts";
 import { createLockstep, type Member, type Together } from "../lockstep.ts";
 import { loadBackend } from "./backends.ts";
 import { Batch } from "./batch.ts";
@@ -165,7 +165,7 @@ class Replica implements Model {
   }
 
   async setState(state: TrainState): Promise<void> {
-    checkState(state, layoutOf(this.spec));
+    checkState(state, networkLayoutOf(this.spec));
     this.batch.setState(this.replica, state);
   }
 

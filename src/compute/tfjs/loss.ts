@@ -1,6 +1,6 @@
 import type { Hyper } from "../engine.ts";
 import type { Tensor, Tf } from "./backends.ts";
-import type { Slopes, Trace } from "./network.ts";
+import type { ForwardTrace, Slopes } from "./network.ts";
 
 /** A minibatch over Q replicas; columns are [Q, B, 1]. */
 export interface Minibatch {
@@ -58,7 +58,7 @@ export interface Loss {
 }
 
 /** The terms of ../reference/loss.ts, rows side by side. */
-export function lossOf(tf: Tf, actions: number, trace: Trace, batch: Minibatch, numbers: LossNumbers): Loss {
+export function lossOf(tf: Tf, actions: number, trace: ForwardTrace, batch: Minibatch, numbers: LossNumbers): Loss {
   const { share } = batch;
   const { logProbabilities, probabilities } = trace;
   const [Q, B] = batch.action.shape;

@@ -1,5 +1,5 @@
 import type { NetworkSpec } from "../engine.ts";
-import type { Convolution, Layer, Layout } from "../layout.ts";
+import type { Convolution, Layer, NetworkLayout } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 import type { Views } from "./parameters.ts";
 import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows } from "./trunk.ts";
@@ -11,7 +11,7 @@ import { backwardTrunk, forwardTrunk, patchesOf, type TrunkTrace, type Windows }
  */
 
 /** What the forward pass leaves behind for the backward pass. */
-export interface Trace {
+export interface ForwardTrace {
   /** Observations, [Q, B, features]. */
   readonly x: Tensor;
   /** Output of each layer of each module, [Q, B, width]. */
@@ -53,12 +53,12 @@ export function pictures(tf: Tf, active: Tensor, features: number): Tensor {
 export function forward(
   tf: Tf,
   spec: NetworkSpec,
-  layout: Layout,
+  layout: NetworkLayout,
   windows: Windows,
   views: Views,
   x: Tensor,
   lnScale: Tensor | undefined,
-): Trace {
+): ForwardTrace {
   const K = spec.modules.length;
   const [Q, B] = x.shape;
   const layers = (of: readonly Layer[], input: Tensor): Tensor[] => {
@@ -124,7 +124,14 @@ export interface Slopes {
 }
 
 /** Gradient of all parameters, [Q, S]; see `backwardRow` of ../reference/network.ts for the formulas. */
-export function backward(tf: Tf, layout: Layout, windows: Windows, views: Views, trace: Trace, slopes: Slopes): Tensor {
+export function backward(
+  tf: Tf,
+  layout: NetworkLayout,
+  windows: Windows,
+  views: Views,
+  trace: ForwardTrace,
+  slopes: Slopes,
+): Tensor {
   const { x, hidden, mixed, weights } = trace;
   const K = layout.modules.length;
   const pieces: { readonly start: number; readonly gradient: Tensor }[] = [];

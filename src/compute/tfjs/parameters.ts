@@ -1,4 +1,4 @@
-import type { Convolution, Layer, Layout, TrunkLayer } from "../layout.ts";
+import type { Convolution, Layer, NetworkLayout, TrunkLayer } from "../layout.ts";
 import type { Tensor, Tf } from "./backends.ts";
 
 /** A layer's parameters over Q replicas. */
@@ -19,7 +19,7 @@ export interface Views {
   dispose(): void;
 }
 
-export function viewsOf(tf: Tf, layout: Layout, parameters: Tensor): Views {
+export function parameterViews(tf: Tf, layout: NetworkLayout, parameters: Tensor): Views {
   const [Q] = parameters.shape;
   const part = (start: number, inputs: number, outputs: number): Tensor =>
     tf.tidy(() => tf.reshape(tf.slice(parameters, [0, start], [Q, inputs * outputs]), [Q, inputs, outputs]));
@@ -51,7 +51,7 @@ function sizeOf(layer: AnyLayer): readonly [number, number] {
   return "planes" in layer ? [layer.planes, layer.channels] : [layer.inputs, layer.outputs];
 }
 
-function layersOf({ modules, gate, gateConv, output, critic, criticConv, trunks }: Layout): AnyLayer[] {
+function layersOf({ modules, gate, gateConv, output, critic, criticConv, trunks }: NetworkLayout): AnyLayer[] {
   return [
     ...[...trunks.values()].flat(),
     ...modules.flat(),

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { UserError } from "../../core/errors.ts";
 import type { Engine, EngineInfo } from "../engine.ts";
 import { Arena } from "../fused/arena.ts";
-import { FusedModel, type Host } from "../fused/model.ts";
+import { FusedModel, type KernelHost } from "../fused/model.ts";
 import { PANEL } from "./panel.ts";
 
 /** What kernels.wasm exports; see assembly/index.ts. */
@@ -78,7 +78,7 @@ export async function createWasmEngine(options: {
     workers.push(worker);
   }
   const info: EngineInfo = { name, device: "cpu", threads, precision: "float32" };
-  const host: Host = {
+  const host: KernelHost = {
     arena,
     threads,
     panel: PANEL,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { RunDisplay } from "../../../cli/run/display.ts";
 import { beginRun, countCells, type RunView } from "../../../cli/run/progress.ts";
-import { type Session, showSession } from "../../../cli/run/session.ts";
+import { type RunSession, showSession } from "../../../cli/run/session.ts";
 import type { Launcher } from "../../../src/runner/launcher.ts";
 import { planCells } from "../../../src/runs/plan.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
@@ -25,7 +25,7 @@ function session() {
     end: () => void done.push("listens no longer"),
   };
   const view: RunView = beginRun([first, second], new Map());
-  const given: Session = { dir: "nowhere", view, screen: null, lines: () => display, work: "the test", stopping };
+  const given: RunSession = { dir: "nowhere", view, screen: null, lines: () => display, work: "the test", stopping };
   return { given, shown, done };
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { galleryFolder, readGallery } from "../../../../cli/screens/demo/gallery.ts";
 import { type Clock, tourProgram } from "../../../../cli/screens/demo/program.ts";
-import { sceneOf } from "../../../../cli/screens/demo/scenes.ts";
+import { tourSceneOf } from "../../../../cli/screens/demo/scenes.ts";
 import { beginTour, type Tour } from "../../../../cli/screens/demo/tour.ts";
 import { viewTour } from "../../../../cli/screens/demo/tour-view.ts";
 import { beginPlayer, type Player } from "../../../../cli/screens/player/player.ts";
@@ -17,7 +17,7 @@ import { filesIn, halfwatch, MAIN, ROOT } from "../../halfwatch.ts";
 import { halfwatchHere } from "../../here.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../../tui/fake-terminal.ts";
 
-const scenes = (await readGallery(galleryFolder())).map(sceneOf);
+const scenes = (await readGallery(galleryFolder())).map(tourSceneOf);
 const NAMES = scenes.map(({ name }) => name);
 /** The tour at the end of a scene, or on its last screen. */
 const atEnd = (scene: number): Tour => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { galleryFolder, readGallery } from "../../../../cli/screens/demo/gallery.ts";
 import { CLOCK, tourKeys } from "../../../../cli/screens/demo/program.ts";
-import { ghosts, lengthOf, sceneOf } from "../../../../cli/screens/demo/scenes.ts";
+import { ghosts, tourSceneOf, tourSeconds } from "../../../../cli/screens/demo/scenes.ts";
 import {
   beatOf,
   beginTour,
@@ -13,7 +13,7 @@ import {
 } from "../../../../cli/screens/demo/tour.ts";
 import { actionOf } from "../../../../cli/tui/keys.ts";
 
-const scenes = (await readGallery(galleryFolder())).map(sceneOf);
+const scenes = (await readGallery(galleryFolder())).map(tourSceneOf);
 
 /** Two scenes of two and three beats, of 1, 2, 4, 8 and 16 seconds. */
 const beats = (...seconds: number[]) => seconds.map((each, step) => ({ step, seconds: each, caption: `step ${step}` }));
@@ -104,7 +104,7 @@ test("keys", () => {
 
 describe("the scenes of the gallery", () => {
   test("take less than 90 seconds together, each caption time to be read at 30 letters a second", () => {
-    expect(lengthOf(scenes)).toBeLessThan(90);
+    expect(tourSeconds(scenes)).toBeLessThan(90);
     for (const { beats } of scenes) {
       for (const caption of new Set(beats.map((beat) => beat.caption))) {
         const seconds = beats.filter((beat) => beat.caption === caption).reduce((sum, beat) => sum + beat.seconds, 0);
