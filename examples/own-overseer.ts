@@ -11,11 +11,12 @@ const leftHalf: Overseer = {
   kind: "left-half",
   visible: true,
   mostMarks: (_cells, sites) => sites,
-  mark: (sites, _rng, marks) => {
+  endOnly: true,
+  mark: ({ sites }, _chance, marks) => {
     for (const site of sites) marks[site] = isLeft(site) ? 1 : 0;
   },
-  inspects: ({ marks, cell, truncated }) => truncated || marks[cell] === 1,
-  markings: (sites) => [{ probability: 1, cells: sites.filter(isLeft) }],
+  inspect: halfwatch.wholeEpisode(({ marks, cells, truncated }) => truncated || marks[cells[cells.length - 1]] === 1),
+  markings: ({ sites }) => [{ probability: 1, cells: sites.filter(isLeft) }],
 };
 
 /** Filtering that still trains on what it does not know, paid by the proxy: `naive` under another name. */

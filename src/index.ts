@@ -60,7 +60,16 @@ export { createWorld, WORLDS } from "./envs/worlds/table.ts";
 
 // Overseers: who sees what.
 
-export type { EpisodeEnd, Marking, Overseer, OverseerDefinition, OverseerOptions } from "./oversight/overseer.ts";
+export {
+  type Marking,
+  type Overseen,
+  type Overseer,
+  type OverseerDefinition,
+  type OverseerOptions,
+  type Place,
+  timeouts,
+  wholeEpisode,
+} from "./oversight/overseer.ts";
 export { createOverseer, OVERSEERS } from "./oversight/overseers/table.ts";
 
 // Arms, routes, views, and the measures of routing.

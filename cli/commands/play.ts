@@ -3,7 +3,7 @@ import { TRAINING } from "../../src/scenario/schema.ts";
 import { settingUnder } from "../../src/scenario/setting.ts";
 import { readScenario, type ScenarioOptions } from "../arguments/scenario-files.ts";
 import { print, printJson, say } from "../output.ts";
-import { checkPlayable, inspection, seenBy, wholeOf } from "../screens/play/game.ts";
+import { inspection, seenBy, wholeOf } from "../screens/play/game.ts";
 import { ending, lettersOf, overseerSaid, paysOf, playProgram } from "../screens/play/program.ts";
 import { beginSession, play, type Score, type Session, total } from "../screens/play/session.ts";
 import { liveCapabilities } from "../text/capabilities.ts";
@@ -25,7 +25,6 @@ const MOST_MOVES = 100_000;
 export async function run([path]: readonly string[], options: PlayOptions): Promise<void> {
   const { scenario } = readScenario(path, options);
   const setting = settingUnder(scenario, options.shift);
-  checkPlayable(setting);
   const session = beginSession({ setting, seed: options.seed }, options.level);
   if (options.plain || options.json) {
     playLines(session, await readMoves(), options);

@@ -42,26 +42,42 @@ export interface Ledger {
   readonly proxyReward: Float64Array;
   /** Events of the step, [rows]. */
   readonly events: Uint32Array;
-  /** On an episode's last row: its last event that is a key of the routes, as an index into them; -1 if none. Elsewhere -1, [rows]. */
-  readonly outcome: Int8Array;
-  /** On an episode's last row: 1 if the overseer inspects the episode. Elsewhere 0, [rows]. */
-  readonly inspected: Uint8Array;
+  /** On an episode's last row: the label that the overseer gives it. Elsewhere `UNLABELLED`, [rows]. */
+  readonly label: Int32Array;
+  /** 1 on the steps of an ended episode that the overseer shows, [rows]. */
+  readonly seen: Uint8Array;
 }
 
-/** Label values below the route indices. */
+/** Label values below the route indices. Values from the number of routes on are ambiguous: {@link routesIn}. */
 export const UNLABELLED = -2;
 export const NOTHING = -1;
+
+/** The label of a set of routes, a bit each, of which there are `count`: an index where it is one, `NOTHING` where it is none. */
+export function labelOfRoutes(routes: number, count: number): number {
+  if (routes === 0) return NOTHING;
+  return (routes & (routes - 1)) === 0 ? 31 - Math.clz32(routes) : count + routes;
+}
+
+/** The routes of a label, a bit each: none of `NOTHING` and `UNLABELLED`, several where it is ambiguous. */
+export function routesIn(label: number, count: number): number {
+  return label < 0 ? 0 : label < count ? 1 << label : label - count;
+}
 
 /**
  * What the overseer lets the learner know, row by row beside the trajectory.
  * An episode's label stands on all of its rows, first step to last.
  */
 export interface Labels {
-  /** `UNLABELLED`, `NOTHING` (inspected, no route's event), or an index into the scenario's routes, [rows]. */
-  readonly label: Int8Array;
+  /**
+   * `UNLABELLED`, `NOTHING` (inspected, no route's event), an index into the scenario's routes, or a value from their number on where
+   * several coincided, [rows].
+   */
+  readonly label: Int32Array;
+  /** 1 where the overseer shows the step, [rows]: its true reward is known. */
+  readonly seen: Uint8Array;
   /** Reward of the step under the proxy goal: what anyone can see, [rows]. */
   readonly proxyReward: Float64Array;
-  /** Reward of the step under the true goal on rows of inspected episodes (and on every row where the arm is shown everything); 0 elsewhere, [rows]. */
+  /** Reward of the step under the true goal on the rows that are seen (and on every row where the arm is shown everything); 0 elsewhere, [rows]. */
   readonly trueReward: Float64Array;
 }
 
@@ -92,14 +108,15 @@ export function createLedger(rows: number): Ledger {
     trueReward: new Float64Array(rows),
     proxyReward: new Float64Array(rows),
     events: new Uint32Array(rows),
-    outcome: new Int8Array(rows),
-    inspected: new Uint8Array(rows),
+    label: new Int32Array(rows).fill(UNLABELLED),
+    seen: new Uint8Array(rows),
   };
 }
 
 export function createLabels(rows: number): Labels {
   return {
-    label: new Int8Array(rows).fill(UNLABELLED),
+    label: new Int32Array(rows).fill(UNLABELLED),
+    seen: new Uint8Array(rows),
     proxyReward: new Float64Array(rows),
     trueReward: new Float64Array(rows),
   };

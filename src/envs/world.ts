@@ -74,6 +74,11 @@ export interface World<Level = unknown> {
   enumerate(): Iterable<WeightedLevel<Level>> | null;
 }
 
+/** Where an episode on a level is played, as far as an overseer may know. */
+export function placeOf<Level>(world: World<Level>, level: Level) {
+  return { height: world.height, width: world.width, sites: world.sites(level) };
+}
+
 /** A level with the states in which its episodes start. */
 export interface WeightedLevel<Level> {
   readonly level: Level;

@@ -3,7 +3,9 @@ import { UserError } from "../core/errors.ts";
 import { type Goal, rewardOf } from "../core/goal.ts";
 import { sha256 } from "../core/hash.ts";
 import { Stream } from "../core/random.ts";
-import type { World } from "../envs/world.ts";
+import { UNLABELLED } from "../core/trajectory.ts";
+import { placeOf, type World } from "../envs/world.ts";
+import { inspectEpisode, type LabelRule, labelName } from "../oversight/label.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import type { Mind, Standing } from "./mind.ts";
 
@@ -14,8 +16,7 @@ export interface Stage {
   /** The true goal first, the proxy goal second. */
   readonly goals: readonly Goal[];
   readonly discount: number;
-  /** Route of each event, -1 where it has none, [events]. */
-  readonly routeOfEvent: Int8Array;
+  readonly labelRule: LabelRule;
 }
 
 /** How an episode begins. */
@@ -41,7 +42,7 @@ export interface Trace {
   /** The last event with a route or, without one, the last event; `timeout` where there is none. */
   readonly outcome: string;
   readonly inspected: boolean;
-  /** `unlabelled` where the overseer did not inspect it, else its last event with a route, or `nothing`. */
+  /** What the overseer says: `unlabelled` where it did not inspect it, `nothing`, or a route's label; `a+b` where two coincided. */
   readonly label: string;
   /** Discounted return, by goal. */
   readonly returns: Readonly<Record<string, number>>;
@@ -53,7 +54,7 @@ export function drawBeginning({ world, overseer }: Pick<Stage, "world" | "overse
   const state = new Int32Array(world.stateSize);
   world.start(level, chanceOf(seed, number), state);
   const marks = new Uint8Array(world.height * world.width);
-  overseer.mark(world.sites(level), new Stream(seed, "episode", "marks").seek(0, number), marks);
+  overseer.mark(placeOf(world, level), new Stream(seed, "episode", "marks").seek(0, number), marks);
   return { seed, number, level, state, marks } satisfies Beginning;
 }
 
@@ -112,7 +113,7 @@ export async function playAll(stage: Stage, mind: Mind, beginnings: readonly Beg
  * @throws UserError naming the step of an action that is none, or that comes after the end; and where the actions end too early.
  */
 export function retrace(stage: Stage, beginning: Beginning, actions: readonly number[]): Trace {
-  const { world, overseer, goals, discount, routeOfEvent } = stage;
+  const { world, overseer, goals, discount, labelRule } = stage;
   const { level, marks } = beginning;
   const chance = chanceAfterStart(world, beginning);
   const state = beginning.state.slice();
@@ -136,7 +137,7 @@ export function retrace(stage: Stage, beginning: Beginning, actions: readonly nu
       world.events.forEach((event, e) => {
         if (((emitted >>> e) & 1) === 0) return;
         last = event;
-        if (routeOfEvent[e] >= 0) routed = event;
+        if (labelRule.routeOfEvent[e] >= 0) routed = event;
       });
     }
     events.push(emitted);
@@ -146,7 +147,21 @@ export function retrace(stage: Stage, beginning: Beginning, actions: readonly nu
   if (!terminated && actions.length < world.horizon) {
     throw new UserError(`step ${actions.length + 1}: there is no action, and the episode is not over`);
   }
-  const inspected = overseer.inspects({ marks, cell: world.cell(level, state), truncated: !terminated });
+  const seen = new Uint8Array(events.length);
+  const label = inspectEpisode(
+    overseer,
+    labelRule,
+    {
+      marks,
+      cells: Int32Array.from(states.slice(1), (each) => world.cell(level, each)),
+      events: Uint32Array.from(events),
+      truncated: !terminated,
+      progress: 1,
+    },
+    new Stream(beginning.seed, "episode", "inspection").seek(0, beginning.number),
+    new Int32Array(overseer.memory ?? 0),
+    seen,
+  );
   return {
     beginning,
     actions: [...actions],
@@ -154,8 +169,8 @@ export function retrace(stage: Stage, beginning: Beginning, actions: readonly nu
     events,
     terminated,
     outcome: routed ?? last ?? "timeout",
-    inspected,
-    label: inspected ? (routed ?? "nothing") : "unlabelled",
+    inspected: label !== UNLABELLED,
+    label: labelName(labelRule, label),
     returns: Object.fromEntries(returns),
   };
 }

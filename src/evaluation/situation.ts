@@ -2,7 +2,7 @@ import type { Goal } from "../core/goal.ts";
 import { Stream } from "../core/random.ts";
 import { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "../envs/graph.ts";
 import { evaluatePolicy, returnOf, solve } from "../envs/solver.ts";
-import type { World } from "../envs/world.ts";
+import { placeOf, type World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 
 /** One level under one marking: the unit of exact evaluation. */
@@ -61,11 +61,11 @@ export function createSituation(
   const markStream = new Stream(seed, "evaluation", "marks");
   const add = (level: unknown, graph: StateGraph, weight: number) => {
     const starts = uniformStarts(graph);
-    const sites = world.sites(level);
-    const markings = overseer.markings(sites);
+    const place = placeOf(world, level);
+    const markings = overseer.markings(place);
     if (markings === null) {
       const marks = new Uint8Array(cells);
-      overseer.mark(sites, markStream.seek(tasks.length), marks);
+      overseer.mark(place, markStream.seek(tasks.length), marks);
       exact = false;
       tasks.push({ level, graph, starts, marks, weight });
       return;

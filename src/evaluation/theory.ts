@@ -1,6 +1,7 @@
 import { type EventSet, type Goal, rewardOf } from "../core/goal.ts";
+import { everyWay } from "../envs/chance.ts";
 import { rewardTable } from "../envs/graph.ts";
-import type { World } from "../envs/world.ts";
+import { placeOf, type World } from "../envs/world.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import type { Arm } from "../routing/arm.ts";
 import type { Mind } from "./mind.ts";
@@ -78,7 +79,8 @@ export function armOptimum(objective: Objective, situation: Situation): Theory {
  * or why there is no such number.
  */
 function inspectionProbabilities({ overseer, world }: Objective, task: Task): Float64Array | string {
-  const markings = overseer.markings(world.sites(task.level));
+  if (overseer.endOnly !== true) return `what overseer ${overseer.kind} inspects depends on more than the end`;
+  const markings = overseer.markings(placeOf(world, task.level));
   if (markings === null) return "spurious marks are sampled, not enumerated";
   const masks = markings.map(({ probability, cells }) => {
     const marks = new Uint8Array(task.marks.length);
@@ -92,9 +94,25 @@ function inspectionProbabilities({ overseer, world }: Objective, task: Task): Fl
   const total = possible.reduce((sum, { probability }) => sum + probability, 0);
   return Float64Array.from({ length: task.marks.length }, (_, cell) =>
     possible.reduce(
-      (sum, { probability, marks }) =>
-        sum + (overseer.inspects({ marks, cell, truncated: false }) ? probability / total : 0),
+      (sum, { probability, marks }) => sum + (probability / total) * inspectionAt(overseer, marks, cell),
       0,
     ),
   );
+}
+
+/** Probability that an overseer which looks at the end inspects an episode that terminates on a cell. */
+function inspectionAt(overseer: Overseer, marks: Uint8Array, cell: number): number {
+  const end = { marks, cells: Int32Array.of(cell), events: Uint32Array.of(0), truncated: false, progress: 1 };
+  let sum = 0;
+  everyWay(
+    (chance) => {
+      const seen = new Uint8Array(1);
+      overseer.inspect(end, chance, new Int32Array(overseer.memory ?? 0), seen);
+      return seen[0];
+    },
+    (seen, probability) => {
+      sum += seen * probability;
+    },
+  );
+  return sum;
 }

@@ -1,5 +1,5 @@
 import { type Chance, type Stream, shuffle } from "../core/random.ts";
-import { type Labels, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
+import { type Labels, routesIn, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
 import type { Arm } from "./arm.ts";
 import type { Routes } from "./routes.ts";
 
@@ -16,7 +16,7 @@ export interface Lesson {
   /** Target of the gate's cross-entropy, [rows, K]; all 0 on rows without one. */
   readonly gateTarget: Float64Array;
   /** The label that the arm routed by, [rows]; differs from the overseer's where labels are random. */
-  readonly label: Int8Array;
+  readonly label: Int32Array;
 }
 
 export function createLesson(rows: number, modules: number): Lesson {
@@ -26,7 +26,7 @@ export function createLesson(rows: number, modules: number): Lesson {
     moduleMask: new Float64Array(rows * modules),
     gateMask: new Float64Array(rows),
     gateTarget: new Float64Array(rows * modules),
-    label: new Int8Array(rows),
+    label: new Int32Array(rows),
   };
 }
 
@@ -55,6 +55,7 @@ export interface RouteDraws {
  * | label                   | modules that learn | gate, policy loss | gate, cross-entropy        |
  * |-------------------------|--------------------|-------------------|----------------------------|
  * | a key of the routes     | its route          | stopped           | towards its route, equally |
+ * | several that coincided  | all their routes   | stopped           | none                       |
  * | nothing, or unlabelled  | all, or one (hard) | learns            | none                       |
  *
  * Where an arm does not route, every module and the gate learn from every row, and the cross-entropy stays. Output layer and
@@ -77,19 +78,21 @@ export function routeLabels(
   for (let n = 0; n < worlds; n++) {
     for (let slot = first[n]; slot < capacity; slot++) {
       const row = slot * worlds + n;
-      const isLabelled = labels.label[row] !== UNLABELLED;
-      const usesTrue = arm.reward === "true" || (arm.reward === "labelled" && isLabelled);
-      const paysNothing = arm.reward === "labelled" && !isLabelled && unlabelled !== "proxy";
+      const isSeen = labels.seen[row] === 1;
+      const usesTrue = arm.reward === "true" || (arm.reward === "labelled" && isSeen);
+      const paysNothing = arm.reward === "labelled" && !isSeen && unlabelled !== "proxy";
       lesson.reward[row] = usesTrue ? labels.trueReward[row] : paysNothing ? 0 : labels.proxyReward[row];
       const isDropped =
         matched !== null
           ? !matched[row]
-          : !isLabelled && (arm.keep === "labelled" || (arm.reward === "labelled" && unlabelled === "withheld"));
+          : !isSeen && (arm.keep === "labelled" || (arm.reward === "labelled" && unlabelled === "withheld"));
       lesson.keep[row] = isDropped ? 0 : 1;
 
       const label = lesson.label[row];
       const several = arm.modules === "several";
-      const learners = label >= 0 && several ? routes.learners[label] : null;
+      const learners = label >= 0 && several ? learnersOf(routes, label) : null;
+      // An ambiguous label teaches the gate nothing: it cannot have come from one route more than from the other.
+      const isAmbiguous = label >= routes.labels.length;
       const stopped = learners !== null && arm.routing !== "off";
       const isHard = learners === null && several && arm.routing !== "off" && unlabelledRoute === "hard";
       lesson.gateMask[row] = stopped ? 0 : 1;
@@ -101,10 +104,17 @@ export function routeLabels(
       if (learners === null) continue;
       for (const k of learners) {
         lesson.moduleMask[row * K + k] = 1;
-        lesson.gateTarget[row * K + k] = 1 / learners.length;
+        if (!isAmbiguous) lesson.gateTarget[row * K + k] = 1 / learners.length;
       }
     }
   }
+}
+
+/** The modules that learn from a label: those of its route, or of all its routes where it is ambiguous. */
+function learnersOf({ labels, learners }: Routes, label: number): readonly number[] {
+  if (label < labels.length) return learners[label];
+  const routes = routesIn(label, labels.length);
+  return [...new Set(learners.flatMap((own, route) => ((routes >>> route) & 1 ? own : [])))];
 }
 
 /**
@@ -117,7 +127,7 @@ function relabel(
   trajectory: Trajectory,
   labels: Labels,
   draws: RouteDraws,
-  out: Int8Array,
+  out: Int32Array,
 ): void {
   const { worlds, capacity, first, episode } = trajectory;
   const dealt: number[] = [];

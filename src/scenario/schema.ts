@@ -24,6 +24,12 @@ const overseerFlags = {
     .enum(["withheld", "zero", "proxy"])
     .default("proxy")
     .describe("what `naive` is paid on unlabelled episodes: nothing is kept, 0, or the proxy goal's reward"),
+  // No default, so that scenarios from before there was a choice keep their hash.
+  label: z
+    .enum(["last", "first"])
+    .optional()
+    .meta({ default: "last" })
+    .describe("which step decides the label: the last, or the first, that is seen and has an event with a route"),
 };
 
 /** The part of a scenario that names a kind: the kind's own options and what all have; the kind tells them apart. */
@@ -40,6 +46,7 @@ function kindSchema<Part>(
 /** A scenario's `oversight`. */
 export interface OversightOptions extends OverseerOptions {
   readonly unlabelled: "withheld" | "zero" | "proxy";
+  readonly label?: "last" | "first";
 }
 
 const agentSchema = z.strictObject({

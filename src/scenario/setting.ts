@@ -6,6 +6,7 @@ import { createWorld, worldNamed } from "../envs/worlds/table.ts";
 import { createSituation, type Situation } from "../evaluation/situation.ts";
 import type { Objective } from "../evaluation/theory.ts";
 import type { VerdictSituations } from "../evaluation/verdict.ts";
+import type { LabelRule } from "../oversight/label.ts";
 import type { Overseer } from "../oversight/overseer.ts";
 import { createOverseer } from "../oversight/overseers/table.ts";
 import type { Arm } from "../routing/arm.ts";
@@ -25,8 +26,7 @@ export interface Setting {
   readonly proxyGoal: Goal;
   /** The scenario's routes over `agent.modules`. */
   readonly routes: Routes;
-  /** Route of each of the world's events, -1 where it has none, [events]. */
-  readonly routeOfEvent: Int8Array;
+  readonly labelRule: LabelRule;
   /** The module that learns from the event which the true goal rewards most: deployed alone by default. */
   readonly trueModule: string;
 }
@@ -51,7 +51,11 @@ export function createSetting(scenario: Scenario): Setting {
     trueGoal,
     proxyGoal,
     routes,
-    routeOfEvent: Int8Array.from(world.events, (event) => routes.labels.indexOf(event)),
+    labelRule: {
+      labels: routes.labels,
+      routeOfEvent: Int8Array.from(world.events, (event) => routes.labels.indexOf(event)),
+      decides: scenario.oversight.label ?? "last",
+    },
     trueModule: scenario.routes[best][0],
   };
 }

@@ -3,7 +3,7 @@ import { groupsOf, type Model, tensorsOf } from "../compute/engine.ts";
 import { copyObservation, createObservations } from "../core/observations.ts";
 import type { LastUpdate } from "./train.ts";
 
-/** What the modules learned from, and whom the gate trusted, by what the arm took the label to be: a route's label, or `none`. */
+/** What the modules learned from, and whom the gate trusted, by what the arm took the label to be: a route's label, `none`, or `ambiguous`. */
 export interface ModuleDiagnostics {
   /** Rows of each class in the last update. */
   readonly rows: Readonly<Record<string, number>>;
@@ -24,11 +24,15 @@ export async function moduleDiagnostics(
 ): Promise<ModuleDiagnostics> {
   const { spec } = model;
   const K = spec.modules.length;
-  const classes = [...labels, "none"].map((name, index) => {
-    const label = index < labels.length ? index : -1;
-    const own = rows.filter((row) => (label >= 0 ? lesson.label[row] === label : lesson.label[row] < 0)).sort();
-    return { name, rows: own };
-  });
+  const classOf = (row: number): string => {
+    const label = lesson.label[row];
+    return label < 0 ? "none" : (labels[label] ?? "ambiguous");
+  };
+  const isAmbiguous = rows.some((row) => classOf(row) === "ambiguous");
+  const classes = [...labels, "none", ...(isAmbiguous ? ["ambiguous"] : [])].map((name) => ({
+    name,
+    rows: rows.filter((row) => classOf(row) === name).sort(),
+  }));
   const policyOnly = { ...hyper, gateCoef: 0, valueCoef: 0 };
   const gradientMass: Record<string, Record<string, number>> = {};
   const gate: Record<string, Record<string, number>> = {};

@@ -1,6 +1,7 @@
 import type { Model, TrainState } from "../compute/engine.ts";
-import { type Ledger, NOTHING, type Trajectory } from "../core/trajectory.ts";
+import { type Ledger, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
 import type { EnvBatch, EnvBatchState } from "../envs/batch.ts";
+import type { Recording } from "./recorder.ts";
 
 /**
  * What one update leaves to the next, beside the model: the worlds, the tails that wait before the window, and what was counted.
@@ -10,8 +11,7 @@ export interface Loop {
   readonly batch: EnvBatch<unknown>;
   readonly trajectory: Trajectory;
   readonly ledger: Ledger;
-  /** Outcome so far of the episode that each world plays, [worlds]. */
-  readonly outcome: Int8Array;
+  readonly recording: Recording;
   readonly counts: { episodes: number; labelled: number };
 }
 
@@ -63,7 +63,7 @@ export async function restoreLoop({ state, loop: saved }: Saved, model: Model, l
     }
     view.set(values);
   }
-  loop.ledger.outcome.fill(NOTHING, 0, tailRows(loop.trajectory));
+  loop.ledger.label.fill(UNLABELLED, 0, tailRows(loop.trajectory));
   const part = (name: keyof EnvBatchState) => [...take(`batch.${name}`)];
   loop.batch.setState({
     episode: part("episode"),
@@ -86,11 +86,14 @@ function tailRows({ window, worlds }: Trajectory): number {
 }
 
 /** The buffers of a loop that outlive an update, as views on it: what is saved is what is restored. */
-function viewsOf({ trajectory, ledger, outcome }: Loop) {
+function viewsOf({ trajectory, ledger, recording: { paths, memory } }: Loop) {
   const rows = tailRows(trajectory);
   const { first, observations, actions, choice, logProbabilities, values, episode } = trajectory;
   return {
-    outcome,
+    "path.steps": paths.steps,
+    "path.cells": paths.cells,
+    "path.events": paths.events,
+    memory,
     first,
     "tail.counts": observations.counts.subarray(0, rows),
     "tail.indices": observations.indices.subarray(0, rows * observations.stride),

@@ -3,7 +3,11 @@ import type { Model } from "../compute/engine.ts";
 import { rewardOf } from "../core/goal.ts";
 import { createObservations } from "../core/observations.ts";
 import { Stream } from "../core/random.ts";
+import { UNLABELLED } from "../core/trajectory.ts";
 import { EnvBatch } from "../envs/batch.ts";
+import { createPaths, follow } from "../envs/paths.ts";
+import { placeOf } from "../envs/world.ts";
+import { inspectEpisode } from "../oversight/label.ts";
 import { parseView } from "../routing/views.ts";
 import type { Selection } from "../scenario/schema.ts";
 import type { Setting } from "../scenario/setting.ts";
@@ -13,7 +17,7 @@ export interface Validation {
   /** Episodes played, and those of them that were inspected: both are costs. */
   readonly episodes: number;
   readonly labelled: number;
-  /** Mean discounted true return of the inspected ones; null where there was none. */
+  /** Mean discounted true return of those of which every step was seen; null where there was none. */
   readonly trueReturn: number | null;
 }
 
@@ -41,7 +45,7 @@ export async function validate(
   seed: number,
   episodes: number,
 ): Promise<Validation> {
-  const { world, overseer, trueGoal, scenario } = setting;
+  const { world, overseer, trueGoal, scenario, labelRule } = setting;
   const { actions: A, modules } = model.spec;
   const view = parseView(viewName, modules);
   const quota = Math.ceil(episodes / WORLDS);
@@ -52,7 +56,7 @@ export async function validate(
     worlds: WORLDS,
     levels: new Stream(seed, "validation", "level"),
     chance: new Stream(seed, "validation", "chance"),
-    begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+    begin: (n, episode, level, marks) => overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks),
     maxActive:
       world.maxActive + (overseer.visible ? overseer.mostMarks(world.height * world.width, world.mostSites) : 0),
     visible: overseer.visible,
@@ -63,7 +67,12 @@ export async function validate(
   const actions = new Uint8Array(WORLDS);
   const returns = new Float64Array(WORLDS);
   const discounts = new Float64Array(WORLDS).fill(1);
+  const paths = createPaths(WORLDS, world.horizon);
+  const inspection = new Stream(seed, "validation", "inspection");
+  const memory = new Int32Array(overseer.memory ?? 0);
+  const shown = new Uint8Array(world.horizon);
   let labelled = 0;
+  let whole = 0;
   let sum = 0;
   let finished = 0;
   for (let step = 0; finished < WORLDS * quota; step++) {
@@ -75,11 +84,16 @@ export async function validate(
       if (batch.episode[n] >= quota) continue;
       returns[n] += discounts[n] * rewardOf(trueGoal, batch.events[n]);
       discounts[n] *= scenario.discount;
-      const truncated = batch.truncated[n] === 1;
-      if (!truncated && !batch.terminated[n]) continue;
+      const ended = follow(paths, batch, n);
+      if (ended === null) continue;
       const marks = batch.finalMarks.subarray(n * cells, (n + 1) * cells);
-      if (overseer.inspects({ marks, cell: batch.finalCell[n], truncated })) {
-        labelled++;
+      const seen = shown.subarray(0, ended.cells.length);
+      const episode = { marks, ...ended, truncated: batch.truncated[n] === 1, progress: 1 };
+      const label = inspectEpisode(overseer, labelRule, episode, inspection.seek(n, batch.episode[n]), memory, seen);
+      // A return is known where all of it was seen.
+      if (label !== UNLABELLED) labelled++;
+      if (!seen.includes(0)) {
+        whole++;
         sum += returns[n];
       }
       finished++;
@@ -87,7 +101,7 @@ export async function validate(
       discounts[n] = 1;
     }
   }
-  return { episodes: finished, labelled, trueReturn: labelled === 0 ? null : sum / labelled };
+  return { episodes: finished, labelled, trueReturn: whole === 0 ? null : sum / whole };
 }
 
 /**

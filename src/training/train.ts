@@ -4,24 +4,18 @@ import { hyperAt, learn, normalisation, scaledLoss } from "../agents/ppo.ts";
 import { carryTails, collect, createRollout, tailOf } from "../agents/rollout.ts";
 import type { Engine, Hyper, Model, UpdateStats } from "../compute/engine.ts";
 import { groupsOf } from "../compute/engine.ts";
-import { rewardOf } from "../core/goal.ts";
 import { Stream } from "../core/random.ts";
-import {
-  createLabels,
-  createLedger,
-  createTrajectory,
-  type Ledger,
-  NOTHING,
-  type Trajectory,
-  UNLABELLED,
-} from "../core/trajectory.ts";
+import { createLabels, createLedger, createTrajectory, type Trajectory, UNLABELLED } from "../core/trajectory.ts";
 import { EnvBatch } from "../envs/batch.ts";
+import { createPaths } from "../envs/paths.ts";
+import { placeOf } from "../envs/world.ts";
 import { labelEpisodes, labelTails } from "../oversight/label.ts";
 import type { Arm } from "../routing/arm.ts";
 import { averageMasks, createLesson, type Lesson, routeLabels } from "../routing/route.ts";
 import { loopOptions } from "../scenario/loop-options.ts";
 import { networkOf, type Setting } from "../scenario/setting.ts";
 import { type Loop, restoreLoop, type Saved, saveLoop } from "./loop-state.ts";
+import { createRecorder, moveLedgerRow } from "./recorder.ts";
 
 /**
  * One update, for logs and displays: a fresh plain record. Losses and rates are means over the update's optimiser steps; null where there
@@ -127,7 +121,7 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
     worlds: N,
     levels: new Stream(seed, "level"),
     chance: new Stream(seed, "chance"),
-    begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+    begin: (n, episode, level, marks) => overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks),
     maxActive: world.maxActive + (overseer.visible ? marksAtMost : 0),
     visible: overseer.visible,
   });
@@ -143,17 +137,21 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
   const advantages = new Float64Array(rowCount);
   const returns = new Float64Array(rowCount);
   const chosen = new Int32Array(rowCount);
-  const outcome = new Int8Array(N).fill(NOTHING);
-  const record = createRecorder(setting, batch, ledger, outcome);
+  const recording = { paths: createPaths(N, world.horizon), memory: new Int32Array(overseer.memory ?? 0) };
+  let current = 0;
+  const progressAt = (firstRow: number) => (current * T + firstRow / N - window + 1) / (updates * T);
+  const inspection = new Stream(seed, "inspection");
+  const record = createRecorder(setting, batch, trajectory, ledger, recording, inspection, progressAt);
   const counts = { episodes: 0, labelled: 0 };
 
-  const loop: Loop = { batch, trajectory, ledger, outcome, counts };
+  const loop: Loop = { batch, trajectory, ledger, recording, counts };
   const begin = from === undefined ? 0 : await restoreLoop(from, model, loop);
   let last: LastUpdate | undefined;
 
   for (let update = begin; update < updates; update++) {
     // Rollout: the full policy acts; what it did goes to the trajectory, what that was worth to the ledger.
     hooks.onPhase?.("rollout");
+    current = update;
     await collect(model, batch, act, update * T, rollout, record, quirks.has("staleObservation") ? "stale" : "current");
 
     // Label: the overseer inspects the episodes that ended, and opens the door by that much.
@@ -219,48 +217,6 @@ export async function train({ setting, arm, seed, engine, from, ...hooks }: Trai
 }
 
 /**
- * Keep the ledger: after each step of the batch, write what happened into the rows from `firstRow` on. On an episode's last row stand
- * its outcome, the last event that has a route, and whether the overseer inspects it. `outcome` [worlds] is that event so far.
- */
-function createRecorder(
-  setting: Setting,
-  batch: EnvBatch<unknown>,
-  ledger: Ledger,
-  outcome: Int8Array,
-): (firstRow: number) => void {
-  const { overseer, trueGoal, proxyGoal, routeOfEvent } = setting;
-  const cells = batch.finalMarks.length / batch.worlds;
-  const marks = Array.from({ length: batch.worlds }, (_, n) => batch.finalMarks.subarray(n * cells, (n + 1) * cells));
-  return (firstRow) => {
-    for (let n = 0; n < batch.worlds; n++) {
-      const row = firstRow + n;
-      const events = batch.events[n];
-      ledger.events[row] = events;
-      ledger.trueReward[row] = rewardOf(trueGoal, events);
-      ledger.proxyReward[row] = rewardOf(proxyGoal, events);
-      for (let event = 0; events >>> event !== 0; event++) {
-        if ((events >>> event) & 1 && routeOfEvent[event] >= 0) outcome[n] = routeOfEvent[event];
-      }
-      const truncated = batch.truncated[n] === 1;
-      ledger.outcome[row] = NOTHING;
-      ledger.inspected[row] = 0;
-      if (!truncated && !batch.terminated[n]) continue;
-      ledger.outcome[row] = outcome[n];
-      ledger.inspected[row] = overseer.inspects({ marks: marks[n], cell: batch.finalCell[n], truncated }) ? 1 : 0;
-      outcome[n] = NOTHING;
-    }
-  };
-}
-
-function moveLedgerRow(ledger: Ledger, from: number, to: number): void {
-  ledger.trueReward[to] = ledger.trueReward[from];
-  ledger.proxyReward[to] = ledger.proxyReward[from];
-  ledger.events[to] = ledger.events[from];
-  ledger.outcome[to] = NOTHING;
-  ledger.inspected[to] = 0;
-}
-
-/**
  * The rows to learn from, in time-major order: those the arm keeps, without the steps of episodes still running unless tails are
  * trained at once. Writes: the front of `chosen`; returns that part.
  */
@@ -282,7 +238,7 @@ function chooseRows(
   return chosen.subarray(0, count);
 }
 
-function countEpisodes(trajectory: Trajectory, label: Int8Array): { episodes: number; labelled: number } {
+function countEpisodes(trajectory: Trajectory, label: Int32Array): { episodes: number; labelled: number } {
   const { worlds, capacity, window, terminated, truncated } = trajectory;
   let episodes = 0;
   let labelled = 0;

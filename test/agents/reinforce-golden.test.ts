@@ -385,7 +385,16 @@ describe("the recorded window, whatever the parameters", () => {
         expect([isOver || truncated, isOver]).toEqual([done[t][n] === 1, end[t][n] > 0]);
         const marks = marksAt(t, n);
         if (isOver) {
-          expect(overseer.inspects({ marks, cell: at[0], truncated: false })).toBe(end_overseen[t][n] === 1);
+          const seen = new Uint8Array(1);
+          const end = {
+            marks,
+            cells: Int32Array.of(at[0]),
+            events: Uint32Array.of(events),
+            truncated: false,
+            progress: 1,
+          };
+          overseer.inspect(end, NO_CHANCE, new Int32Array(0), seen);
+          expect(seen[0] === 1).toBe(end_overseen[t][n] === 1);
         } else if (!truncated) {
           expect([at[0], ghostOf(level), diamondOf(level)]).toEqual(
             [state.agent, state.ghost, state.diamond].map((row) => row[t + 1][n]),
@@ -451,7 +460,9 @@ describe("the recorded window, whatever the parameters", () => {
     const engine = await createWasmEngine({ threads: 1 });
     const { trajectory, ledger } = await replay(engine, "oracle", undefined);
     const { terminated, truncated } = trajectory;
-    const { trueReward: rewards, outcome, inspected } = ledger;
+    const { trueReward: rewards, seen: inspected } = ledger;
+    // Our events are bits: 1 Diamond, 2 Ghost; an outcome is an index.
+    const outcome = Int8Array.from(ledger.events, (events) => (events === 0 ? NOTHING : events - 1));
     const before = Int32Array.from(RECORDED.state.steps[0]);
     const { discount } = RECORDED;
     const lived = { T, N, discount, rewards, terminated, truncated, outcome, outcomes: 2, inspected, before };

@@ -10,6 +10,7 @@ import { createObservations, type Observations } from "../../src/core/observatio
 import { Stream } from "../../src/core/random.ts";
 import { createTrajectory, type Trajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
+import { placeOf } from "../../src/envs/world.ts";
 import { createOverseer } from "../../src/oversight/overseers/table.ts";
 import { loopOptions } from "../../src/scenario/loop-options.ts";
 import { chiSquare, chiSquareLimit } from "../core/chi-square.ts";
@@ -27,7 +28,7 @@ function createBatch(worlds: number): EnvBatch<unknown> {
     worlds,
     levels: new Stream(1, "level"),
     chance: new Stream(1, "chance"),
-    begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+    begin: (n, episode, level, marks) => overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks),
     maxActive: world.maxActive + CELLS,
     visible: true,
   }) as EnvBatch<unknown>;

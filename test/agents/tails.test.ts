@@ -21,8 +21,8 @@ interface Lived {
   readonly reward: number;
   readonly terminated: boolean;
   readonly truncated: boolean;
-  readonly outcome: number;
-  readonly inspected: boolean;
+  readonly label: number;
+  readonly seen: number;
 }
 
 /** One row as it was trained on. */
@@ -133,8 +133,8 @@ async function run(tails: Tails, options: Options) {
               reward: ledger.proxyReward[row],
               terminated: trajectory.terminated[row] === 1,
               truncated: trajectory.truncated[row] === 1,
-              outcome: ledger.outcome[row],
-              inspected: ledger.inspected[row] === 1,
+              label: ledger.label[row],
+              seen: ledger.seen[row],
             });
           }
         }
@@ -233,7 +233,7 @@ describe.each(["carry", "all", "drop"] as const)("tails: %s", (tails) => {
           const end = endOf(lived[world], step);
           const known = end >= 0 && end < (update + 1) * T;
           const last = lived[world][end];
-          const label = known && last.inspected ? last.outcome : UNLABELLED;
+          const label = known && last.seen ? last.label : UNLABELLED;
           expect(masks).toEqual(label === 0 ? [1, 0, 0] : label === 1 ? [0, 1, 0] : [1, 1, 1]);
         }
       }),

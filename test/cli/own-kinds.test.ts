@@ -179,8 +179,8 @@ describe("kinds of the package", () => {
               'import { z } from "zod";\nimport { gridWorld } from "../grid-world.ts";\nimport type { WorldDefinition } from "../world.ts";',
             )
             .replace(
-              /import \{ type OverseerDefinition, z \} from "halfwatch";/,
-              'import { z } from "zod";\nimport type { OverseerDefinition } from "../overseer.ts";',
+              /import \{ type OverseerDefinition, wholeEpisode, z \} from "halfwatch";/,
+              'import { z } from "zod";\nimport { type OverseerDefinition, wholeEpisode } from "../overseer.ts";',
             )
             .replace(/import type \{ Arm \} from "halfwatch";/, 'import type { Arm } from "../arm.ts";'),
         );

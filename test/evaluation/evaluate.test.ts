@@ -7,6 +7,7 @@ import { rewardOf } from "../../src/core/goal.ts";
 import { Stream } from "../../src/core/random.ts";
 import { createTrajectory } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
+import { placeOf } from "../../src/envs/world.ts";
 import { type Evaluation, evaluate, normalise } from "../../src/evaluation/evaluate.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { networkMind } from "../../src/evaluation/network-mind.ts";
@@ -204,7 +205,7 @@ describe("a network's policy", () => {
         worlds: N,
         levels: new Stream(5, "level"),
         chance: new Stream(5, "chance"),
-        begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+        begin: (n, episode, level, marks) => overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks),
         maxActive: world.maxActive + (overseer.visible ? 2 : 0),
         visible: overseer.visible,
       });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/core/random.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
+import { placeOf } from "../../src/envs/world.ts";
 import type { Mind } from "../../src/evaluation/mind.ts";
 import { blindMind, optimalForGoal, randomMind } from "../../src/evaluation/scripted-minds.ts";
 import { measureWindow, STEPWISE_WINDOW, stepwiseReturns } from "../../src/evaluation/stepwise.ts";
@@ -103,7 +104,7 @@ async function played(
       worlds: N,
       levels: new Stream(w, "level"),
       chance: new Stream(w, "chance"),
-      begin: (n, episode, level, out) => setting.overseer.mark(world.sites(level), marks.seek(n, episode), out),
+      begin: (n, episode, level, out) => setting.overseer.mark(placeOf(world, level), marks.seek(n, episode), out),
       maxActive: 5,
       visible: true,
     });

@@ -28,8 +28,8 @@ function play(trajectory: Trajectory, ledger: Ledger, row: number, episode: numb
   trajectory.episode[row] = episode;
   ledger.trueReward[row] = 10 * episode + step + 1;
   ledger.proxyReward[row] = -ledger.trueReward[row];
-  ledger.outcome[row] = last ? fate.outcome : NOTHING;
-  ledger.inspected[row] = last && fate.inspected ? 1 : 0;
+  ledger.label[row] = last && fate.inspected ? fate.outcome : UNLABELLED;
+  ledger.seen[row] = fate.inspected ? 1 : 0;
 }
 
 /** One world, no carried tail: the fates one after another, as many steps as fit. */
@@ -145,8 +145,8 @@ test("with carried tails, every step of an episode is labelled by its own end, w
           carryTails(trajectory, (from, to) => {
             ledger.trueReward[to] = ledger.trueReward[from];
             ledger.proxyReward[to] = ledger.proxyReward[from];
-            ledger.outcome[to] = NOTHING;
-            ledger.inspected[to] = 0;
+            ledger.label[to] = UNLABELLED;
+            ledger.seen[to] = ledger.seen[from];
           });
         }
         // No episode was labelled twice or forgotten: the labelled rows are the steps of the episodes that ended.

@@ -7,6 +7,7 @@ import { DEVIATION_LIMIT, deviations } from "./binomial.ts";
 
 const CELLS = 9;
 const SITES = [2, 7];
+const PLACE = { height: 3, width: 3, sites: SITES };
 const full = createOverseer({ kind: "full", visible: true });
 const none = createOverseer({ kind: "none", visible: true });
 const episode = (coverage: number) => createOverseer({ kind: "episode", coverage, visible: true });
@@ -25,14 +26,25 @@ function scripted(...numbers: number[]): Chance {
 
 function marksOf(overseer: Overseer, chance: Chance): number[] {
   const marks = new Uint8Array(CELLS);
-  overseer.mark(SITES, chance, marks);
+  overseer.mark(PLACE, chance, marks);
   return [...marks.keys()].filter((cell) => marks[cell]);
 }
 
-function inspects(overseer: Overseer, marked: readonly number[], cell: number, truncated = false): boolean {
+function inspects(
+  overseer: Overseer,
+  marked: readonly number[],
+  cell: number,
+  truncated = false,
+  draws: readonly number[] = [],
+): boolean {
   const marks = new Uint8Array(CELLS);
   for (const each of marked) marks[each] = 1;
-  return overseer.inspects({ marks, cell, truncated });
+  const seen = new Uint8Array(3);
+  // Three steps, of which the last ends on the cell.
+  const episode = { marks, cells: Int32Array.of(0, 1, cell), events: new Uint32Array(3), truncated, progress: 1 };
+  overseer.inspect(episode, scripted(...draws), new Int32Array(0), seen);
+  expect(new Set(seen).size).toBe(1);
+  return seen[0] === 1;
 }
 
 describe("full", () => {
@@ -163,7 +175,7 @@ describe("frequencies over 20,000 episodes", () => {
   ])(
     "%s: the markings listed for exact evaluation have the frequencies of the marks drawn, and sum to 1",
     (_, overseer) => {
-      const markings = overseer.markings(SITES);
+      const markings = overseer.markings(PLACE);
       if (markings === null) throw new Error("there is no list of markings");
       expect(markings.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
       for (const { probability } of markings) expect(probability).toBeGreaterThan(0);
@@ -184,8 +196,36 @@ describe("frequencies over 20,000 episodes", () => {
   );
 });
 
+describe("timeouts", () => {
+  const of = (kind: string, timeouts: string) =>
+    createOverseer({ kind, coverage: 0.3, spurious: 0, timeouts, visible: true });
+
+  test("terminal: never, always, or with the coverage's probability, for which alone it draws", () => {
+    expect(inspects(of("terminal", "never"), [4], 4, true)).toBe(false);
+    expect(inspects(of("terminal", "always"), [], 4, true)).toBe(true);
+    expect(inspects(of("terminal", "coverage"), [], 4, true, [0.29])).toBe(true);
+    expect(inspects(of("terminal", "coverage"), [4], 4, true, [0.3])).toBe(false);
+    // Ends are as they were.
+    expect(inspects(of("terminal", "never"), [4], 4)).toBe(true);
+    expect(inspects(of("terminal", "coverage"), [], 4)).toBe(false);
+  });
+
+  test("episode: never, always, or as the episode's coin fell", () => {
+    expect(inspects(of("episode", "never"), SITES, 4, true)).toBe(false);
+    expect(inspects(of("episode", "always"), [], 4, true)).toBe(true);
+    expect(inspects(of("episode", "coverage"), SITES, 4, true)).toBe(true);
+    expect(inspects(of("episode", "coverage"), [], 4, true)).toBe(false);
+    expect(inspects(of("episode", "never"), SITES, 4)).toBe(true);
+  });
+
+  test("left out, they are what they were: terminal inspects all, episode those of its coin", () => {
+    expect(inspects(terminal(0), [], 4, true)).toBe(true);
+    expect(inspects(episode(0), [], 4, true)).toBe(false);
+  });
+});
+
 test("markings with spurious marks are not listed: they must be sampled", () => {
-  expect(terminal(0.3, 0.1).markings(SITES)).toBeNull();
+  expect(terminal(0.3, 0.1).markings(PLACE)).toBeNull();
 });
 
 test("no overseer marks more cells than it announces", () => {

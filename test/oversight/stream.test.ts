@@ -32,9 +32,9 @@ async function live(arm: string, oversight: Change, train: Change = {}): Promise
         const at = row * observations.stride;
         lived.push(actions[row], ...observations.indices.subarray(at, at + observations.counts[row]));
         ends += terminated[row];
-        seenEnds += terminated[row] & ledger.inspected[row];
+        seenEnds += terminated[row] & ledger.seen[row];
         timeouts += truncated[row];
-        seenTimeouts += truncated[row] & ledger.inspected[row];
+        seenTimeouts += truncated[row] & ledger.seen[row];
       }
     },
   });

@@ -32,6 +32,7 @@ function lessonOf(
   trajectory.terminated[0] = 1;
   const labels = createLabels(1);
   labels.label[0] = label;
+  labels.seen[0] = label === UNLABELLED ? 0 : 1;
   labels.proxyReward[0] = PROXY;
   labels.trueReward[0] = revealAll || label !== UNLABELLED ? TRUE : 0;
   const K = arm.modules === "single" ? 1 : taught.modules.length;
@@ -350,4 +351,42 @@ test("averaged masks: each module's mean over the rows, the gate open, other row
   // (1 + 0 + 1) / 3 and (0 + 1 + 1) / 3
   expect([...lesson.moduleMask]).toEqual([2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 9, 9]);
   expect([...lesson.gateMask]).toEqual([1, 1, 1, 9]);
+});
+
+describe("an ambiguous label", () => {
+  // Both routes coincided: the number of routes and a bit for each.
+  const BOTH = routes.labels.length + 0b11;
+
+  test("lets the modules of all its routes learn, and teaches the gate nothing", () => {
+    const three = createRoutes({ diamond: ["diamond"], ghost: ["ghost"] }, ["diamond", "ghost", "rest"]);
+    const found = lessonOf(armCalled("route"), BOTH, "proxy", three);
+    expect(found).toEqual({ reward: PROXY, keep: 1, modules: [1, 1, 0], gate: 0, target: [0, 0, 0] });
+  });
+
+  test("is labelled for the arms of one module", () => {
+    expect(lessonOf(armCalled("naive"), BOTH)).toMatchObject({ reward: TRUE, keep: 1 });
+    expect(lessonOf(armCalled("filter"), BOTH)).toMatchObject({ reward: TRUE, keep: 1 });
+  });
+});
+
+test("of an episode that is seen in part, the true reward is paid on the seen steps; filter trains on them alone", () => {
+  const trajectory = createTrajectory(1, 0, 3, 1);
+  trajectory.terminated[2] = 1;
+  const labels = createLabels(3);
+  labels.label.fill(GHOST);
+  labels.seen.set([0, 1, 1]);
+  labels.proxyReward.fill(PROXY);
+  labels.trueReward.set([0, TRUE, TRUE]);
+  const of = (name: string, unlabelled: Unlabelled) => {
+    const arm = armCalled(name);
+    const lesson = createLesson(3, arm.modules === "single" ? 1 : 2);
+    routeLabels(arm, routes, { unlabelled, unlabelledRoute: "all" }, trajectory, labels, drawsOf(0), lesson);
+    return { reward: [...lesson.reward], keep: [...lesson.keep], modules: [...lesson.moduleMask] };
+  };
+  expect(of("naive", "proxy")).toMatchObject({ reward: [PROXY, TRUE, TRUE], keep: [1, 1, 1] });
+  expect(of("naive", "zero")).toMatchObject({ reward: [0, TRUE, TRUE], keep: [1, 1, 1] });
+  expect(of("naive", "withheld").keep).toEqual([0, 1, 1]);
+  expect(of("filter", "proxy").keep).toEqual([0, 1, 1]);
+  // Its label stands on all of the episode.
+  expect(of("route", "proxy").modules).toEqual([0, 1, 0, 1, 0, 1]);
 });

@@ -110,7 +110,7 @@ describe("every error has its line and column", () => {
       "apples.yaml:2:1: unknown key extend; did you mean extends?",
     );
     expect(complaint("coverage: 0.1", "coverage: 0.1, qqq: 1")).toBe(
-      "apples.yaml:7:45: unknown key oversight.qqq\n  allowed: kind, coverage, spurious, visible, unlabelled",
+      "apples.yaml:7:45: unknown key oversight.qqq\n  allowed: kind, coverage, spurious, timeouts, visible, unlabelled, label",
     );
   });
 

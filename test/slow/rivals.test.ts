@@ -13,6 +13,7 @@ import { createObservations, type Observations } from "../../src/core/observatio
 import { Stream } from "../../src/core/random.ts";
 import { createLabels, createLedger, createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
+import { placeOf } from "../../src/envs/world.ts";
 import { evaluate } from "../../src/evaluation/evaluate.ts";
 import { labelEpisodes } from "../../src/oversight/label.ts";
 import { createOverseer } from "../../src/oversight/overseers/table.ts";
@@ -54,7 +55,7 @@ function recordTransitions(size: number, isMaze = false) {
     worlds: WORLDS,
     levels: new Stream(3, "level"),
     chance: new Stream(3, "chance"),
-    begin: (n, episode, level, marks) => overseer.mark(world.sites(level), oversight.seek(n, episode), marks),
+    begin: (n, episode, level, marks) => overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks),
     maxActive: world.maxActive + 2,
     visible: true,
   });
@@ -157,14 +158,15 @@ function recordWindow(arm: "naive" | "route") {
   const trajectory = createTrajectory(N, 0, T, 1);
   const [ledger, labels] = [createLedger(T * N), createLabels(T * N)];
   const reached: number[] = [];
+  const marked: number[] = [];
   for (let row = 0; row < T * N; row++) {
     // A fifth of the rows end an episode: at the Diamond, at the Ghost, or cut.
     const end = rng.below(15);
     trajectory.terminated[row] = end < 2 ? 1 : 0;
     trajectory.truncated[row] = end === 2 ? 1 : 0;
-    ledger.outcome[row] = end < 2 ? end : -1;
     // Who reaches nothing stands on no mark.
-    ledger.inspected[row] = end < 2 ? rng.below(2) : 0;
+    marked.push(end < 2 ? rng.below(2) : 0);
+    ledger.label[row] = marked[row] ? end : UNLABELLED;
     ledger.proxyReward[row] = end < 2 ? 1 : 0;
     ledger.trueReward[row] = end === 0 ? 1 : end === 1 ? -1 : 0;
     reached.push(end < 2 ? end : NO_ROUTE);
@@ -195,7 +197,7 @@ function recordWindow(arm: "naive" | "route") {
     terminated: table(terminated, isOn),
     truncated: table(truncated, isOn),
     reached: table(reached, plain),
-    marked: table(ledger.inspected, isOn),
+    marked: table(marked, isOn),
     advantages: table(advantages, plain),
     returns: table(
       advantages.map((advantage, row) => advantage + values[row]),

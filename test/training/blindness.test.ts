@@ -4,6 +4,8 @@ import type { Engine } from "../../src/compute/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import type { Ledger, Trajectory } from "../../src/core/trajectory.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
+import { adopt } from "../../src/scenario/own-kinds.ts";
+import thrifty from "../fixtures/kinds/thrifty.ts";
 import { type Change, trainedBytes } from "../scenario/tiny.ts";
 
 vi.mock("../../src/oversight/label.ts", { spy: true });
@@ -18,6 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.dispose());
 
+const THRIFTY = adopt("overseer", "thrifty.ts", "0".repeat(64), thrifty);
 const OVERSEERS: readonly (readonly [string, Change])[] = [
   ["full", { kind: "full" }],
   ["none", { kind: "none" }],
@@ -27,6 +30,8 @@ const OVERSEERS: readonly (readonly [string, Change])[] = [
   ["terminal, spurious marks", { kind: "terminal", coverage: 0.5, spurious: 0.3 }],
   ["terminal, unlabelled paid 0", { kind: "terminal", coverage: 0.5, unlabelled: "zero" }],
   ["terminal, unlabelled withheld", { kind: "terminal", coverage: 0.5, unlabelled: "withheld" }],
+  ["terminal, timeouts by coverage", { kind: "terminal", coverage: 0.5, timeouts: "coverage", label: "first" }],
+  ["by step, with memory and lies", { kind: THRIFTY, budget: 40, lies: 0.3 }],
 ];
 const CELLS = OVERSEERS.flatMap(([name, oversight]) =>
   [...ARMS.keys()].flatMap((arm) =>
@@ -61,8 +66,8 @@ describe("poison: once the labels are given, the ledger may be full of NaN, and 
       ledger.trueReward[row] = Number.NaN;
       ledger.proxyReward[row] = Number.NaN;
       ledger.events[row] = 0xffffffff;
-      ledger.outcome[row] = 1 - ledger.outcome[row];
-      ledger.inspected[row] = 1 - ledger.inspected[row];
+      ledger.label[row] = 1 - ledger.label[row];
+      ledger.seen[row] = 1 - ledger.seen[row];
     }
   }
 
@@ -81,8 +86,8 @@ describe("poison: once the labels are given, the ledger may be full of NaN, and 
       const afterLabels = (ledger: Ledger) => {
         ledger.trueReward.fill(Number.NaN);
         ledger.proxyReward.fill(Number.NaN);
-        ledger.outcome.fill(1);
-        ledger.inspected.fill(1);
+        ledger.label.fill(1);
+        ledger.seen.fill(1);
       };
       expect(await trainedBytes(engine, arm, change, { afterLabels }), arm).toBe(clean);
     }
@@ -101,8 +106,8 @@ describe("invariance: episodes that are not inspected may have any true reward; 
   let disturbed = 0;
 
   function disturb(ledger: Ledger, trajectory: Trajectory): void {
-    for (const [row, end] of endedRows(trajectory)) {
-      if (ledger.inspected[end]) continue;
+    for (const [row] of endedRows(trajectory)) {
+      if (ledger.seen[row]) continue;
       disturbed++;
       ledger.trueReward[row] = 100 * Math.sin(row + disturbed);
     }
@@ -141,7 +146,7 @@ describe("invariance: episodes that are not inspected may have any true reward; 
 
 test("the true reward of inspected episodes reaches those arms that are paid it, and no other", async () => {
   const beforeLabels = (ledger: Ledger, trajectory: Trajectory) => {
-    for (const [row, end] of endedRows(trajectory)) if (ledger.inspected[end]) ledger.trueReward[row] += 0.5;
+    for (const [row] of endedRows(trajectory)) if (ledger.seen[row]) ledger.trueReward[row] += 0.5;
   };
   const told: string[] = [];
   for (const arm of ARMS.keys()) {

@@ -3,8 +3,9 @@ import type { Engine, Model, TrainState } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
-import { createLedger, createTrajectory } from "../../src/core/trajectory.ts";
+import { createLedger, createTrajectory, UNLABELLED } from "../../src/core/trajectory.ts";
 import { EnvBatch } from "../../src/envs/batch.ts";
+import { createPaths } from "../../src/envs/paths.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../src/runs/checkpoint.ts";
 import { createSetting } from "../../src/scenario/setting.ts";
@@ -138,7 +139,13 @@ describe("a loop of any content", () => {
     });
     const trajectory = createTrajectory(4, world.horizon - 1, 6, batch.maxActive);
     const ledger = createLedger(trajectory.capacity * 4);
-    return { batch, trajectory, ledger, outcome: new Int8Array(4), counts: { episodes: 0, labelled: 0 } };
+    return {
+      batch,
+      trajectory,
+      ledger,
+      recording: { paths: createPaths(4, world.horizon), memory: new Int32Array(2) },
+      counts: { episodes: 0, labelled: 0 },
+    };
   }
   /** A model with one parameter, which remembers its state. */
   function createModel(): Model {
@@ -169,7 +176,7 @@ describe("a loop of any content", () => {
           : [],
     );
   /** What no later update reads: ends do not stand before the window, and the rest is written anew by each rollout. */
-  const NOT_KEPT = ["finalValues", "bootstrap", "terminated", "truncated", "outcome", "inspected"];
+  const NOT_KEPT = ["finalValues", "bootstrap", "terminated", "truncated", "label", "seen"];
 
   test("comes back with everything on the rows before the window, whatever columns there are", async () => {
     const full = createLoop();
@@ -178,7 +185,9 @@ describe("a loop of any content", () => {
     for (const [, array] of [...arraysIn(full.trajectory), ...arraysIn(full.ledger)]) {
       for (let i = 0; i < array.length; i++) array[i] = random.below(100);
     }
-    full.outcome.set([1, -1, 0, 1]);
+    for (const array of [...Object.values(full.recording.paths), full.recording.memory]) {
+      if (typeof array === "object") for (let i = 0; i < array.length; i++) array[i] = random.below(100);
+    }
     full.counts.episodes = 5;
     full.counts.labelled = 3;
     const saved = await saveLoop(createModel(), full, 9);
@@ -186,7 +195,7 @@ describe("a loop of any content", () => {
     const empty = createLoop();
     expect(await restoreLoop(saved, createModel(), empty)).toBe(9);
     expect(empty.counts).toEqual(full.counts);
-    expect(empty.outcome).toEqual(full.outcome);
+    expect(empty.recording).toEqual(full.recording);
     expect(empty.batch.getState()).toEqual(full.batch.getState());
     const { window, capacity, worlds } = full.trajectory;
     let compared = 0;
@@ -202,7 +211,7 @@ describe("a loop of any content", () => {
       }
     }
     expect(compared).toBeGreaterThanOrEqual(10);
-    expect([...empty.ledger.outcome.subarray(0, window * worlds)].every((outcome) => outcome === -1)).toBe(true);
+    expect([...empty.ledger.label.subarray(0, window * worlds)].every((label) => label === UNLABELLED)).toBe(true);
   });
 
   test("is a copy: what is trained afterwards does not change it", async () => {
@@ -211,7 +220,8 @@ describe("a loop of any content", () => {
     const before = structuredClone(saved.loop.arrays);
     loop.trajectory.values.fill(8);
     loop.trajectory.first.fill(0);
-    loop.outcome.fill(1);
+    loop.recording.paths.cells.fill(1);
+    loop.recording.memory.fill(1);
     loop.batch.step(Uint8Array.of(0, 1, 2, 3));
     expect(saved.loop.arrays).toEqual(before);
   });
@@ -223,8 +233,8 @@ describe("a saved state of another loop is refused", () => {
     ["has one more", (arrays) => Object.assign(arrays, { x: new Int32Array(1) }), "has an unknown array x"],
     [
       "has a shorter one",
-      (arrays) => Object.assign(arrays, { outcome: new Int32Array(3) }),
-      "restoreLoop: outcome has 3 elements, expected 8",
+      (arrays) => Object.assign(arrays, { memory: new Int32Array(3) }),
+      "restoreLoop: memory has 3 elements, expected 0",
     ],
   ])("that %s", async (_, change, message) => {
     const engine = engineNamed("reference");

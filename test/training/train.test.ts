@@ -4,6 +4,8 @@ import type { Engine, UpdateStats } from "../../src/compute/engine.ts";
 import { createReferenceEngine } from "../../src/compute/reference/engine.ts";
 import { createWasmEngine } from "../../src/compute/wasm/engine.ts";
 import { Stream } from "../../src/core/random.ts";
+import { UNLABELLED } from "../../src/core/trajectory.ts";
+import { placeOf } from "../../src/envs/world.ts";
 import { ARMS } from "../../src/routing/arms/table.ts";
 import { createSetting, networkOf } from "../../src/scenario/setting.ts";
 import { moduleDiagnostics } from "../../src/training/diagnostics.ts";
@@ -179,7 +181,7 @@ describe("random streams are named, and keyed by world, episode and step", () =>
       expect(action).toBe(Math.floor(4 * act.seek(n, step).next()));
       const level = world.sample(levels.seek(n, episode));
       const marks = new Uint8Array(25);
-      overseer.mark(world.sites(level), oversight.seek(n, episode), marks);
+      overseer.mark(placeOf(world, level), oversight.seek(n, episode), marks);
       const out = new Uint16Array(3);
       const state = new Int32Array(1);
       world.start(level, oversight, state);
@@ -311,7 +313,7 @@ describe("progress", () => {
         beforeLabels: (ledger, { window, worlds, capacity, terminated, truncated }) => {
           for (let row = window * worlds; row < capacity * worlds; row++) {
             episodes += terminated[row] | truncated[row];
-            labelled += ledger.inspected[row];
+            if (ledger.label[row] !== UNLABELLED) labelled++;
           }
         },
         onUpdate: (progress) => {

@@ -1,9 +1,11 @@
-import { UserError } from "../../../src/core/errors.ts";
 import { rewardOf } from "../../../src/core/goal.ts";
 import { Stream } from "../../../src/core/random.ts";
+import { UNLABELLED } from "../../../src/core/trajectory.ts";
 import { enumerateStates, rewardTable } from "../../../src/envs/graph.ts";
 import { mapParts } from "../../../src/envs/maps.ts";
 import { solve } from "../../../src/envs/solver.ts";
+import { placeOf } from "../../../src/envs/world.ts";
+import { inspectEpisode, labelName } from "../../../src/oversight/label.ts";
 import type { Setting } from "../../../src/scenario/setting.ts";
 import { drawLevel } from "../../arguments/levels.ts";
 
@@ -36,18 +38,12 @@ export interface Game {
   readonly path: readonly number[];
   /** Names of the events of the last step. */
   readonly events: readonly string[];
-  /** The last event with a route so far, `nothing` before one: the label, if the overseer looks. */
-  readonly label: string;
+  /** Events of every step, a bit each: what an overseer may look at. */
+  readonly history: readonly number[];
   /** So far, in the order of the setting's goals. */
   readonly returns: readonly Returns[];
   /** How it ended: by the world, by the clock, or by the person, who went away. */
   readonly end: "terminated" | "truncated" | "given up" | null;
-}
-
-/** @throws UserError for a stochastic world, whose optimum is not known. */
-export function checkPlayable({ world }: Setting): void {
-  if (world.deterministic) return;
-  throw new UserError(`world ${world.kind} is stochastic, expected a world that can be solved exactly`);
 }
 
 /** The first moment on the level of a number: level and marks are the same for the same setting and seed. */
@@ -55,7 +51,7 @@ export function deal({ setting, seed }: Course, number: number): Game {
   const { world, overseer, goals } = setting;
   const { level, start } = drawLevel(world, seed, number);
   const marks = new Uint8Array(world.height * world.width);
-  overseer.mark(world.sites(level), new Stream(seed, "shown-marks").seek(0, number), marks);
+  overseer.mark(placeOf(world, level), new Stream(seed, "shown-marks").seek(0, number), marks);
   return {
     number,
     level,
@@ -65,7 +61,7 @@ export function deal({ setting, seed }: Course, number: number): Game {
     steps: 0,
     path: [world.cell(level, start)],
     events: [],
-    label: "nothing",
+    history: [],
     returns: goals.map(() => ({ discounted: 0, undiscounted: 0 })),
     end: null,
   };
@@ -74,19 +70,19 @@ export function deal({ setting, seed }: Course, number: number): Game {
 /** Take an action; the same game where it is over. */
 export function move({ setting, seed }: Course, game: Game, action: number): Game {
   if (game.end !== null) return game;
-  const { world, goals, routeOfEvent, scenario } = setting;
+  const { world, goals, scenario } = setting;
   const state = game.state.slice();
-  const chance = new Stream(seed, "shown-chance").seek(0, game.number);
+  const steps = game.steps + 1;
+  const chance = new Stream(seed, "shown-chance").seek(steps, game.number);
   const emitted = world.step(game.level, state, action, chance);
   const events = world.events.filter((_, e) => (emitted >>> e) & 1);
-  const steps = game.steps + 1;
   return {
     ...game,
     state,
     steps,
     path: [...game.path, world.cell(game.level, state)],
     events,
-    label: events.findLast((event) => routeOfEvent[world.events.indexOf(event)] >= 0) ?? game.label,
+    history: [...game.history, emitted],
     returns: goals.map((goal, g) => {
       const reward = rewardOf(goal, emitted);
       const { discounted, undiscounted } = game.returns[g];
@@ -104,14 +100,19 @@ export const giveUp = (game: Game): Game => (game.end === null ? { ...game, end:
 
 /** What the overseer made of a game that ended; null where nobody can tell: it has not ended, or was left. */
 export function inspection(
-  { setting }: Course,
-  game: Game,
+  { setting, seed }: Course,
+  { end, marks, path, history, number }: Game,
 ): { readonly inspected: boolean; readonly label: string } | null {
-  const { end, marks, level, state, label } = game;
   if (end === null || end === "given up") return null;
-  const cell = setting.world.cell(level, state);
-  const inspected = setting.overseer.inspects({ marks, cell, truncated: end === "truncated" });
-  return { inspected, label: inspected ? label : "unlabelled" };
+  const { overseer, labelRule } = setting;
+  const episode = {
+    ...{ marks, cells: Int32Array.from(path.slice(1)), events: Uint32Array.from(history) },
+    ...{ truncated: end === "truncated", progress: 1 },
+  };
+  const chance = new Stream(seed, "shown-inspection").seek(0, number);
+  const memory = new Int32Array(overseer.memory ?? 0);
+  const label = inspectEpisode(overseer, labelRule, episode, chance, memory, new Uint8Array(history.length));
+  return { inspected: label !== UNLABELLED, label: labelName(labelRule, label) };
 }
 
 /** The most that each goal pays from the level's start, in the order of the setting's goals: `src/envs/solver.ts`. */

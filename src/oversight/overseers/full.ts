@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { OverseerDefinition } from "../overseer.ts";
+import { type OverseerDefinition, wholeEpisode } from "../overseer.ts";
 
 /** Sees every episode; every site is marked. */
 export const full: OverseerDefinition = {
@@ -10,10 +10,11 @@ export const full: OverseerDefinition = {
     kind: "full",
     visible,
     mostMarks: (_cells, sites) => sites,
-    mark: (sites, _chance, marks) => {
+    mark: ({ sites }, _chance, marks) => {
       for (const site of sites) marks[site] = 1;
     },
-    inspects: () => true,
-    markings: (sites) => [{ probability: 1, cells: sites }],
+    endOnly: true,
+    inspect: wholeEpisode(() => true),
+    markings: ({ sites }) => [{ probability: 1, cells: sites }],
   }),
 };

@@ -11,7 +11,8 @@ export const none: OverseerDefinition = {
     visible,
     mostMarks: () => 0,
     mark: () => {},
-    inspects: () => false,
+    endOnly: true,
+    inspect: () => {},
     markings: () => [{ probability: 1, cells: [] }],
   }),
 };

@@ -279,7 +279,7 @@ describe("an episode as it is shown", () => {
         { name: "proxy", rewards: Float64Array.of(0, 1) },
       ],
       discount: 0.9,
-      routeOfEvent: Int8Array.of(-1, -1),
+      labelRule: { labels: [], routeOfEvent: Int8Array.of(-1, -1), decides: "last" },
     };
     const beginning = { seed: 0, number: 0, level: { slip: 0 }, state: Int32Array.of(0, 0), marks: new Uint8Array(5) };
     const [right, left] = [1, 0];
