@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { type Actors, createActors } from "../cli/policy/actors.ts";
-import { advance, beginRun, type Curve } from "../cli/run/progress.ts";
 import { beginDashboard, reduce } from "../cli/screens/dashboard/model.ts";
 import { dashboardProgram } from "../cli/screens/dashboard/program.ts";
 import { galleryFolder, readGallery } from "../cli/screens/demo/gallery.ts";
@@ -18,6 +17,7 @@ import { fitFrame, type Size } from "../cli/tui/span.ts";
 import { toSvg } from "../cli/tui/svg.ts";
 import { boundsOf } from "../src/report/summary.ts";
 import type { CellEvent } from "../src/runner/launcher.ts";
+import { advance, beginRun, type Curve } from "../src/runner/progress.ts";
 import { readText } from "../src/runs/files.ts";
 import { planCells } from "../src/runs/plan.ts";
 import type { Metrics } from "../src/runs/results.ts";

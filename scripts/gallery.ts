@@ -112,8 +112,7 @@ for (const { name, lanes } of wishes) {
   scenes.push({ name, lanes: [one, other] });
 }
 for (const [folder, { actor, records }] of files) {
-  const { arm, seed, step } = actor;
-  const scenario = actor.scenario as unknown as Record<string, unknown>;
+  const { scenario, arm, seed, step } = actor;
   write(join(folder, "episodes.jsonl"), encodeEpisodes({ scenario, arm, seed, step }, records));
 }
 write("scenes.json", encodeGallery({ halfwatch: "gallery", format: 1, scenes }));

@@ -94,9 +94,8 @@ async function record(path: string, file: string, options: ReplayOptions): Promi
     for (const trace of await playAll(stage, mind, beginnings)) {
       records.push(recordOf(stage, { shift, view }, trace, await mind.consult(standingsOf(stage.world, trace))));
     }
-    const scenario = actor.scenario as unknown as Record<string, unknown>;
     makeFolder(dirname(file));
-    writeAtomically(file, encodeEpisodes({ scenario, arm, seed, step }, records));
+    writeAtomically(file, encodeEpisodes({ scenario: actor.scenario, arm, seed, step }, records));
     say(`${file}: ${records.length} episodes of ${actorName(actor)}, view ${view}, shift ${shift}`);
   } finally {
     await actors.dispose();

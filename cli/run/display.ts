@@ -1,7 +1,7 @@
 import type { CellEvent } from "../../src/runner/launcher.ts";
+import type { RunView } from "../../src/runner/progress.ts";
 import { complaintOf, TerminalGone } from "../errors.ts";
 import { say } from "../output.ts";
-import type { RunView } from "./progress.ts";
 
 /** What shows a run while it goes on. */
 export interface RunDisplay {

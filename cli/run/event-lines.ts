@@ -1,7 +1,7 @@
 import type { CellEvent } from "../../src/runner/launcher.ts";
+import { countCells, type RunView } from "../../src/runner/progress.ts";
 import type { CellPlan } from "../../src/runs/plan.ts";
 import { roughly, short } from "../text/numbers.ts";
-import { countCells, type RunView } from "./progress.ts";
 
 /** `route seed 3 {"oversight.coverage":0.1}`. */
 export function cellName({ arm, seed, point }: CellPlan): string {

@@ -1,8 +1,8 @@
 import type { CellEvent } from "../../src/runner/launcher.ts";
+import type { RunView } from "../../src/runner/progress.ts";
 import { cellPaths } from "../../src/runs/cell-paths.ts";
 import { type CellOutcome, outcomeOf } from "../../src/runs/outcome.ts";
 import { readEvaluation, readResultAlone } from "../../src/runs/store.ts";
-import type { RunView } from "./progress.ts";
 
 /** What a finished cell of a run came to; undefined where its files cannot be read, since that is for show: `verify` says what is wrong with them. */
 function readOutcome(run: string, id: string): CellOutcome | undefined {

@@ -1,7 +1,7 @@
 import type { CellEvent } from "../../src/runner/launcher.ts";
+import { advance, type RunView } from "../../src/runner/progress.ts";
 import { type RunDisplay, type SafeDisplay, type ScreenTrouble, showRun } from "./display.ts";
 import { withOutcomeOf } from "./outcomes.ts";
-import { advance, type RunView } from "./progress.ts";
 import type { Stopping } from "./stop-request.ts";
 
 /** A run that a command shows while it goes on. */

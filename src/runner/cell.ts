@@ -289,8 +289,7 @@ async function evaluateCell(
 /** Write episodes, evaluation and, last, the result. */
 function writeResults({ plan, engine, setting, primary, cell }: Job, trained: Trained, measured: Measured): CellResult {
   const { deployed, shifts, episodes, diagnostics, verdict, candidates, selected } = measured;
-  const { arm, seed, point, scenarioHash } = plan;
-  const scenario = plan.scenario as unknown as Record<string, unknown>;
+  const { scenario, arm, seed, point, scenarioHash } = plan;
   const primaryReturn = (rule: Selection) => selected[rule].shifts[primary.shift].goals.true.discounted;
   const sumOver = (count: (validation: Validation) => number) =>
     candidates.reduce((sum, { validation }) => sum + count(validation), 0);

@@ -183,7 +183,7 @@ const sumOf = (content: object): string => sha256(canonicalJson(content)).slice(
 
 /** The text of an episode file. */
 export function encodeEpisodes(
-  head: Omit<EpisodesHead, "halfwatch" | "format">,
+  head: Omit<EpisodesHead, "halfwatch" | "format" | "scenario"> & { readonly scenario: object },
   records: readonly EpisodeRecord[],
 ): string {
   const lines = [{ halfwatch: "episodes", format: EPISODES_FORMAT, ...head }, ...records];

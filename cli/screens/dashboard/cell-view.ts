@@ -1,9 +1,9 @@
 import { grouped } from "../../../src/report/format.ts";
+import type { CellView } from "../../../src/runner/progress.ts";
 import type { CellOutcome } from "../../../src/runs/outcome.ts";
 import type { Metrics } from "../../../src/runs/results.ts";
 import { SELECTIONS } from "../../../src/scenario/schema.ts";
 import { select } from "../../../src/training/selection.ts";
-import type { CellView } from "../../run/progress.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { short } from "../../text/numbers.ts";
 import { sparkline, track } from "../../tui/bars.ts";

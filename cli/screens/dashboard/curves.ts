@@ -1,4 +1,4 @@
-import { type Curve, curveOf } from "../../run/progress.ts";
+import { type Curve, curveOf } from "../../../src/runner/progress.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { short } from "../../text/numbers.ts";
 import { plot, type Series } from "../../tui/plot.ts";

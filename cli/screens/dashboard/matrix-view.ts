@@ -1,6 +1,6 @@
 import { grouped } from "../../../src/report/format.ts";
+import type { CellView } from "../../../src/runner/progress.ts";
 import { meanInterval } from "../../../src/statistics/intervals.ts";
-import type { CellView } from "../../run/progress.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { interval, short } from "../../text/numbers.ts";
 import { type Glyphs, glyphsOf } from "../../tui/glyphs.ts";

@@ -1,13 +1,20 @@
 import { grouped } from "../../../src/report/format.ts";
 import type { ReturnBounds } from "../../../src/report/summary.ts";
 import type { CellEvent } from "../../../src/runner/launcher.ts";
+import {
+  type CellView,
+  type Curve,
+  goOn,
+  type RunView,
+  STOPPED_CLOCK,
+  type WorkClock,
+} from "../../../src/runner/progress.ts";
 import { listSeeds } from "../../../src/scenario/load.ts";
 import type { Scenario } from "../../../src/scenario/schema.ts";
 import { createSetting } from "../../../src/scenario/setting.ts";
 import { expandSweep, nameInFull, placing, type SweepPoint } from "../../../src/scenario/sweep.ts";
 import { updatesIn } from "../../../src/training/train.ts";
 import { cellName, findingOn, remarkOn } from "../../run/event-lines.ts";
-import { type CellView, type Curve, goOn, type RunView, STOPPED_CLOCK, type WorkClock } from "../../run/progress.ts";
 import { short } from "../../text/numbers.ts";
 import type { LiveEpisode } from "./live-episode.ts";
 

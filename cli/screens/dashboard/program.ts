@@ -1,5 +1,5 @@
+import { countCells } from "../../../src/runner/progress.ts";
 import type { CellPlan } from "../../../src/runs/plan.ts";
-import { countCells } from "../../run/progress.ts";
 import type { Binding } from "../../tui/keys.ts";
 import type { Program } from "../../tui/program.ts";
 import { dashboardSigns } from "./matrix-view.ts";

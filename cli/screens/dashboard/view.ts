@@ -1,5 +1,5 @@
 import { grouped } from "../../../src/report/format.ts";
-import { type CellView, countCells, isAtWork, secondsLeft } from "../../run/progress.ts";
+import { type CellView, countCells, isAtWork, secondsLeft } from "../../../src/runner/progress.ts";
 import type { Capabilities } from "../../text/capabilities.ts";
 import { clock, roughly } from "../../text/numbers.ts";
 import { glyphsOf } from "../../tui/glyphs.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { RunDisplay } from "../../../cli/run/display.ts";
-import { beginRun, countCells, type RunView } from "../../../cli/run/progress.ts";
 import { type RunSession, showSession } from "../../../cli/run/session.ts";
 import type { Launcher } from "../../../src/runner/launcher.ts";
+import { beginRun, countCells, type RunView } from "../../../src/runner/progress.ts";
 import { planCells } from "../../../src/runs/plan.ts";
 import { tinyScenario } from "../../scenario/tiny.ts";
 

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { advance, beginRun } from "../../../../cli/run/progress.ts";
 import { brief, rangeOf } from "../../../../cli/screens/dashboard/curves.ts";
 import {
   type Action,
@@ -13,6 +12,7 @@ import {
 import { dashboardProgram } from "../../../../cli/screens/dashboard/program.ts";
 import { actionOf } from "../../../../cli/tui/keys.ts";
 import type { CellEvent } from "../../../../src/runner/launcher.ts";
+import { advance, beginRun } from "../../../../src/runner/progress.ts";
 import { type CellPlan, planCells } from "../../../../src/runs/plan.ts";
 import { after, begun, ENGINE, EVENTS, PLANS, planned, progress, SCENARIO } from "./runs.ts";
 

@@ -1,5 +1,5 @@
-import { advance, beginRun, type RunView } from "../../../../cli/run/progress.ts";
 import type { CellEvent } from "../../../../src/runner/launcher.ts";
+import { advance, beginRun, type RunView } from "../../../../src/runner/progress.ts";
 import { planCells } from "../../../../src/runs/plan.ts";
 import { tinyScenario } from "../../../scenario/tiny.ts";
 

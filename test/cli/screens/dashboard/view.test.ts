@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { beginRun } from "../../../../cli/run/progress.ts";
 import { dashboardSigns } from "../../../../cli/screens/dashboard/matrix-view.ts";
 import { beginDashboard, type Dashboard, reduce } from "../../../../cli/screens/dashboard/model.ts";
 import { dashboardProgram } from "../../../../cli/screens/dashboard/program.ts";
@@ -8,6 +7,7 @@ import { PLAIN } from "../../../../cli/text/capabilities.ts";
 import { toText } from "../../../../cli/tui/ansi.ts";
 import { fitFrame } from "../../../../cli/tui/span.ts";
 import { ARMS } from "../../../../src/routing/arms/table.ts";
+import { beginRun } from "../../../../src/runner/progress.ts";
 import type { CellOutcome } from "../../../../src/runs/outcome.ts";
 import { type CellPlan, planCells } from "../../../../src/runs/plan.ts";
 import { ASCII, CLEAN, COLOURS, FakeTerminal } from "../../tui/fake-terminal.ts";

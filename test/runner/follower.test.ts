@@ -2,17 +2,17 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { pastOf, RunFollower } from "../../../cli/run/follower.ts";
-import { ownClaim } from "../../../cli/run/lock-owner.ts";
-import type { Evaluated } from "../../../src/runner/cell.ts";
-import { cellPaths } from "../../../src/runs/cell-paths.ts";
-import { pauseRun, unpauseRun } from "../../../src/runs/control.ts";
-import { writeFailure } from "../../../src/runs/failure.ts";
-import { takeLock } from "../../../src/runs/lock.ts";
-import { planCells } from "../../../src/runs/plan.ts";
-import { writeTiming } from "../../../src/runs/store.ts";
-import { metricsAt } from "../../runs/specimens.ts";
-import { tinyScenario } from "../../scenario/tiny.ts";
+import { ownClaim } from "../../cli/run/lock-owner.ts";
+import type { Evaluated } from "../../src/runner/cell.ts";
+import { pastOf, RunFollower } from "../../src/runner/follower.ts";
+import { cellPaths } from "../../src/runs/cell-paths.ts";
+import { pauseRun, unpauseRun } from "../../src/runs/control.ts";
+import { writeFailure } from "../../src/runs/failure.ts";
+import { takeLock } from "../../src/runs/lock.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { writeTiming } from "../../src/runs/store.ts";
+import { metricsAt } from "../runs/specimens.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const [plan, other] = planCells(tinyScenario({ seeds: 2 }), "wasm");
 const validation = { episodes: 100, labelled: 10, trueReturn: null };

@@ -1,14 +1,14 @@
-import { UserError } from "../../src/core/errors.ts";
-import type { CellEvent } from "../../src/runner/launcher.ts";
-import { LineFollower } from "../../src/runner/line-follower.ts";
-import { type CellPaths, cellPaths } from "../../src/runs/cell-paths.ts";
-import { readControl } from "../../src/runs/control.ts";
-import { readFailure } from "../../src/runs/failure.ts";
-import { pathExists } from "../../src/runs/files.ts";
-import { type Claim, holdersIn } from "../../src/runs/lock.ts";
-import type { CellPlan } from "../../src/runs/plan.ts";
-import { curveIn, type Metrics } from "../../src/runs/results.ts";
-import { readTiming } from "../../src/runs/store.ts";
+import { UserError } from "../core/errors.ts";
+import { type CellPaths, cellPaths } from "../runs/cell-paths.ts";
+import { readControl } from "../runs/control.ts";
+import { readFailure } from "../runs/failure.ts";
+import { pathExists } from "../runs/files.ts";
+import { type Claim, holdersIn } from "../runs/lock.ts";
+import type { CellPlan } from "../runs/plan.ts";
+import { curveIn, type Metrics } from "../runs/results.ts";
+import { readTiming } from "../runs/store.ts";
+import type { CellEvent } from "./launcher.ts";
+import { LineFollower } from "./line-follower.ts";
 import { candidateOf, type Past } from "./progress.ts";
 
 /** What is known of a cell so far. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { remarkOn, thinEvaluations } from "../../../cli/run/event-lines.ts";
+import { remarkOn, thinEvaluations } from "../../cli/run/event-lines.ts";
+import type { CellEvent } from "../../src/runner/launcher.ts";
 import {
   advance,
   beginRun,
@@ -8,10 +9,9 @@ import {
   isAtWork,
   STOPPED_CLOCK,
   secondsLeft,
-} from "../../../cli/run/progress.ts";
-import type { CellEvent } from "../../../src/runner/launcher.ts";
-import { planCells } from "../../../src/runs/plan.ts";
-import { tinyScenario } from "../../scenario/tiny.ts";
+} from "../../src/runner/progress.ts";
+import { planCells } from "../../src/runs/plan.ts";
+import { tinyScenario } from "../scenario/tiny.ts";
 
 const plans = planCells(tinyScenario({ arms: ["naive", "route"], seeds: 2 }), "wasm");
 const all = (events: readonly unknown[], begin = beginRun(plans, new Map([[plans[0].id, 0.5]]))) =>

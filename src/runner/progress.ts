@@ -1,9 +1,9 @@
-import type { Evaluated } from "../../src/runner/cell.ts";
-import type { CellEvent } from "../../src/runner/launcher.ts";
-import type { CellOutcome } from "../../src/runs/outcome.ts";
-import type { CellPlan } from "../../src/runs/plan.ts";
-import type { Metrics } from "../../src/runs/results.ts";
-import type { Candidate } from "../../src/training/selection.ts";
+import type { CellOutcome } from "../runs/outcome.ts";
+import type { CellPlan } from "../runs/plan.ts";
+import type { Metrics } from "../runs/results.ts";
+import type { Candidate } from "../training/selection.ts";
+import type { Evaluated } from "./cell.ts";
+import type { CellEvent } from "./launcher.ts";
 
 /** `elsewhere`: another process trains it. */
 export type CellState = "waiting" | "running" | "elsewhere" | "done" | "failed";
