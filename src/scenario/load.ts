@@ -10,9 +10,9 @@ import {
   type MapTree,
   merge,
   oneLine,
-  type Place,
   setAt,
   show,
+  type TextPlace,
   type Tree,
   toPlain,
   toTree,
@@ -95,7 +95,8 @@ function adjusted(
     }
   }
   // A file is relative to the one that names it; on the command line, to the scenario.
-  const folderOf = (place: Place) => (name: string) => join(dirname(place.order[1] > 0 ? place.order[0] : path), name);
+  const folderOf = (place: TextPlace) => (name: string) =>
+    join(dirname(place.order[1] > 0 ? place.order[0] : path), name);
   tree = broughtKinds(tree, folderOf, bring) as MapTree;
   if (refused.length > 0) throw togetherWith(tree, refused);
   const scenario = check(ignored && !tree.entries.has("sweep") ? setAt(tree, ["sweep"], ignored) : tree);
@@ -207,7 +208,7 @@ function readFile(path: string, readText: ReadText): MapTree {
   if (text.length > LARGEST_FILE) {
     throw new UserError(`${file}: ${(text.length / 1e6).toFixed(1)} MB, expected a scenario of at most 1 MB`);
   }
-  const placeAt = (line: number, column: number): Place => ({
+  const placeAt = (line: number, column: number): TextPlace => ({
     text: `${file}:${line}:${column}`,
     order: [file, line, column],
   });
@@ -238,7 +239,7 @@ function asMap(tree: Tree): MapTree {
 function applyOption(tree: MapTree, option: string): MapTree {
   const shown = oneLine(option);
   const text = `--set ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}`;
-  const place: Place = { text, order: ["\uffff", 0, 0] };
+  const place: TextPlace = { text, order: ["\uffff", 0, 0] };
   const equals = option.indexOf("=");
   const keys = equals < 0 ? [] : option.slice(0, equals).trim().split(".");
   if (keys.length === 0 || keys.some((key) => key === "")) {
@@ -296,7 +297,7 @@ function togetherWith(tree: MapTree, refused: readonly UserError[]): UserError {
 }
 
 /** A key inside one that is swept is replaced at every point: setting it would change nothing, and nobody would be told. */
-function refuseOverruled(tree: MapTree, keys: readonly string[], place: Place): void {
+function refuseOverruled(tree: MapTree, keys: readonly string[], place: TextPlace): void {
   for (let length = 1; length < keys.length; length++) {
     const above = keys.slice(0, length).join(".");
     const entry = gridTrees(tree).flatMap((grid) => grid.entries.get(above) ?? [])[0];
@@ -319,7 +320,7 @@ function check(tree: Tree): Scenario {
   return scenarioSchema.parse(toPlain(tree));
 }
 
-function compare(a: Place["order"], b: Place["order"]): number {
+function compare(a: TextPlace["order"], b: TextPlace["order"]): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] - b[1] || a[2] - b[2];
 }
@@ -330,7 +331,7 @@ function compare(a: Place["order"], b: Place["order"]): number {
  * @throws UserError with what is then wrong with it; `context` is what its messages begin with.
  */
 export function withChange(scenario: Scenario, change: Readonly<Record<string, unknown>>, context: string): Scenario {
-  const place: Place = { text: `scenario ${scenario.name}, ${context}`, order: ["", 0, 0] };
+  const place: TextPlace = { text: `scenario ${scenario.name}, ${context}`, order: ["", 0, 0] };
   let tree = toTree({ ...scenario, shift: {}, sweep: {}, primary: {} }, place);
   for (const [keyPath, value] of parentsFirst(Object.entries(change))) {
     tree = setAt(readyFor(tree, keyPath), keyPath.split("."), { place, value: toTree(value, place) });

@@ -1,7 +1,7 @@
 import { type InputProblem, UserError } from "../core/errors.ts";
 
 /** Where something was written: `text` is `scenarios/apples.yaml:7:24` or `--set oversight.coverage=.3`. */
-export interface Place {
+export interface TextPlace {
   readonly text: string;
   /** Orders the messages: file, line, column. */
   readonly order: readonly [string, number, number];
@@ -15,24 +15,24 @@ export type Tree = MapTree | ListTree | ScalarTree;
 
 export interface MapTree {
   readonly type: "map";
-  readonly place: Place;
+  readonly place: TextPlace;
   readonly entries: ReadonlyMap<string, Entry>;
   /** Values in it, itself included; aliases count each time. */
   readonly size: number;
 }
 export interface Entry {
-  readonly place: Place;
+  readonly place: TextPlace;
   readonly value: Tree;
 }
 interface ListTree {
   readonly type: "list";
-  readonly place: Place;
+  readonly place: TextPlace;
   readonly items: readonly Tree[];
   readonly size: number;
 }
 export interface ScalarTree {
   readonly type: "scalar";
-  readonly place: Place;
+  readonly place: TextPlace;
   readonly value: unknown;
   readonly size: 1;
 }
@@ -47,7 +47,7 @@ export const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "construc
 
 /** A problem with the place that caused it; printed as one line, and one indented line for the hint. */
 export interface Problem {
-  readonly place: Place;
+  readonly place: TextPlace;
   readonly message: string;
   readonly hint?: string | undefined;
 }
@@ -80,16 +80,16 @@ export function oneLine(text: string): string {
   );
 }
 
-export function nothing(place: Place): ScalarTree {
+export function nothing(place: TextPlace): ScalarTree {
   return { type: "scalar", place, value: null, size: 1 };
 }
 
-function refuseKey(key: string, place: Place): void {
+function refuseKey(key: string, place: TextPlace): void {
   if (REFUSED_KEYS.has(key)) throw toUserError([{ place, message: `key ${key} is not allowed` }]);
 }
 
 /** The tree of a plain value, all of it at one place. @throws UserError when it is nested too deep. */
-export function toTree(value: unknown, place: Place, depth = 0): Tree {
+export function toTree(value: unknown, place: TextPlace, depth = 0): Tree {
   if (depth > DEEPEST) throw toUserError([{ place, message: `nested more than ${DEEPEST} levels deep` }]);
   if (Array.isArray(value)) {
     return listOf(
@@ -120,14 +120,14 @@ export function toPlain(tree: Tree): unknown {
   }
 }
 
-export function mapOf(place: Place, entries: ReadonlyMap<string, Entry>): MapTree {
+export function mapOf(place: TextPlace, entries: ReadonlyMap<string, Entry>): MapTree {
   let size = 1;
   for (const { value } of entries.values()) size += value.size;
   return { type: "map", place, entries, size };
 }
 
 /** A list of trees. */
-export function listOf(place: Place, items: readonly Tree[]): ListTree {
+export function listOf(place: TextPlace, items: readonly Tree[]): ListTree {
   return { type: "list", place, items, size: items.reduce((sum, item) => sum + item.size, 1) };
 }
 
@@ -198,7 +198,7 @@ export function getAt(tree: Tree, path: readonly PropertyKey[]): Tree | undefine
 }
 
 /** The place of a path's value, or of the deepest part of the path that exists. */
-export function placeOf(tree: Tree, path: readonly PropertyKey[]): Place {
+export function textPlaceOf(tree: Tree, path: readonly PropertyKey[]): TextPlace {
   for (let length = path.length; length > 0; length--) {
     const part = getAt(tree, path.slice(0, length));
     if (part) return part.place;
@@ -207,10 +207,10 @@ export function placeOf(tree: Tree, path: readonly PropertyKey[]): Place {
 }
 
 /** The place of a path's last key. */
-export function placeOfKey(tree: Tree, path: readonly PropertyKey[]): Place {
+export function placeOfKey(tree: Tree, path: readonly PropertyKey[]): TextPlace {
   const parent = getAt(tree, path.slice(0, -1));
   const entry = parent?.type === "map" ? parent.entries.get(String(path[path.length - 1])) : undefined;
-  return entry?.place ?? placeOf(tree, path);
+  return entry?.place ?? textPlaceOf(tree, path);
 }
 
 /** A value as a message shows it: short, on one line. */

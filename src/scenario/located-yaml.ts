@@ -8,10 +8,10 @@ import {
   mapOf,
   nothing,
   oneLine,
-  type Place,
   type Problem,
   REFUSED_KEYS,
   type ScalarTree,
+  type TextPlace,
   type Tree,
   toUserError,
 } from "./located-tree.ts";
@@ -27,7 +27,7 @@ const loadYaml = (): Yaml => createRequire(import.meta.url)("yaml");
  * `placeAt` names a position of the text. Returns null when the text holds nothing.
  * @throws UserError
  */
-export function parseTree(text: string, placeAt: (line: number, column: number) => Place): Tree | null {
+export function parseTree(text: string, placeAt: (line: number, column: number) => TextPlace): Tree | null {
   const yaml = loadYaml();
   const lineCounter = new yaml.LineCounter();
   const document = yaml.parseDocument(text, {
@@ -37,7 +37,7 @@ export function parseTree(text: string, placeAt: (line: number, column: number) 
     schema: "core",
     uniqueKeys: false,
   });
-  const at = (offset: number): Place => {
+  const at = (offset: number): TextPlace => {
     const { line, col } = lineCounter.linePos(offset);
     return placeAt(line, col);
   };
@@ -74,10 +74,10 @@ function inOurWords(code: string, message: string): Pick<Problem, "message" | "h
 class Reader {
   readonly problems: Problem[] = [];
   private readonly yaml: Yaml;
-  private readonly at: (offset: number) => Place;
+  private readonly at: (offset: number) => TextPlace;
   private readonly anchors = new Map<string, Tree | "open">();
 
-  constructor(yaml: Yaml, at: (offset: number) => Place) {
+  constructor(yaml: Yaml, at: (offset: number) => TextPlace) {
     this.yaml = yaml;
     this.at = at;
   }
@@ -104,7 +104,7 @@ class Reader {
     return tree;
   }
 
-  private convert(node: YamlNode, place: Place, depth: number): Tree {
+  private convert(node: YamlNode, place: TextPlace, depth: number): Tree {
     if (this.yaml.isMap(node)) {
       const entries = new Map<string, Entry>();
       for (const pair of node.items) {
@@ -134,7 +134,7 @@ class Reader {
       : this.refuse(place, "expected a value");
   }
 
-  private refuse(place: Place, message: string, hint?: string): ScalarTree {
+  private refuse(place: TextPlace, message: string, hint?: string): ScalarTree {
     this.problems.push({ place, message, hint });
     return nothing(place);
   }

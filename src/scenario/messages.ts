@@ -3,13 +3,13 @@ import { isRecord } from "../core/record.ts";
 import { suggest } from "../core/suggest.ts";
 import {
   getAt,
-  type Place,
   type Problem,
-  placeOf,
   placeOfKey,
   show,
   showPath,
+  type TextPlace,
   type Tree,
+  textPlaceOf,
   toPlain,
 } from "./located-tree.ts";
 import { scenarioSchema } from "./schema.ts";
@@ -258,9 +258,9 @@ function withinBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 }
 
 /** A missing key is reported where its map stands, at the map's own key if it has one. */
-function missingPlace(tree: Tree, path: readonly PropertyKey[]): Place {
+function missingPlace(tree: Tree, path: readonly PropertyKey[]): TextPlace {
   const parent = path.slice(0, -1);
-  return parent.length > 0 ? placeOfKey(tree, parent) : placeOf(tree, path);
+  return parent.length > 0 ? placeOfKey(tree, parent) : textPlaceOf(tree, path);
 }
 
 /** "; did you mean route?", where one of a few texts was wanted and another was written. */

@@ -7,7 +7,7 @@ import type { OverseerDefinition } from "../oversight/overseer.ts";
 import { OVERSEERS } from "../oversight/overseers/table.ts";
 import { type Arm, doingOf } from "../routing/arm.ts";
 import { ARMS } from "../routing/arms/table.ts";
-import { type Entry, listOf, mapOf, type Place, show, type Tree, toUserError } from "./located-tree.ts";
+import { type Entry, listOf, mapOf, show, type TextPlace, type Tree, toUserError } from "./located-tree.ts";
 import { recomposeSchema } from "./schema.ts";
 
 /*
@@ -37,8 +37,8 @@ const keyOf = (file: string, sha256: string): string => `${file}#${sha256.slice(
  *
  * @throws UserError with each file that cannot be brought, by its place.
  */
-export function broughtKinds(tree: Tree, folderOf: (place: Place) => (path: string) => string, bring: Bring): Tree {
-  const problems: { place: Place; message: string; hint?: string | undefined }[] = [];
+export function broughtKinds(tree: Tree, folderOf: (place: TextPlace) => (path: string) => string, bring: Bring): Tree {
+  const problems: { place: TextPlace; message: string; hint?: string | undefined }[] = [];
   const replace = (value: Tree, role: Role, keyPath: string): Tree => {
     if (value.type === "list")
       return listOf(

@@ -13,14 +13,14 @@ import {
   gridTrees,
   type MapTree,
   oneLine,
-  type Place,
   type Problem,
-  placeOf,
   placeOfKey,
   setAt,
   show,
   showPath,
+  type TextPlace,
   type Tree,
+  textPlaceOf,
   toPlain,
 } from "./located-tree.ts";
 import { quirksOf } from "./loop-options.ts";
@@ -89,7 +89,7 @@ class VariantChecks {
   }
 
   /** Report a world without a level: it would be found out when a cell is trained. */
-  levels(tree: Tree, place?: Place, context?: string): void {
+  levels(tree: Tree, place?: TextPlace, context?: string): void {
     const part = getAt(tree, ["world"]);
     const options = scenarioSchema.shape.world.safeParse(part && toPlain(part));
     if (part === undefined || !options.success) return;
@@ -173,7 +173,7 @@ function checkSweep(tree: Tree, shifts: readonly (readonly [string, Change])[], 
   // Each value alone first: one that is wrong by itself is reported once, not once for each combination.
   const before = checks.problems.length;
   for (const [keyPath, values] of grids.flat()) {
-    const seen = new Map<string, Place>();
+    const seen = new Map<string, TextPlace>();
     for (const entry of values) {
       const text = JSON.stringify(toPlain(entry.value));
       const first = seen.get(text);
@@ -293,7 +293,7 @@ export function crossAxes<T>(axes: readonly (readonly [string, readonly T[]])[])
   return combinations;
 }
 
-function keyPathProblem(keyPath: string, tree: Tree, place: Place): Problem | undefined {
+function keyPathProblem(keyPath: string, tree: Tree, place: TextPlace): Problem | undefined {
   const keys = keyPath.split(".");
   return isKeyPath(keys) ? undefined : { place, ...unknownKey(keys, toPlain(tree)) };
 }
@@ -321,7 +321,7 @@ function crossProblems(tree: Tree): Problem[] {
     const part = getAt(tree, path);
     return part?.type === "map" ? [...part.entries.keys()] : [];
   };
-  const listAt = (...path: string[]): { name: unknown; place: Place }[] => {
+  const listAt = (...path: string[]): { name: unknown; place: TextPlace }[] => {
     const part = getAt(tree, path);
     return part?.type === "list" ? part.items.map((item) => ({ name: toPlain(item), place: item.place })) : [];
   };
@@ -332,7 +332,7 @@ function crossProblems(tree: Tree): Problem[] {
       seen.add(name);
     }
   };
-  const unknown = (place: Place, what: string, name: string, known: readonly string[]): void => {
+  const unknown = (place: TextPlace, what: string, name: string, known: readonly string[]): void => {
     const meant = suggest(name, known);
     problems.push({
       place,
@@ -426,7 +426,7 @@ function trunkProblems(tree: Tree): Problem[] {
     const [height, width] = sizes;
     if (kernel > Math.min(height, width)) {
       problems.push({
-        place: placeOf(tree, ["agent", "conv", depth, "kernel"]),
+        place: textPlaceOf(tree, ["agent", "conv", depth, "kernel"]),
         message: `agent.conv[${depth}].kernel is ${kernel}, expected at most ${Math.min(height, width)}`,
         hint: `it reads ${height} rows and ${width} columns`,
       });
@@ -438,7 +438,7 @@ function trunkProblems(tree: Tree): Problem[] {
   const options = scenarioSchema.shape.train.safeParse(train && toPlain(train));
   if (options.success && quirksOf(options.data).has("linearCritic")) {
     problems.push({
-      place: placeOf(tree, ["train", "quirks"]),
+      place: textPlaceOf(tree, ["train", "quirks"]),
       message: "train.quirks has linearCritic beside agent.conv, expected one of the two",
       hint: "a convolution of agent.conv has a ReLU, so no critic behind it is linear",
     });
