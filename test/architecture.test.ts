@@ -16,7 +16,7 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ["routing", ["core"]],
   ["compute", ["core"]],
   ["agents", ["core", "compute/engine.ts"]],
-  ["evaluation", ["core", "envs", "type:oversight", "routing", "compute/engine.ts", "agents"]],
+  ["evaluation", ["core", "envs", "type:oversight", "oversight/label.ts", "routing", "compute/engine.ts", "agents"]],
   ["statistics", ["core"]],
   ["scenario", ["core", "envs", "oversight", "routing", "agents", "compute/engine.ts", "evaluation"]],
   ["training", ["core", "envs", "oversight", "routing", "agents", "compute/engine.ts", "scenario"]],
