@@ -42,7 +42,7 @@ export {
 
 export { everyWay } from "./envs/chance.ts";
 export { enumerateStates, rewardTable, type StateGraph, uniformStarts } from "./envs/graph.ts";
-export { type GridLevel, type GridSpec, gridWorld } from "./envs/grid-world.ts";
+export { type GridLevel, type GridMap, type GridSpec, gridWorld } from "./envs/grid-world.ts";
 export { checkSets, type SetCheck } from "./envs/level-sets.ts";
 export {
   actionValuesInto,

@@ -9,13 +9,19 @@ import { placeOfCell, readMap } from "./maps.ts";
 import { createSight, type Look } from "./sights/look.ts";
 import type { WeightedLevel, World } from "./world.ts";
 
-/** What stays the same through an episode: walls, the agent's first cell, and the cells of each kind of object. */
-export interface GridLevel<O extends string = string> {
+/** What stays the same through an episode and rules may look at: walls, and the cells of each kind of object. */
+export interface GridMap<O extends string = string> {
   /** 1 where there is a wall, [cells]; open levels share one array. */
   readonly walls: Uint8Array;
-  /** An enumerated level has many; there it is the first of its starts. */
-  readonly start: number;
   readonly at: Readonly<Record<O, readonly number[]>>;
+}
+
+/**
+ * A map with the agent's first cell. No rule but `begin` may look at that: levels that differ in it alone are listed as one, of which it is the
+ * first. A world that needs it later keeps it in a word of the state.
+ */
+export interface GridLevel<O extends string = string> extends GridMap<O> {
+  readonly start: number;
 }
 
 /** A kind of object on the map. */
@@ -68,13 +74,13 @@ export interface GridSpec<O extends string> {
   /** Write the first values of the words; `state[0]` is the agent's cell. */
   begin?(level: GridLevel<O>, state: Int32Array, chance: Chance): void;
   /** What happens once the agent has moved, or has stayed before a wall, at the map's edge, or for an action that is no move. */
-  after(level: GridLevel<O>, state: Int32Array, action: number, chance: Chance): EventSet;
+  after(map: GridMap<O>, state: Int32Array, action: number, chance: Chance): EventSet;
   /** Whether the episode is over for good. */
-  over(level: GridLevel<O>, state: Int32Array): boolean;
+  over(map: GridMap<O>, state: Int32Array): boolean;
   /** Whether object i of a kind is still there, and so drawn and shown; always unless given. */
-  there?(level: GridLevel<O>, state: Int32Array, object: O, i: number): boolean;
+  there?(map: GridMap<O>, state: Int32Array, object: O, i: number): boolean;
   /** Cells on which an episode can terminate. */
-  sites(level: GridLevel<O>): readonly number[];
+  sites(map: GridMap<O>): readonly number[];
 }
 
 /** The rarest levels of a shipped scenario (5 x 5, gap 7) are 8 of 13,800: 1,725 tries on average, and no chance to need so many. */

@@ -58,7 +58,7 @@ describe("kinds of a folder's own", () => {
       expect(JSON.parse(allowed(["report", run, "--json"], elsewhere)).cells).toHaveLength(2);
       expect(allowed(["verify", run, "--rerun", "2"], elsewhere)).toMatch(/2 of 2 cells are finished and whole/);
       expect(allowed(["eval", run, "--arm", "route-labelled-reward"], elsewhere)).toContain("route-labelled-reward");
-      expect(allowed(["replay", run, "--plain", "--episode", "3"], elsewhere)).toMatch(/^been: [01]$/m);
+      expect(allowed(["replay", run, "--plain", "--episode", "3"], elsewhere)).toMatch(/^been: [01] · home: \d+$/m);
       expect(JSON.parse(allowed(["watch", run, "--json"], elsewhere)).scenario ?? "icy-cheese").toMatch(/icy-cheese/);
       const { code, stderr } = halfwatch(["report", run], elsewhere);
       expect(code).toBe(2);
