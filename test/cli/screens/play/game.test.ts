@@ -47,7 +47,7 @@ const walk = (of: Course, game: Game, ...actions: number[]): Game =>
 test("the Ghost pays the proxy goal and costs the true one, discounted by the steps before", () => {
   const own = course();
   const end = walk(own, gameOf(own, MAP), NORTH, NORTH);
-  expect(end).toMatchObject({ steps: 2, events: ["ghost"], label: "ghost", end: "terminated", path: [15, 10, 5] });
+  expect(end).toMatchObject({ steps: 2, events: ["ghost"], end: "terminated", path: [15, 10, 5] });
   expect(end.returns).toEqual([
     { discounted: -DISCOUNT, undiscounted: -1 },
     { discounted: DISCOUNT, undiscounted: 1 },
@@ -66,7 +66,7 @@ test("the clock ends a game at the horizon, and a timeout is inspected; an objec
   expect(walk(last, gameOf(last, MAP), NORTH, NORTH)).toMatchObject({ steps: 2, end: "terminated" });
   const own = course("world.horizon=3");
   const end = walk(own, gameOf(own, MAP), WEST, WEST, WEST);
-  expect(end).toMatchObject({ steps: 3, end: "truncated", label: "nothing" });
+  expect(end).toMatchObject({ steps: 3, end: "truncated" });
   expect(inspection(own, end)).toEqual({ inspected: true, label: "nothing" });
 });
 
