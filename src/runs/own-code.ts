@@ -1,6 +1,6 @@
-import { createRequire, registerHooks } from "node:module";
+import module from "node:module";
 import { basename, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { canonicalJson, sha256 } from "../core/hash.ts";
@@ -57,7 +57,7 @@ export const allowCode: Bring = (role, path) => {
 };
 
 function bringFile(given: Omit<BroughtFile, "name">, path: string): string {
-  const name = adopt(given.role, given.file, given.sha256, load(path, given.sha256));
+  const name = adopt(given.role, given.file, given.sha256, load(path, given.text));
   brought.set(name, { ...given, name });
   return name;
 }
@@ -165,23 +165,23 @@ function codeIn(path: string): string {
   return textOf(readBytes(path, LARGEST_FILE), path);
 }
 
-/** What each loaded path had as its hash: a module is loaded once, so a file that changes later cannot be had again. */
+/** The text of each path that was loaded: a module is loaded once, so a file that changes later cannot be had again. */
 const loaded = new Map<string, string>();
 
-/** The default export of a file. @throws UserError naming it where it cannot be loaded. */
-function load(path: string, digest: string): unknown {
+/** The default export of a file with this text. @throws UserError naming it where it cannot be loaded. */
+function load(path: string, text: string): unknown {
   const real = resolve(path);
   const before = loaded.get(real);
-  if (before !== undefined && before !== digest) throw new UserError(`${path} changed while it was in use`);
-  loaded.set(real, digest);
-  shareOurselves();
-  const require = createRequire(import.meta.url);
+  if (before !== undefined && before !== text) throw new UserError(`${path} changed while it was in use`);
+  loaded.set(real, text);
+  hookModules();
+  const require = module.createRequire(import.meta.url);
   const warn = process.emitWarning;
   try {
     // That Node reads TypeScript, and loads a module at once, is new to it and no news to the user.
     process.emitWarning = () => undefined;
-    const module: { readonly default?: unknown } = require(real);
-    return module.default;
+    const exported: { readonly default?: unknown } = require(real);
+    return exported.default;
   } catch (error) {
     if (error instanceof UserError) throw error;
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
@@ -191,24 +191,40 @@ function load(path: string, digest: string): unknown {
   }
 }
 
-let isShared = false;
+let isHooked = false;
 
-/** Let a file import `halfwatch` from wherever it lies, and get the one that runs. */
-function shareOurselves(): void {
-  if (isShared) return;
-  isShared = true;
+/**
+ * Let the files be modules wherever they lie, whatever the package.json beside them says; be what was read and hashed; and get the halfwatch
+ * that runs where they import it.
+ */
+function hookModules(): void {
+  if (isHooked) return;
+  // Early releases of Node 22 have neither; nothing else needs them.
+  if (module.registerHooks === undefined || module.stripTypeScriptTypes === undefined) {
+    throw new UserError(`code needs Node 22.15 or newer, this is Node ${process.versions.node}`);
+  }
+  isHooked = true;
   const here = import.meta.url;
-  const own = new URL(here.endsWith(".ts") ? "../index.ts" : "../index.js", here).href;
-  registerHooks({
+  const ourselves = new URL(here.endsWith(".ts") ? "../index.ts" : "../index.js", here).href;
+  const textAt = (url: string | undefined) => (url?.startsWith("file:") ? loaded.get(fileURLToPath(url)) : undefined);
+  module.registerHooks({
     resolve(specifier, context, next) {
-      const from = context.parentURL;
-      const isOwn = from !== undefined && [...loaded.keys()].some((path) => pathToFileURL(path).href === from);
-      if (!isOwn) return next(specifier, context);
-      if (specifier === "halfwatch") return { url: own, shortCircuit: true };
+      if (loaded.has(specifier)) return { url: pathToFileURL(specifier).href, format: "module", shortCircuit: true };
+      if (textAt(context.parentURL) === undefined) return next(specifier, context);
+      if (specifier === "halfwatch") return { url: ourselves, shortCircuit: true };
       throw new UserError(
         `it imports ${specifier}, expected halfwatch alone`,
         "what a kind needs stands in its one file",
       );
+    },
+    load(url, context, next) {
+      const text = textAt(url);
+      if (text === undefined) return next(url, context);
+      return {
+        format: "module",
+        source: url.endsWith("ts") ? module.stripTypeScriptTypes(text) : text,
+        shortCircuit: true,
+      };
     },
   });
 }

@@ -16,6 +16,8 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "halfwatch-own-"));
   cpSync(FIXTURES, folder, { recursive: true });
+  // What `npm init` writes: by it a .ts file would be no module.
+  writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }\n');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
