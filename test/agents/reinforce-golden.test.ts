@@ -303,7 +303,11 @@ async function replay(
         episodes: 0,
         labelled: 0,
         arrays: {
-          outcome: new Int32Array(N).fill(-1),
+          // Nothing has happened yet in the episodes that run; a late timeout has room for a step more.
+          "path.steps": ints(steps[0]),
+          "path.cells": new Int32Array(N * (setting.world.horizon + 1)),
+          "path.events": new Int32Array(N * (setting.world.horizon + 1)),
+          memory: new Int32Array(0),
           first: new Int32Array(N),
           ...Object.fromEntries(tail.map(([name, values]) => [`tail.${name}`, values as Int32Array])),
           "batch.episode": new Int32Array(N),
@@ -462,7 +466,7 @@ describe("the recorded window, whatever the parameters", () => {
     const { terminated, truncated } = trajectory;
     const { trueReward: rewards, seen: inspected } = ledger;
     // Our events are bits: 1 Diamond, 2 Ghost; an outcome is an index.
-    const outcome = Int8Array.from(ledger.events, (events) => (events === 0 ? NOTHING : events - 1));
+    const outcome = Int8Array.from(ledger.events, (events) => (events === 0 ? -1 : events - 1));
     const before = Int32Array.from(RECORDED.state.steps[0]);
     const { discount } = RECORDED;
     const lived = { T, N, discount, rewards, terminated, truncated, outcome, outcomes: 2, inspected, before };
