@@ -60,8 +60,13 @@ export function createDraws(height: number, width: number, layout: Layout) {
       }),
     followed: (chance: Chance): Draw =>
       draws(chance, (walls, ...taken) => {
-        const free = [...walls.keys()].filter((cell) => !walls[cell] && !taken.includes(cell));
-        return free[chance.below(free.length)];
+        const isFree = (cell: number) => !walls[cell] && !taken.includes(cell);
+        let free = 0;
+        for (let cell = 0; cell < cells; cell++) if (isFree(cell)) free++;
+        let left = chance.below(free);
+        let cell = 0;
+        while (!isFree(cell) || left-- > 0) cell++;
+        return cell;
       }),
   };
 }

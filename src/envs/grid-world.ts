@@ -208,12 +208,11 @@ export function gridWorld<O extends string>(spec: GridSpec<O>): World<GridLevel<
   }
 
   /** Every level, its first states and their weights; levels that differ in their first states only are one. */
-  function enumerate(): readonly WeightedLevel<GridLevel<O>>[] | null {
-    if (hasWalls || spec.ways > MOST_ENUMERATED) return null;
+  function list(): readonly WeightedLevel<GridLevel<O>>[] {
     interface Group {
       readonly level: GridLevel<O>;
       readonly cells: readonly number[];
-      readonly starts: Map<string, { readonly state: Int32Array; share: number }>;
+      readonly starts: Map<number | string, { readonly state: Int32Array; share: number }>;
     }
     const groups = new Map<string, Group>();
     let total = 0;
@@ -234,11 +233,16 @@ export function gridWorld<O extends string>(spec: GridSpec<O>): World<GridLevel<
         const share = probability === unit ? 1 : probability / unit;
         total += share;
         const { level, state } = drawn;
-        const cells = names.flatMap((name) => [...level.at[name], -1]);
-        const group = groups.get(cells.join()) ?? { level, cells, starts: new Map() };
-        groups.set(cells.join(), group);
-        const known = group.starts.get(state.join());
-        if (known === undefined) group.starts.set(state.join(), { state, share });
+        let key = "";
+        for (const name of names) key += `${level.at[name].join()};`;
+        let group = groups.get(key);
+        if (group === undefined) {
+          group = { level, cells: names.flatMap((name) => [...level.at[name], -1]), starts: new Map() };
+          groups.set(key, group);
+        }
+        const start = state.length === 1 ? state[0] : state.join();
+        const known = group.starts.get(start);
+        if (known === undefined) group.starts.set(start, { state, share });
         else known.share += share;
       },
     );
@@ -258,6 +262,13 @@ export function gridWorld<O extends string>(spec: GridSpec<O>): World<GridLevel<
         };
       });
     });
+  }
+
+  let listed: readonly WeightedLevel<GridLevel<O>>[] | undefined;
+  function enumerate(): readonly WeightedLevel<GridLevel<O>>[] | null {
+    if (hasWalls || spec.ways > MOST_ENUMERATED) return null;
+    listed ??= list();
+    return listed;
   }
 
   return {

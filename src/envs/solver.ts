@@ -168,14 +168,18 @@ export function evaluatePolicy(
       for (let a = 0; a < A; a++) {
         const chosen = mass[s] * table[row + a];
         if (chosen === 0) continue;
-        for (let o = first[s * A + a]; o < first[s * A + a + 1]; o++) {
+        const end = first[s * A + a + 1];
+        for (let o = first[s * A + a]; o < end; o++) {
           const p = chosen * probability[o];
           const to = next[o];
-          let e = 0;
-          for (let rest = eventSets[o]; rest !== 0; rest >>>= 1, e++) {
-            if ((rest & 1) === 0) continue;
-            eventCounts[e * horizon + d] += p;
-            eventCells[e * cells + cell[to]] += p;
+          const events = eventSets[o];
+          // Most steps emit nothing.
+          if (events !== 0) {
+            for (let rest = events, e = 0; rest !== 0; rest >>>= 1, e++) {
+              if ((rest & 1) === 0) continue;
+              eventCounts[e * horizon + d] += p;
+              eventCells[e * cells + cell[to]] += p;
+            }
           }
           if (terminal[to]) continue;
           moved[to] += p;

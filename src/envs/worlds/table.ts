@@ -13,5 +13,18 @@ export function worldNamed(kind: string): WorldDefinition {
   return definition;
 }
 
+/** The worlds that were asked for last, by their options: a cell asks for the same few again, and each lists its levels once. */
+const recent = new Map<string, World>();
+const KEPT = 16;
+
 /** The world that a scenario's `world` describes. */
-export const createWorld = (options: WorldOptions): World => worldNamed(options.kind).create(options);
+export function createWorld(options: WorldOptions): World {
+  const key = JSON.stringify(options);
+  let world = recent.get(key);
+  if (world === undefined) {
+    world = worldNamed(options.kind).create(options);
+    if (recent.size >= KEPT) recent.clear();
+    recent.set(key, world);
+  }
+  return world;
+}
